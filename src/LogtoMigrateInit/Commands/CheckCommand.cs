@@ -1,0 +1,33 @@
+using System.CommandLine;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LogtoMigrateInit.Commands;
+
+/// <summary>Tells the verdict and changes nothing.</summary>
+internal static class CheckCommand
+{
+    public static Command Create()
+    {
+        var wait = new Option<bool>("--wait") { Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed." };
+        var output = new Option<string>("--output") { Description = "How to print the plan on standard output.", DefaultValueFactory = _ => "text" };
+        output.AcceptOnlyFromAmong("text", "json");
+        var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when alterations are pending.") { wait, output };
+        command.SetAction((parsed, _) => RunAsync(parsed.GetValue(wait), parsed.GetValue(output) == "json"));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(bool wait, bool asJson)
+    {
+        AlterationCatalog? catalog = null;
+        var outcome = await Program.RunAsync("check", (services, stop) =>
+        {
+            catalog = services.GetRequiredService<AlterationCatalog>();
+            return services.GetRequiredService<Checker>().CheckAsync(wait, stop);
+        });
+        await Console.Out.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog) : CheckReport.AsText(outcome));
+        return (int)outcome.ExitCode;
+    }
+}

@@ -1,0 +1,32 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using LogtoMigrateInit.Migration;
+
+namespace LogtoMigrateInit.Commands;
+
+/// <summary>The commands and their words; everything else is configured by variables.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> InvokeAsync(string[] arguments)
+    {
+        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so that it does not start. Configured by environment variables; see the README.")
+        {
+            MigrateCommand.Create(),
+            CheckCommand.Create(),
+            RunCommand.Create(),
+            InstallCommand.Create(),
+        };
+        root.SetAction((_, _) => MigrateCommand.RunAsync());
+
+        var parsed = root.Parse(arguments);
+        if (parsed.Action is ParseErrorAction)
+        {
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => error.Message).Append("See logto-migrate-init --help.")));
+            return (int)ExitCode.WrongUsage;
+        }
+
+        // Signals are ours: the library would cut cleaning up off after two seconds.
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+    }
+}

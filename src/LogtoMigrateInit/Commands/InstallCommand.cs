@@ -1,0 +1,41 @@
+using System.CommandLine;
+using LogtoMigrateInit.Migration;
+
+namespace LogtoMigrateInit.Commands;
+
+/// <summary>Copies this program into a folder that is shared with a container of the target image.</summary>
+internal static class InstallCommand
+{
+    private const UnixFileMode Mode =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    public static Command Create()
+    {
+        var directory = new Argument<string>("directory") { Description = "An existing folder, such as the mount of an emptyDir." };
+        var command = new Command("install", "Copy this program into a folder, under its own name.") { directory };
+        command.SetAction(parsed => Install(parsed.GetValue(directory)!));
+        return command;
+    }
+
+    private static int Install(string directory)
+    {
+        var target = Path.Combine(directory, "logto-migrate-init");
+        var temporary = $"{target}.{Environment.ProcessId}.tmp";
+        try
+        {
+            // A rename is atomic: nobody ever starts half a program.
+            File.Copy(Environment.ProcessPath!, temporary, overwrite: true);
+            File.SetUnixFileMode(temporary, Mode);
+            File.Move(temporary, target, overwrite: true);
+            Console.Error.WriteLine($"Installed {target}.");
+            return (int)ExitCode.Success;
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(temporary);
+            Console.Error.WriteLine($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {Environment.UserName} may write to. (exit code {(int)ExitCode.WrongUsage})");
+            return (int)ExitCode.WrongUsage;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Serilog.Events;
+
+namespace LogtoMigrateInit.Configuration;
+
+/// <summary>What the operator configured, checked and with defaults filled in. One property for each variable of the README's table.</summary>
+internal sealed record GateOptions
+{
+    public required DatabaseUrl DatabaseUrl { get; init; }
+
+    /// <summary>The URL came from <c>DB_URL_FILE</c>, which Logto itself does not read.</summary>
+    public required bool DatabaseUrlIsFromFile { get; init; }
+
+    public required string LogtoDirectory { get; init; }
+
+    /// <summary>Null: any version will do.</summary>
+    public required string? ExpectedVersion { get; init; }
+
+    public required bool Seed { get; init; }
+
+    public required IReadOnlyList<string> SeedArguments { get; init; }
+
+    public required bool AllowAhead { get; init; }
+
+    public required bool Repair { get; init; }
+
+    public required TimeSpan ConnectTimeout { get; init; }
+
+    public required TimeSpan LockTimeout { get; init; }
+
+    /// <summary>Zero: no limit.</summary>
+    public required TimeSpan DeployTimeout { get; init; }
+
+    /// <summary>Zero: no limit.</summary>
+    public required TimeSpan DdlLockTimeout { get; init; }
+
+    public required string TerminationLog { get; init; }
+
+    public required string Node { get; init; }
+
+    /// <summary>
+    /// <c>DATABASE_STATEMENT_TIMEOUT</c> for the CLI: the user's own, else <c>DISABLE_TIMEOUT</c>, because slonik's 60 s
+    /// would kill a long index build.
+    /// </summary>
+    public required string StatementTimeout { get; init; }
+
+    /// <summary><c>PGOPTIONS</c>; null when unset.</summary>
+    public required string? PgOptions { get; init; }
+
+    /// <summary>PEM file with further certificate authorities, as Node.js reads it; null when unset.</summary>
+    public required string? ExtraCaCertificates { get; init; }
+
+    /// <summary><c>NODE_TLS_REJECT_UNAUTHORIZED=0</c>: Node.js accepts every certificate.</summary>
+    public required bool TrustsEveryCertificate { get; init; }
+
+    /// <summary>Where, as whom and with which password node-postgres would connect.</summary>
+    public required string Host { get; init; }
+
+    public required int Port { get; init; }
+
+    public required string User { get; init; }
+
+    /// <summary>Null: none was given.</summary>
+    public required string? Password { get; init; }
+}
+
+/// <summary>How to log; read leniently, because the complaints about the other variables need a log too.</summary>
+internal sealed record LogOptions(bool Json, LogEventLevel Level);

@@ -1,0 +1,201 @@
+using System.Globalization;
+using Serilog.Events;
+
+namespace LogtoMigrateInit.Configuration;
+
+/// <summary>
+/// Reads the environment strictly and to the end, so that all problems are reported at once. An empty variable counts as unset,
+/// because a compose file's <c>${NAME}</c> becomes one.
+/// </summary>
+internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environment)
+{
+    /// <summary>PostgreSQL keeps time-outs as milliseconds in 32 bits; more seconds than this do not fit.</summary>
+    private const int MaximumSeconds = int.MaxValue / 1000;
+
+    private readonly List<string> _problems = [];
+
+    /// <summary>Reads all variables.</summary>
+    /// <param name="environment">Names and values of the process's environment.</param>
+    /// <param name="problems">A sentence for each problem, beginning with the variable's name; empty when the result is not null.</param>
+    public static GateOptions? Read(IReadOnlyDictionary<string, string> environment, out IReadOnlyList<string> problems)
+    {
+        var reader = new OptionsReader(environment);
+        var options = reader.Read();
+        problems = reader._problems;
+        return problems.Count == 0 ? options : null;
+    }
+
+    /// <summary>Reads how to log; a value that cannot be read counts as unset here and is a problem in <see cref="Read(IReadOnlyDictionary{string, string}, out IReadOnlyList{string})"/>.</summary>
+    public static LogOptions ReadLogOptions(IReadOnlyDictionary<string, string> environment)
+    {
+        var reader = new OptionsReader(environment);
+        return new LogOptions(
+            reader.Choice(Variables.LogFormat, "text", "json") == "json",
+            Enum.Parse<LogEventLevel>(reader.Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>()), ignoreCase: true));
+    }
+
+    private GateOptions? Read()
+    {
+        _problems.AddRange(UnknownVariables.Describe(environment.Keys));
+        _ = Choice(Variables.LogFormat, "text", "json");
+        _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
+
+        var (url, isFromFile) = ReadUrl();
+        var options = new GateOptions
+        {
+            DatabaseUrl = url!,
+            DatabaseUrlIsFromFile = isFromFile,
+            LogtoDirectory = Text(Variables.LogtoDirectory),
+            ExpectedVersion = Optional(Variables.ExpectedVersion.Name),
+            Seed = Flag(Variables.Seed),
+            SeedArguments = ReadSeedArguments(),
+            AllowAhead = Choice(Variables.Ahead, "fail", "allow") == "allow",
+            Repair = Flag(Variables.Repair),
+            ConnectTimeout = Seconds(Variables.ConnectTimeout),
+            LockTimeout = Seconds(Variables.LockTimeout),
+            DeployTimeout = Seconds(Variables.DeployTimeout),
+            DdlLockTimeout = Seconds(Variables.DdlLockTimeout),
+            TerminationLog = Text(Variables.TerminationLog),
+            Node = Text(Variables.Node),
+            StatementTimeout = ReadStatementTimeout(),
+            PgOptions = Optional("PGOPTIONS"),
+            ExtraCaCertificates = Optional("NODE_EXTRA_CA_CERTS"),
+            TrustsEveryCertificate = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0",
+            Host = url?.Host ?? Optional("PGHOST") ?? "localhost",
+            Port = url?.Port ?? ReadPort(),
+            User = url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "",
+            Password = url?.Password ?? Optional("PGPASSWORD"),
+        };
+
+        if (url is not null && options.User.Length == 0)
+        {
+            Problem(Variables.DatabaseUrl, "names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
+        }
+
+        return options;
+    }
+
+    private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()
+    {
+        var url = Optional(Variables.DatabaseUrl.Name);
+        var file = Optional(Variables.DatabaseUrlFile.Name);
+        switch (url, file)
+        {
+            case (null, null):
+                Problem(Variables.DatabaseUrl, "is not set; give it the same value as Logto, such as postgresql://user:password@host:5432/logto, or name a file that holds it in DB_URL_FILE");
+                return default;
+            case (not null, not null):
+                Problem(Variables.DatabaseUrl, "and DB_URL_FILE are both set; remove one");
+                return default;
+            case (null, not null):
+                return (ReadUrlFile(file), true);
+            default:
+                return (ParseUrl(Variables.DatabaseUrl, url!), false);
+        }
+    }
+
+    private DatabaseUrl? ReadUrlFile(string file)
+    {
+        try
+        {
+            return ParseUrl(Variables.DatabaseUrlFile, File.ReadAllText(file));
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            Problem(Variables.DatabaseUrlFile, $"names the file '{file}', which cannot be read: {unreadable.Message}");
+            return null;
+        }
+    }
+
+    private DatabaseUrl? ParseUrl(Variable variable, string url)
+    {
+        try
+        {
+            return DatabaseUrl.Parse(url);
+        }
+        catch (FormatException unusable)
+        {
+            Problem(variable, unusable.Message);
+            return null;
+        }
+    }
+
+    private string[] ReadSeedArguments()
+    {
+        var arguments = Text(Variables.SeedArguments).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        if (arguments.FirstOrDefault(argument => !argument.StartsWith("--", StringComparison.Ordinal)) is { } odd)
+        {
+            Problem(Variables.SeedArguments, $"holds '{odd}', which is no option; it takes options of Logto's `db seed`, such as --dapc");
+        }
+
+        return arguments;
+    }
+
+    /// <summary>The CLI takes a JavaScript number, falls back to 60 s for what is none, and slonik turns 0 into 1 ms.</summary>
+    private string ReadStatementTimeout()
+    {
+        const string Disabled = "DISABLE_TIMEOUT";
+        const string Name = "DATABASE_STATEMENT_TIMEOUT";
+        var text = Optional(Name)?.Trim() ?? "";
+        if (text == Disabled || !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var milliseconds) || !double.IsFinite(milliseconds))
+        {
+            return Disabled;
+        }
+
+        if (milliseconds <= 0)
+        {
+            _problems.Add($"{Name} is {text}, with which every statement of Logto's fails; for no limit write DISABLE_TIMEOUT");
+        }
+
+        return text;
+    }
+
+    private int ReadPort()
+    {
+        var text = Optional("PGPORT");
+        if (text is null)
+        {
+            return 5432;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= ushort.MaxValue)
+        {
+            return port;
+        }
+
+        _problems.Add($"PGPORT is '{text}'; it takes a port number from 1 to 65535");
+        return 5432;
+    }
+
+    private TimeSpan Seconds(Variable variable)
+    {
+        var text = Text(variable);
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= MaximumSeconds)
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        Problem(variable, $"is '{text}'; it takes whole seconds from 0 to {MaximumSeconds}, without a unit");
+        return TimeSpan.Zero;
+    }
+
+    private bool Flag(Variable variable) => Choice(variable, "true", "false") == "true";
+
+    private string Choice(Variable variable, params string[] choices)
+    {
+        var text = Text(variable);
+        var choice = choices.FirstOrDefault(choice => choice.Equals(text, StringComparison.OrdinalIgnoreCase));
+        if (choice is null)
+        {
+            Problem(variable, $"is '{text}'; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
+        }
+
+        return choice ?? variable.Default;
+    }
+
+    private string Text(Variable variable) => Optional(variable.Name) ?? variable.Default;
+
+    private string? Optional(string name) => environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
+
+    private void Problem(Variable variable, string problem) => _problems.Add($"{variable.Name} {problem}");
+}

@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>
+/// Connects to Logto's database as Logto does: same address, user, password, trust and options. Every field is set here,
+/// because Npgsql's own defaults and environment differ from node-postgres's.
+/// </summary>
+internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> logger) : IAsyncDisposable
+{
+    public const string ApplicationName = "logto-migrate-init";
+
+    /// <summary>The database in which the CLI creates a missing one (<c>packages/cli/src/database.ts</c>).</summary>
+    private const string MaintenanceDatabase = "postgres";
+
+    private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
+
+    private readonly TlsTrust _trust = new(options);
+    private NpgsqlDataSource? _source;
+
+    /// <summary>Looks at the database and waits for it where waiting may help.</summary>
+    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    public Task<Inspection> InspectAsync(CancellationToken cancellationToken) =>
+        WithConnectionAsync(InspectionQuery.ReadAsync, cancellationToken);
+
+    /// <summary>Opens a connection, lets <paramref name="use"/> work with it and closes it; starts again where waiting may help.</summary>
+    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
+        RetryAsync(
+            async token =>
+            {
+                await using var connection = await OpenAsync(token);
+                return await use(connection, token);
+            },
+            cancellationToken);
+
+    /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        string? reported = null;
+        while (true)
+        {
+            DatabaseException failure;
+            try
+            {
+                return await attempt(cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { Failure: DatabaseFailure.NotYet } notYet)
+            {
+                failure = notYet;
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } final)
+            {
+                throw final;
+            }
+
+            var waited = Stopwatch.GetElapsedTime(started);
+            if (waited >= options.ConnectTimeout)
+            {
+                throw failure;
+            }
+
+            if (failure.Message != reported)
+            {
+                reported = failure.Message;
+                logger.WaitingForServer(options.Host, options.Port, failure.Message, (options.ConnectTimeout - waited).TotalSeconds);
+            }
+
+            await Task.Delay(backoff.Next(failure.ServerIsFull), cancellationToken);
+        }
+    }
+
+    /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
+    /// <exception cref="DatabaseException">The connection failed.</exception>
+    public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
+        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database), cancellationToken);
+
+    /// <summary>Creates the database that the URL names; a replica that was faster is as good.</summary>
+    /// <exception cref="DatabaseException">The server refused.</exception>
+    public async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        var name = options.DatabaseUrl.Database;
+        await using var source = CreateSource(MaintenanceDatabase);
+        try
+        {
+            await using var connection = await OpenAsync(source, cancellationToken);
+            await using var command = new NpgsqlCommand($"create database {Quote(name)} with encoding = 'UTF8'", connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            logger.CreatedDatabase(name);
+        }
+        catch (PostgresException exists) when (exists.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+        {
+            // Another replica created it between our look and our attempt; both errors mean that, the second when it is at it just now.
+        }
+        catch (PostgresException refusal)
+        {
+            throw DatabaseException.From(refusal)!;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_source is not null)
+        {
+            await _source.DisposeAsync();
+        }
+    }
+
+    /// <summary>An identifier as SQL text.</summary>
+    public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    private async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenConnectionAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
+        {
+            throw _trust.Rejection is { } rejection
+                ? new DatabaseException(DatabaseFailure.Never, $"{rejection} (Logto's sslmode=require checks it; name your authority's file in NODE_EXTRA_CA_CERTS)", exception)
+                : failure;
+        }
+    }
+
+    private NpgsqlDataSource CreateSource(string database)
+    {
+        var builder = new NpgsqlSlimDataSourceBuilder
+        {
+            ConnectionStringBuilder =
+            {
+                Host = options.Host,
+                Port = options.Port,
+                Username = options.User,
+                Password = options.Password,
+                Database = database,
+                ApplicationName = ApplicationName,
+                Options = options.PgOptions,
+                SslMode = options.DatabaseUrl.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,
+                GssEncryptionMode = GssEncryptionMode.Disable,
+                ClientEncoding = "UTF8",
+                TargetSessionAttributes = "any",
+                Pooling = false,
+                Enlist = false,
+                TcpKeepAlive = true,
+                Timeout = (int)ConnectionAttempt.TotalSeconds,
+                CommandTimeout = 30,
+                CancellationTimeout = -1, // a server that does not answer is left behind, not asked again
+            },
+        };
+        builder.EnableTransportSecurity();
+        builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
+        if (builder.ConnectionStringBuilder.SslMode == SslMode.Require)
+        {
+            builder.UseSslClientAuthenticationOptionsCallback(_trust.Configure);
+        }
+
+        return builder.Build();
+    }
+}

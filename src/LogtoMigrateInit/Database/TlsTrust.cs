@@ -1,0 +1,87 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using LogtoMigrateInit.Configuration;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>
+/// Judges a server's certificate as Node.js would for <c>sslmode=require</c>: chain and host name, with the authorities of
+/// <c>NODE_EXTRA_CA_CERTS</c> in addition. The roots are the system's, where Node.js has its own bundle.
+/// </summary>
+internal sealed class TlsTrust(GateOptions options)
+{
+    /// <summary>Why the last certificate was rejected, as a clause for the operator; null when none was.</summary>
+    public string? Rejection { get; private set; }
+
+    public void Configure(SslClientAuthenticationOptions tls)
+    {
+        // Npgsql would send ~/.postgresql/postgresql.crt; node-postgres sends none.
+        tls.ClientCertificateContext = null;
+        tls.CertificateRevocationCheckMode = X509RevocationMode.NoCheck;
+        tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => Accept(certificate as X509Certificate2, chain, errors);
+    }
+
+    private bool Accept(X509Certificate2? certificate, X509Chain? presented, SslPolicyErrors errors)
+    {
+        if (options.DatabaseUrl.SslMode == "no-verify" || options.TrustsEveryCertificate || errors == SslPolicyErrors.None)
+        {
+            return true;
+        }
+
+        Rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {options.Host}"
+            : RejectChain(certificate, presented);
+        return Rejection is null;
+    }
+
+    private string? RejectChain(X509Certificate2 certificate, X509Chain? presented)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1")); // server authentication
+        foreach (var element in presented?.ChainElements.Skip(1) ?? [])
+        {
+            chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+        }
+
+        var extra = ReadExtraAuthorities();
+        if (chain.Build(certificate))
+        {
+            return null;
+        }
+
+        var reason = Describe(chain);
+        if (extra.Count == 0)
+        {
+            return reason;
+        }
+
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(extra);
+        return chain.Build(certificate) ? null : Describe(chain);
+    }
+
+    private X509Certificate2Collection ReadExtraAuthorities()
+    {
+        var certificates = new X509Certificate2Collection();
+        try
+        {
+            if (options.ExtraCaCertificates is { } file)
+            {
+                certificates.ImportFromPemFile(file);
+            }
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            // Node.js warns about an unreadable file and goes on without it; so do we, and the rejection below names the cause.
+        }
+
+        return certificates;
+    }
+
+    private static string Describe(X509Chain chain) =>
+        string.Join(", ", chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct()) is { Length: > 0 } reasons
+            ? $"its certificate is not trusted: {reasons}"
+            : "its certificate is not trusted";
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+
+namespace LogtoMigrateInit.LogtoCli;
+
+/// <summary>The variables that the CLI is given in addition to, or instead of, our own environment.</summary>
+internal static class CliEnvironment
+{
+    /// <summary>All sessions of a gate's CLI are called this and the run's own suffix.</summary>
+    public const string ApplicationNamePrefix = "logto-migrate-init-cli-";
+
+    /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c> asks a question unless <c>CI</c> is set to something.</summary>
+    private const double LastAlterationThatAsks = 1676906977;
+
+    /// <param name="options">The gate's configuration.</param>
+    /// <param name="applicationName">The name of this run's sessions.</param>
+    /// <param name="state">The state before the deploy; null before a seed.</param>
+    /// <param name="behindPooler">A pooler may reject <c>options</c>, so none are sent through it.</param>
+    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, AlterationState? state, bool behindPooler)
+    {
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["DB_URL"] = options.DatabaseUrl.WithApplicationName(applicationName),
+            ["PGAPPNAME"] = applicationName, // slonik's first connection takes no name from the URL
+            ["DATABASE_STATEMENT_TIMEOUT"] = options.StatementTimeout,
+            ["FORCE_COLOR"] = "0",
+            ["NO_COLOR"] = null, // Node.js warns when both are there
+
+            // Empty, not absent: the CLI's dotenv would add them again from a `.env` file. "CI=true" changes what two alterations
+            // do (1.17.0-1716291265, 1.18.0-1718594164), and ALTERATION_TEST skips a third.
+            ["CI"] = state?.Timestamp < LastAlterationThatAsks ? "0" : "",
+            ["ALTERATION_TEST"] = "",
+        };
+        if (!behindPooler)
+        {
+            environment["PGOPTIONS"] = BuildServerOptions(options);
+        }
+
+        return environment;
+    }
+
+    // What the role or the database have set must not decide how a migration runs. The user's own options come last and win.
+    // With client_connection_check_interval, a session whose client died ends within seconds instead of working on.
+    private static string BuildServerOptions(GateOptions options) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"-c statement_timeout=0 -c lock_timeout={options.DdlLockTimeout.TotalMilliseconds:0} -c default_transaction_isolation=read\\ committed -c client_connection_check_interval=2s {options.PgOptions}").TrimEnd();
+}

@@ -1,0 +1,136 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.LogtoCli;
+
+/// <summary>
+/// Follows what the CLI prints: logs it line by line with secrets masked, reports progress, and keeps the end for the final message.
+/// </summary>
+internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alteration> pending, ILogger logger)
+{
+    /// <summary>A longer line is cut: a program gone wild must not fill our memory.</summary>
+    private const int MaximumLineLength = 4096;
+
+    private const int TailLength = 20;
+
+    private readonly SecretMask _mask = new(options);
+    private readonly Queue<string> _tail = [];
+    private readonly Lock _gate = new();
+    private long _lastFinished = Environment.TickCount64;
+
+    /// <summary>How many alterations the CLI reported as done.</summary>
+    public int Finished { get; private set; }
+
+    /// <summary>The alteration that the CLI named as failed; null when it named none.</summary>
+    public string? Failed { get; private set; }
+
+    /// <summary>The server had no connection left for the CLI.</summary>
+    public bool ServerWasFull { get; private set; }
+
+    /// <summary>The alteration that runs now; null before the first and after the last one.</summary>
+    public Alteration? Running => Finished < pending.Count ? pending[Finished] : null;
+
+    /// <summary>What the CLI said last of what went wrong, masked, in one line; empty when it said nothing.</summary>
+    public string LastWords
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var words = _tail.Where(line => ErrorLine().IsMatch(line)).Select(line => line.Trim()).ToArray();
+                return words.Length > 0 ? words[0] : _tail.LastOrDefault("").Trim();
+            }
+        }
+    }
+
+    /// <summary>Reads one of the CLI's streams to its end.</summary>
+    public async Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken)
+    {
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        var line = new StringBuilder();
+        var buffer = new char[MaximumLineLength];
+        long dropped = 0;
+        int count;
+        while ((count = await reader.ReadAsync(buffer, cancellationToken)) > 0)
+        {
+            foreach (var character in buffer.AsSpan(0, count))
+            {
+                if (character == '\n')
+                {
+                    Take(line, dropped, name);
+                    line.Clear();
+                    dropped = 0;
+                }
+                else if (line.Length < MaximumLineLength)
+                {
+                    line.Append(character);
+                }
+                else
+                {
+                    dropped++;
+                }
+            }
+        }
+
+        if (line.Length > 0)
+        {
+            Take(line, dropped, name);
+        }
+    }
+
+    private void Take(StringBuilder text, long dropped, string stream)
+    {
+        var line = text.ToString().TrimEnd('\r');
+        if (line.Length == 0)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (Succeeded().Match(line) is { Success: true } success)
+            {
+                ReportProgress(success.Groups[1].Value);
+            }
+            else if (FailedLine().Match(line) is { Success: true } failure)
+            {
+                Failed = failure.Groups[1].Value;
+            }
+
+            ServerWasFull |= line.Contains("53300", StringComparison.Ordinal) || line.Contains("too many clients", StringComparison.Ordinal);
+
+            // A secret may stand across the cut, so what was cut off takes a little of the line with it.
+            var shown = _mask.Apply(line) + (dropped > 0 ? $"… ({dropped} more characters)" : "");
+            _tail.Enqueue(shown);
+            if (_tail.Count > TailLength)
+            {
+                _tail.Dequeue();
+            }
+
+            logger.CliLine(stream, shown);
+        }
+    }
+
+    private void ReportProgress(string fileName)
+    {
+        var now = Environment.TickCount64;
+        Finished++;
+        var alteration = pending.FirstOrDefault(each => each.FileName == fileName);
+        logger.AlterationDeployed(Finished, pending.Count, alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
+        _lastFinished = now;
+    }
+
+    [GeneratedRegex(@"Run alteration (\S+\.js) `up\(\)` function succeeded", RegexOptions.CultureInvariant)]
+    private static partial Regex Succeeded();
+
+    // Logto before 1.35 writes "ocurred".
+    [GeneratedRegex(@"Error occ?urred (?:while|during) running alteration (\S+\.js)", RegexOptions.CultureInvariant)]
+    private static partial Regex FailedLine();
+
+    [GeneratedRegex(@"\b\w*[Ee]rror\b\s*[:\[]|\berror:|^error ", RegexOptions.CultureInvariant)]
+    private static partial Regex ErrorLine();
+}

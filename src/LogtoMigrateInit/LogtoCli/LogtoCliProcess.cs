@@ -1,0 +1,58 @@
+using System.ComponentModel;
+using CliWrap;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Target;
+
+namespace LogtoMigrateInit.LogtoCli;
+
+/// <summary>Runs the target's own CLI with Node.js, never through npm, and never longer than this process lives.</summary>
+internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation installation)
+{
+    /// <summary>Docker grants ten seconds in all; Node.js needs milliseconds.</summary>
+    private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Standard input is a pipe that we hold open and never write to. Its end means that we are gone, however we died, and then
+    /// the CLI must be gone too.
+    /// </summary>
+    private const string EndWithParent =
+        "data:text/javascript,process.stdin.on('end',()=>process.kill(process.pid,'SIGKILL')).on('error',()=>process.kill(process.pid,'SIGKILL')).resume();process.stdin.unref?.()";
+
+    /// <summary>Runs the CLI to its end.</summary>
+    /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
+    /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
+    /// <param name="output">Follows what it prints.</param>
+    /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
+    /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
+    /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
+    public async Task<CliRun> RunAsync(
+        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, CancellationToken interrupt, CancellationToken kill)
+    {
+        using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
+        await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
+        var command = Cli.Wrap(options.Node)
+            .WithArguments(["--import", EndWithParent, installation.CliEntry, .. arguments])
+            .WithWorkingDirectory(options.LogtoDirectory) // the CLI reads a `.env` from here, as with Logto's own scripts
+            .WithEnvironmentVariables(environment)
+            .WithStandardInputPipe(PipeSource.Create((_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken)))
+            .WithStandardOutputPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stdout", cancellationToken)))
+            .WithStandardErrorPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stderr", cancellationToken)))
+            .WithValidation(CommandResultValidation.None);
+
+        int? exitCode = null;
+        try
+        {
+            exitCode = (await command.ExecuteAsync(forceful.Token, interrupt)).ExitCode;
+        }
+        catch (OperationCanceledException) when (interrupt.IsCancellationRequested || kill.IsCancellationRequested)
+        {
+            // We ended it; the caller knows why.
+        }
+        catch (Win32Exception missing)
+        {
+            throw new UnusableTargetException($"Node.js does not start: {missing.Message} Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
+        }
+
+        return new CliRun(exitCode, output.Failed, output.LastWords, output.ServerWasFull, output.Finished);
+    }
+}

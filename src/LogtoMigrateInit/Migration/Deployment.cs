@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Target;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>What happens under the lock: inspect again → preflight → wait for orphans → repair → run the CLI → verify.</summary>
+internal sealed class Deployment(
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, LogtoDatabase database, SupervisedCli cli, LeftOvers leftOvers,
+    ILogger<Deployment> logger)
+{
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
+    public async Task<Outcome> RunAsync(MigrationLock migrationLock, CancellationToken stop)
+    {
+        var inspection = await database.InspectAsync(stop);
+        return MigrationPlan.Decide(catalog, inspection) switch
+        {
+            Verdict.Pending pending => await DeployAsync(pending, inspection, migrationLock, stop),
+            Verdict.Empty when options.Seed => await SeedAsync(inspection, migrationLock, stop),
+            var settled => Outcome.Of(settled, catalog, options),
+        };
+    }
+
+    private async Task<Outcome> DeployAsync(Verdict.Pending pending, Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
+    {
+        var count = pending.Alterations.Count;
+        logger.PlannedDeploy(count, catalog.Count, catalog.TargetVersion, $"{pending.State}", catalog.Last.FormattedTimestamp);
+
+        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, stop);
+        var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
+        if (await PrepareAsync(problems, inspection, stop) is { } impossible)
+        {
+            return impossible;
+        }
+
+        var first = installation.ReadScript(pending.Alterations[0]);
+        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, stop) is { Count: > 0 } inTheWay)
+        {
+            return new Outcome.PreflightFailed(inTheWay);
+        }
+
+        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection.BehindPooler, migrationLock, stop);
+        if (end == CliEnd.LockLost)
+        {
+            return new Outcome.DeployFailed("The migration lock was lost, so Logto's CLI was stopped", run.Finished, count, null, "");
+        }
+
+        var verdict = await VerifyAsync(end, stop);
+        if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
+        {
+            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler);
+        }
+
+        return verdict switch
+        {
+            _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
+            Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
+            Verdict.Pending rest => new Outcome.DeployFailed(
+                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, run.LastWords),
+            _ => Succeed(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed"),
+        };
+    }
+
+    private async Task<Outcome> SeedAsync(Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
+    {
+        logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
+
+        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, stop);
+        if (await PrepareAsync(Preflight.OfSeed(inspection, privileges), inspection, stop) is { } impossible)
+        {
+            return impossible;
+        }
+
+        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection.BehindPooler, migrationLock, stop);
+        if (end == CliEnd.LockLost)
+        {
+            return new Outcome.SeedFailed("The migration lock was lost, so Logto's CLI was stopped", "");
+        }
+
+        var verdict = await VerifyAsync(end, stop);
+        return verdict switch
+        {
+            _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
+            Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), run.LastWords),
+            _ => Succeed(run, verdict, "seeded"),
+        };
+    }
+
+    /// <returns>Null when the CLI can run.</returns>
+    private async Task<Outcome?> PrepareAsync(IReadOnlyList<string> problems, Inspection inspection, CancellationToken stop)
+    {
+        if (inspection.ServerVersion / 10000 < Preflight.OldestPostgreSql)
+        {
+            return new Outcome.UnsupportedServer(inspection.ServerVersion, Preflight.OldestPostgreSql);
+        }
+
+        if (inspection.BehindPooler && options.DdlLockTimeout > TimeSpan.Zero)
+        {
+            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such option; connect to the server directly, or remove it"];
+        }
+
+        installation.RequireWritableScratch();
+        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : await WaitForOrphansAsync(stop);
+    }
+
+    /// <summary>A session of a killed run may still be working: its client is gone, and the server has not noticed yet.</summary>
+    /// <returns>Null when there is none any more.</returns>
+    private async Task<Outcome?> WaitForOrphansAsync(CancellationToken stop)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        int? reported = null;
+        while (true)
+        {
+            var orphans = await database.WithConnectionAsync(
+                (connection, token) => SessionQueries.FindOrphansAsync(connection, CliEnvironment.ApplicationNamePrefix, token), stop);
+            if (orphans.Count == 0)
+            {
+                return null;
+            }
+
+            var waited = Stopwatch.GetElapsedTime(started);
+            if (waited >= options.LockTimeout)
+            {
+                return new Outcome.LockTimedOut(waited, $"{orphans[0]}, left by an earlier run, running: {orphans[0].Query}");
+            }
+
+            if (reported != orphans[0].Pid)
+            {
+                reported = orphans[0].Pid;
+                logger.WaitingForOrphan($"{orphans[0]}", orphans[0].Query);
+            }
+
+            await Task.Delay(backoff.Next(), stop);
+        }
+    }
+
+    /// <summary>The CLI's exit code proves nothing; only the database does. When we were told to stop there is no time to wait for it.</summary>
+    private async Task<Verdict> VerifyAsync(CliEnd end, CancellationToken stop)
+    {
+        using var brief = new CancellationTokenSource(end == CliEnd.Stopped ? SupervisedCli.CleanUpTime : Timeout.InfiniteTimeSpan);
+        try
+        {
+            return MigrationPlan.Decide(catalog, await database.InspectAsync(end == CliEnd.Stopped ? brief.Token : stop));
+        }
+        catch (Exception unknown) when (end == CliEnd.Stopped && unknown is OperationCanceledException or DatabaseException)
+        {
+            throw new OperationCanceledException(stop);
+        }
+    }
+
+    private Outcome Succeed(CliRun run, Verdict verdict, string done)
+    {
+        if (verdict is not Verdict.Matching matching)
+        {
+            return Outcome.Of(verdict, catalog, options);
+        }
+
+        if (run.ExitCode != 0)
+        {
+            logger.CliFailedInVain(run.ExitCode, run.LastWords);
+        }
+
+        return new Outcome.Matches(catalog, matching.State, done);
+    }
+
+    private string Describe(CliRun run, CliEnd end) => end == CliEnd.TimedOut
+        ? $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped"
+        : $"Logto's CLI failed with exit code {run.ExitCode}";
+}

@@ -1,0 +1,103 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>
+/// How a run ended: a number for the orchestrator and a sentence for the operator, which says what happened, with which values,
+/// and what to do next.
+/// </summary>
+internal abstract record Outcome
+{
+    private Outcome(ExitCode exitCode, string message) => (ExitCode, Message) = (exitCode, message);
+
+    public ExitCode ExitCode { get; }
+
+    public string Message { get; }
+
+    public sealed record Matches(AlterationCatalog Catalog, AlterationState State, string Done = "nothing was pending")
+        : Outcome(ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.");
+
+    public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State)
+        : Outcome(ExitCode.Success, $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) and LOGTO_INIT_AHEAD=allow says that this is meant. Logto can start.");
+
+    public sealed record Unexpected(Exception Error)
+        : Outcome(ExitCode.Unexpected, $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {Error.Message} Nothing more was done. Please report it with the log above; starting again is safe.");
+
+    public sealed record WrongUsage(IReadOnlyList<string> Problems)
+        : Outcome(ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: {string.Join("; ", Problems)}.");
+
+    public sealed record Unreachable(GateOptions Options, string Reason)
+        : Outcome(ExitCode.Unreachable, $"The database at {Options.Host}:{Options.Port} could not be reached within {Options.ConnectTimeout.TotalSeconds:0} s: {Reason}. Check that it runs and that the host and port of DB_URL are right; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
+
+    public sealed record Refused(GateOptions Options, string Reason)
+        : Outcome(ExitCode.Refused, $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': {Reason}. Correct DB_URL, or the user's password or rights on the server.");
+
+    public sealed record NoSuchDatabase(GateOptions Options)
+        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. Correct DB_URL; for a first installation set LOGTO_INIT_SEED=true, which creates and seeds it.");
+
+    public sealed record UnsupportedServer(int ServerVersion, int Oldest)
+        : Outcome(ExitCode.Refused, $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. Nothing was deployed. Upgrade PostgreSQL first.");
+
+    public sealed record ReadOnly(int PendingCount, bool InRecovery, TimeSpan Waited)
+        : Outcome(ExitCode.Refused, $"{PendingCount} alterations are pending and the server stayed {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s. Point DB_URL to the primary, or turn off default_transaction_read_only.");
+
+    public sealed record LockTimedOut(TimeSpan Waited, string Holder)
+        : Outcome(ExitCode.LockTimedOut, $"Another session still works on this database after {Waited.TotalSeconds:0} s: {Holder}. If it is stuck, end it with `select pg_terminate_backend(PID)`, then start again; LOGTO_INIT_LOCK_TIMEOUT_SECONDS sets how long to wait.");
+
+    public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
+        : Outcome(ExitCode.DeployFailed, $"{What}: {Applied} of {Planned} alterations are applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} What is applied is complete; mend the cause and start again, and the rest is deployed.");
+
+    public sealed record SeedFailed(string What, string Reason)
+        : Outcome(ExitCode.DeployFailed, $"{What}, and nothing of it is in the database, because a seed is one transaction.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} Mend the cause and start again.");
+
+    public sealed record AlterationsLeft(AlterationCatalog Catalog, AlterationState State, int Left)
+        : Outcome(ExitCode.Unstartable, $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's output above.");
+
+    public sealed record RowSecurityOff(IReadOnlyList<string> Tables)
+        : Outcome(ExitCode.Unstartable, $"Nothing is pending, and Logto would still refuse to start because {Tables.Count} tables have no row-level security: {Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table {Tables[0]} enable row level security` and restore its policies from a backup.");
+
+    public sealed record Ahead(AlterationCatalog Catalog, AlterationState State)
+        : Outcome(ExitCode.Ahead, $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto {Catalog.TargetVersion}. Start the newer Logto again; or go back with the newer image's `npm run cli db alteration rollback {Catalog.TargetVersion}`; if that was done already, or in a rolling update, set LOGTO_INIT_AHEAD=allow.");
+
+    public sealed record Empty(string Database)
+        : Outcome(ExitCode.Empty, $"The database '{Database}' is empty and seeding is off. Check DB_URL; for a first installation set LOGTO_INIT_SEED=true.");
+
+    public sealed record NotLogto(string Database, string Reason)
+        : Outcome(ExitCode.NotLogto, $"The database '{Database}' is not one that Logto's CLI can migrate safely: {Reason}. Nothing was touched. Check DB_URL, or restore the database from a backup.");
+
+    public sealed record TargetUnusable(string Problem) : Outcome(ExitCode.TargetUnusable, Problem);
+
+    public sealed record Pending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Alterations)
+        : Outcome(ExitCode.Pending, $"{Alterations.Count} alterations are pending before Logto {Catalog.TargetVersion} can start (state {State}, needed {Catalog.Last.FormattedTimestamp}). Run `logto-migrate-init migrate`.");
+
+    public sealed record PreflightFailed(IReadOnlyList<string> Problems)
+        : Outcome(ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: {string.Join("; ", Problems)}.");
+
+    public sealed record Stopped(ExitCode Signal, string Name)
+        : Outcome(Signal, $"Stopped by {Name}. What was applied is complete, nothing stays locked, and the next start carries on.");
+
+    /// <summary>The ending that a verdict means when nothing is done about it.</summary>
+    public static Outcome Of(Verdict verdict, AlterationCatalog catalog, GateOptions options) => verdict switch
+    {
+        Verdict.Matching matching => new Matches(catalog, matching.State),
+        Verdict.Ahead ahead => options.AllowAhead ? new AheadAllowed(catalog, ahead.State) : new Ahead(catalog, ahead.State),
+        Verdict.Unstartable unstartable => new RowSecurityOff(unstartable.TablesWithoutRowSecurity),
+        Verdict.Pending pending => new Pending(catalog, pending.State, pending.Alterations),
+        Verdict.Foreign foreign => new NotLogto(options.DatabaseUrl.Database, foreign.Reason),
+        Verdict.Damaged damaged => new NotLogto(options.DatabaseUrl.Database, damaged.Reason),
+        _ => new Empty(options.DatabaseUrl.Database),
+    };
+
+    /// <summary>The ending that a database out of reach means.</summary>
+    public static Outcome Of(DatabaseException failure, GateOptions options) => failure.Failure switch
+    {
+        DatabaseFailure.NotYet => new Unreachable(options, failure.Message),
+        DatabaseFailure.NoSuchDatabase => new NoSuchDatabase(options),
+        _ => new Refused(options, failure.Message),
+    };
+
+    private static string Some(IReadOnlyList<string> names) =>
+        names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";
+}

@@ -1,0 +1,76 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Database;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>Names what would stop a deploy or a seed half way; each problem is a clause with its remedy.</summary>
+internal static partial class Preflight
+{
+    /// <summary>Logto's documented minimum (https://docs.logto.io/logto-oss/get-started-with-oss).</summary>
+    public const int OldestPostgreSql = 14;
+
+    /// <param name="inspection">The database.</param>
+    /// <param name="privileges">What the user may do there.</param>
+    /// <param name="scripts">The texts of the pending alterations: only some need the tenant role.</param>
+    public static IReadOnlyList<string> OfDeploy(Inspection inspection, Privileges privileges, IEnumerable<string> scripts)
+    {
+        var problems = Common(inspection, privileges).ToList();
+        if (privileges.TablesOfOthers is { Count: > 0 } tables)
+        {
+            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables ({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by OLD_OWNER to \"{inspection.User}\"` as their owner, or connect as the owner");
+        }
+
+        var role = $"logto_tenant_{inspection.Database.Replace('-', '_')}";
+        if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}") && scripts.Any(script => TenantRole().IsMatch(script)))
+        {
+            problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it; run `create role \"{role}\" noinherit` and grant it what the role of the original database has");
+        }
+
+        return problems;
+    }
+
+    public static IReadOnlyList<string> OfSeed(Inspection inspection, Privileges privileges)
+    {
+        var problems = Common(inspection, privileges).ToList();
+        if (SeedableName(inspection.Database) is { } unusable)
+        {
+            problems.Add(unusable);
+        }
+
+        if (privileges.Roles.Count > 0)
+        {
+            problems.Add($"roles of an earlier Logto database of this name are left on the server ({string.Join(", ", privileges.Roles)}) and the seed would fail to create them; when no other database uses them, run `drop owned by ROLE; drop role ROLE` for each");
+        }
+
+        if (!privileges.MayCreateRoles)
+        {
+            problems.Add($"user '{inspection.User}' may not create roles, which a seed does; run `alter role \"{inspection.User}\" createrole` as a superuser");
+        }
+
+        return problems;
+    }
+
+    /// <summary>Logto's seed writes the database's name into the name of a role without quoting it (<c>packages/schemas/tables/_before_all.sql</c>).</summary>
+    /// <returns>Null when the name can be seeded.</returns>
+    public static string? SeedableName(string database) => PlainName().IsMatch(database)
+        ? null
+        : $"Logto cannot be seeded into a database called '{database}', because it uses the name unquoted; choose one of lower-case letters, digits, '_' and '-'";
+
+    private static IEnumerable<string> Common(Inspection inspection, Privileges privileges)
+    {
+        if (!privileges.MayCreateInSchema)
+        {
+            yield return inspection.Schema is { } schema
+                ? $"user '{inspection.User}' may not create tables in the schema '{schema}'; run `grant create on schema \"{schema}\" to \"{inspection.User}\"` as its owner"
+                : $"no schema of the search_path of user '{inspection.User}' exists; run `create schema` for it, or reset the role's search_path";
+        }
+    }
+
+    // Utilities of the alterations that grant to the tenant role, or its name itself.
+    [GeneratedRegex("applyTableRls|dropTableRls|logto_tenant_", RegexOptions.CultureInvariant)]
+    private static partial Regex TenantRole();
+
+    [GeneratedRegex(@"^[a-z0-9_\u0080-\uFFFF-]+\z", RegexOptions.CultureInvariant)]
+    private static partial Regex PlainName();
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Target;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>Why the CLI is no longer running.</summary>
+internal enum CliEnd
+{
+    ByItself,
+    TimedOut,
+    LockLost,
+    Stopped,
+}
+
+/// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
+internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, ILogger<SupervisedCli> logger)
+{
+    /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
+    public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>The CLI honours DATABASE_STATEMENT_TIMEOUT from here on.</summary>
+    private static readonly Version FirstWithStatementTimeout = new(1, 36, 0);
+
+    private readonly string _sessionName = CliEnvironment.ApplicationNamePrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
+
+    public async Task<(CliRun Run, CliEnd End)> RunAsync(
+        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, bool behindPooler, MigrationLock migrationLock, CancellationToken stop)
+    {
+        Warn(behindPooler);
+        var environment = CliEnvironment.Build(options, _sessionName, state, behindPooler);
+        var started = Stopwatch.GetTimestamp();
+        using var timeout = new CancellationTokenSource();
+        if (options.DeployTimeout > TimeSpan.Zero)
+        {
+            timeout.CancelAfter(options.DeployTimeout);
+        }
+
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        var backoff = new Backoff();
+        while (true)
+        {
+            var output = new CliOutput(options, pending, logger);
+            logger.StartingCli(string.Join(' ', arguments));
+            var run = await WatchAsync(process.RunAsync(arguments, environment, output, interrupt.Token, migrationLock.Lost), output);
+
+            var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
+                : stop.IsCancellationRequested ? CliEnd.Stopped
+                : timeout.IsCancellationRequested ? CliEnd.TimedOut
+                : CliEnd.ByItself;
+            if (end != CliEnd.ByItself)
+            {
+                await TerminateSessionsAsync();
+                return (run, end);
+            }
+
+            if (run is not { ServerWasFull: true, Finished: 0 } || run.ExitCode == 0 || Stopwatch.GetElapsedTime(started) > options.ConnectTimeout)
+            {
+                return (run, end);
+            }
+
+            logger.RetryingFullServer();
+            await Task.Delay(backoff.Next(serverIsFull: true), interrupt.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private void Warn(bool behindPooler)
+    {
+        if (behindPooler)
+        {
+            logger.PoolerTakesNoOptions();
+        }
+
+        if (Version.TryParse(installation.Version.Split('-')[0], out var version) && version < FirstWithStatementTimeout)
+        {
+            logger.OldStatementTimeout(installation.Version);
+        }
+    }
+
+    /// <summary>Says once a second at most what the CLI waits for, and now and then that it is still running.</summary>
+    private async Task<CliRun> WatchAsync(Task<CliRun> running, CliOutput output)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var nextReport = TimeSpan.FromSeconds(10);
+        var reported = new HashSet<int>();
+        while (await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(1))) != running)
+        {
+            foreach (var blocker in await FindBlockersAsync())
+            {
+                if (reported.Add(blocker.Pid))
+                {
+                    logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
+                }
+            }
+
+            var elapsed = Stopwatch.GetElapsedTime(started);
+            if (elapsed >= nextReport)
+            {
+                nextReport = elapsed + TimeSpan.FromSeconds(Math.Min(60, elapsed.TotalSeconds));
+                logger.StillRunning(elapsed.TotalSeconds, output.Running?.FileName ?? "Logto's CLI");
+            }
+        }
+
+        return await running;
+    }
+
+    private async Task<IReadOnlyList<ServerSession>> FindBlockersAsync()
+    {
+        // Watching is a comfort: a server without a free connection must not end a deploy that has one.
+        using var brief = new CancellationTokenSource(CleanUpTime);
+        try
+        {
+            await using var connection = await database.OpenAsync(brief.Token);
+            return await SessionQueries.FindBlockersAsync(connection, _sessionName, brief.Token);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>The CLI is gone at once; its server sessions work on until somebody ends them.</summary>
+    private async Task TerminateSessionsAsync()
+    {
+        using var brief = new CancellationTokenSource(CleanUpTime);
+        try
+        {
+            await using var connection = await database.OpenAsync(brief.Token);
+            while (await SessionQueries.TerminateAsync(connection, _sessionName, brief.Token) > 0)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), brief.Token);
+            }
+        }
+        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+        {
+            // The server is out of reach or slow; it ends sessions of dead clients by itself, and the next run waits for them.
+        }
+    }
+}

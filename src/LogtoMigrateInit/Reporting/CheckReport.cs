@@ -1,0 +1,82 @@
+using System.Text;
+using System.Text.Json;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Migration;
+
+namespace LogtoMigrateInit.Reporting;
+
+/// <summary>What <c>check</c> prints on standard output.</summary>
+internal static class CheckReport
+{
+    /// <summary>The verdict's sentence, and a line for each pending alteration.</summary>
+    public static string AsText(Outcome outcome)
+    {
+        var report = new StringBuilder().AppendLine(outcome.Message);
+        foreach (var alteration in PendingOf(outcome))
+        {
+            report.Append("  ").AppendLine(alteration.FileName);
+        }
+
+        return report.ToString();
+    }
+
+    /// <summary>
+    /// One object: <c>exitCode</c>, <c>outcome</c> (a name in camel case), <c>message</c>, <c>target</c> (<c>version</c>,
+    /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
+    /// none), <c>pending</c> (file names).
+    /// </summary>
+    public static string AsJson(Outcome outcome, AlterationCatalog? catalog)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("exitCode", (int)outcome.ExitCode);
+            json.WriteString("outcome", JsonNamingPolicy.CamelCase.ConvertName(outcome.GetType().Name));
+            json.WriteString("message", outcome.Message);
+            if (catalog is null)
+            {
+                json.WriteNull("target");
+            }
+            else
+            {
+                json.WriteStartObject("target");
+                json.WriteString("version", catalog.TargetVersion);
+                json.WriteNumber("timestamp", catalog.Last.Timestamp);
+                json.WriteNumber("alterations", catalog.Count);
+                json.WriteEndObject();
+            }
+
+            if (StateOf(outcome) is { } state)
+            {
+                json.WriteNumber("state", state.Timestamp);
+            }
+            else
+            {
+                json.WriteNull("state");
+            }
+
+            json.WriteStartArray("pending");
+            foreach (var alteration in PendingOf(outcome))
+            {
+                json.WriteStringValue(alteration.FileName);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray()) + Environment.NewLine;
+    }
+
+    private static IReadOnlyList<Alteration> PendingOf(Outcome outcome) => outcome is Outcome.Pending pending ? pending.Alterations : [];
+
+    private static AlterationState? StateOf(Outcome outcome) => outcome switch
+    {
+        Outcome.Matches matches => matches.State,
+        Outcome.Ahead ahead => ahead.State,
+        Outcome.AheadAllowed ahead => ahead.State,
+        Outcome.Pending pending => pending.State,
+        _ => null,
+    };
+}

@@ -1,0 +1,103 @@
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Reporting;
+
+/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1000, LogLevel.Debug, "logto-migrate-init {Version}: {Command}")]
+    public static partial void Started(this ILogger logger, string version, string command);
+
+    [LoggerMessage(1001, LogLevel.Information, "{Message} (exit code 0)")]
+    public static partial void Succeeded(this ILogger logger, string message);
+
+    [LoggerMessage(1002, LogLevel.Error, "{Message} (exit code {ExitCode})")]
+    public static partial void Failed(this ILogger logger, string message, int exitCode);
+
+    [LoggerMessage(1003, LogLevel.Critical, "Unexpected error")]
+    public static partial void Crashed(this ILogger logger, Exception error);
+
+    [LoggerMessage(1004, LogLevel.Information, "Starting {Command}")]
+    public static partial void Replacing(this ILogger logger, string command);
+
+    [LoggerMessage(1005, LogLevel.Warning, "The termination log {File} could not be written: {Reason}")]
+    public static partial void TerminationLogFailed(this ILogger logger, string file, string reason);
+
+    [LoggerMessage(1006, LogLevel.Warning, "Stopping, because of {Signal}")]
+    public static partial void Stopping(this ILogger logger, string signal);
+
+    [LoggerMessage(1200, LogLevel.Information, "Waiting for the database at {Host}:{Port}: {Reason} (giving up in {SecondsLeft:0} s)")]
+    public static partial void WaitingForServer(this ILogger logger, string host, int port, string reason, double secondsLeft);
+
+    [LoggerMessage(1201, LogLevel.Information, "Created the database {Database}")]
+    public static partial void CreatedDatabase(this ILogger logger, string database);
+
+    [LoggerMessage(1202, LogLevel.Warning, "DB_URL says sslmode={SslMode}, which Logto does not know: it connects without TLS, and so does this program. Write sslmode=require (checks the certificate) or sslmode=no-verify")]
+    public static partial void UnknownSslMode(this ILogger logger, string sslMode);
+
+    [LoggerMessage(1203, LogLevel.Warning, "DB_URL has parameters that Logto ignores: {Names}")]
+    public static partial void IgnoredParameters(this ILogger logger, string names);
+
+    [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
+    public static partial void ServerIsReadOnly(this ILogger logger, string kind);
+
+    [LoggerMessage(1205, LogLevel.Information, "{Pending} alterations are pending and the server is {Kind}; waiting for a writable one (giving up in {SecondsLeft:0} s)")]
+    public static partial void WaitingForWritableServer(this ILogger logger, int pending, string kind, double secondsLeft);
+
+    [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently \"{Index}\"")]
+    public static partial void InvalidIndex(this ILogger logger, string index);
+
+    [LoggerMessage(1300, LogLevel.Information, "Another replica migrates this database: {Holder}; waiting for it")]
+    public static partial void WaitingForLock(this ILogger logger, string holder);
+
+    [LoggerMessage(1301, LogLevel.Debug, "Took the migration lock")]
+    public static partial void LockTaken(this ILogger logger);
+
+    [LoggerMessage(1302, LogLevel.Error, "The migration lock is lost: {Reason}")]
+    public static partial void LockLost(this ILogger logger, string reason);
+
+    [LoggerMessage(1303, LogLevel.Information, "A session of an earlier, killed run still works: {Session}, running: {Query}; waiting for it")]
+    public static partial void WaitingForOrphan(this ILogger logger, string session, string query);
+
+    [LoggerMessage(1400, LogLevel.Information, "{Pending} of {Shipped} alterations of Logto {Version} are pending: state {State}, target {Target}")]
+    public static partial void PlannedDeploy(this ILogger logger, int pending, int shipped, string version, string state, string target);
+
+    [LoggerMessage(1401, LogLevel.Information, "The database {Database} is empty; seeding it with Logto {Version}")]
+    public static partial void PlannedSeed(this ILogger logger, string database, string version);
+
+    [LoggerMessage(1402, LogLevel.Information, "Waiting for another process to migrate: {Reason}")]
+    public static partial void WaitingForMatch(this ILogger logger, string reason);
+
+    [LoggerMessage(1500, LogLevel.Debug, "Running Logto's CLI: {Arguments}")]
+    public static partial void StartingCli(this ILogger logger, string arguments);
+
+    [LoggerMessage(1501, LogLevel.Information, "{Finished}/{Planned} {Version} {Name} {Seconds:0.00} s")]
+    public static partial void AlterationDeployed(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+
+    [LoggerMessage(1502, LogLevel.Information, "Logto's CLI ({Stream}): {Line}")]
+    public static partial void CliLine(this ILogger logger, string stream, string line);
+
+    [LoggerMessage(1503, LogLevel.Information, "Still running after {Seconds:0} s: {What}")]
+    public static partial void StillRunning(this ILogger logger, double seconds, string what);
+
+    [LoggerMessage(1504, LogLevel.Warning, "Logto's CLI waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; end the session with select pg_terminate_backend({Pid}))")]
+    public static partial void Blocked(this ILogger logger, string session, string query, int pid);
+
+    [LoggerMessage(1505, LogLevel.Warning, "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}; its alteration builds it again")]
+    public static partial void IndexDropped(this ILogger logger, string index, string table, string kind);
+
+    [LoggerMessage(1506, LogLevel.Warning, "Logto's CLI {Version} stops every statement after 60 s and cannot be told otherwise before 1.36.0; a long index build fails and is repaired at the next start")]
+    public static partial void OldStatementTimeout(this ILogger logger, string version);
+
+    [LoggerMessage(1507, LogLevel.Warning, "Behind a connection pooler the settings of the user's sessions cannot be overridden: a statement_timeout or lock_timeout of the role or the database applies to the deploy")]
+    public static partial void PoolerTakesNoOptions(this ILogger logger);
+
+    [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full; trying again")]
+    public static partial void RetryingFullServer(this ILogger logger);
+
+    [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {LastWords}), and the schema is right all the same")]
+    public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string lastWords);
+
+    [LoggerMessage(1510, LogLevel.Warning, "The alteration {Alteration} builds an index in words that are not understood; if an earlier run was interrupted in it, look for a left-over index first")]
+    public static partial void UnclearScript(this ILogger logger, string alteration);
+}

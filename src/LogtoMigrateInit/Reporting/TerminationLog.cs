@@ -1,0 +1,49 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Reporting;
+
+/// <summary>
+/// The file whose text Kubernetes shows as a container's message
+/// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
+/// </summary>
+internal static class TerminationLog
+{
+    /// <summary>Kubernetes cuts longer messages.</summary>
+    private const int MaximumBytes = 4096;
+
+    /// <summary>Writes in place, because the file is a mount; where there is none, there is nobody to read it.</summary>
+    public static void Write(string file, string message, ILogger logger)
+    {
+        if (!File.Exists(file))
+        {
+            return;
+        }
+
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Truncate, FileAccess.Write);
+            stream.Write(Cut(Encoding.UTF8.GetBytes(message)));
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            logger.TerminationLogFailed(file, unwritable.Message);
+        }
+    }
+
+    private static ReadOnlySpan<byte> Cut(ReadOnlySpan<byte> text)
+    {
+        if (text.Length <= MaximumBytes)
+        {
+            return text;
+        }
+
+        var end = MaximumBytes;
+        while ((text[end] & 0xC0) == 0x80)
+        {
+            end--; // not inside a character
+        }
+
+        return text[..end];
+    }
+}

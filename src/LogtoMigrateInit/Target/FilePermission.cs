@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+
+namespace LogtoMigrateInit.Target;
+
+/// <summary>The kernel's own answer about a permission; mode bits alone know nothing of read-only mounts and of root.</summary>
+internal static partial class FilePermission
+{
+    // <unistd.h>
+    private const int ExecutePermission = 1;
+    private const int WritePermission = 2;
+
+    public static bool MayWrite(string path) => Access(path, WritePermission) == 0;
+
+    public static bool MayExecute(string path) => Access(path, ExecutePermission) == 0;
+
+    /// <summary>Finds a program as a shell would.</summary>
+    /// <returns>Null when it is not there or not executable.</returns>
+    public static string? FindProgram(string name) =>
+        (name.Contains('/', StringComparison.Ordinal)
+            ? [name]
+            : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, name)))
+        .FirstOrDefault(path => File.Exists(path) && MayExecute(path));
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
+}
