@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Runtime.Versioning;
 using LogtoMigrateInit.Commands;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -14,8 +13,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Serilog;
 using Serilog.Extensions.Logging;
-
-[assembly: SupportedOSPlatform("linux")]
 
 namespace LogtoMigrateInit;
 

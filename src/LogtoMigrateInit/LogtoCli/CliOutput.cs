@@ -95,8 +95,15 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
             if (Succeeded().Match(line) is { Success: true } success)
             {
                 ReportProgress(success.Groups[1].Value);
+                return;
             }
-            else if (FailedLine().Match(line) is { Success: true } failure)
+
+            if (line.Contains(" to deploy", StringComparison.Ordinal))
+            {
+                _lastFinished = Environment.TickCount64; // Node.js has started, and the first alteration begins
+            }
+
+            if (FailedLine().Match(line) is { Success: true } failure)
             {
                 Failed = failure.Groups[1].Value;
             }

@@ -1,0 +1,80 @@
+using System.Text;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.LogtoCli;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+public sealed class CliSpecs
+{
+    private const string Url = "postgresql://u:p%40ss%22word@db/logto";
+
+    [Theory]
+    [InlineData("connecting to postgresql://u:p%40ss%22word@db/logto?x=1")]
+    [InlineData("password is p@ss\"word.")]
+    [InlineData("{\"password\":\"p@ss\\\"word\"}")]
+    [InlineData("other postgres://somebody:p%40ss@else/where")]
+    public void No_spelling_of_the_password_passes_the_mask(string line)
+    {
+        var masked = new SecretMask(Options()).Apply(line);
+
+        Assert.DoesNotContain("p@ss", masked, StringComparison.Ordinal);
+        Assert.DoesNotContain("p%40ss", masked, StringComparison.Ordinal);
+        Assert.Contains("***", masked, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_password_that_a_seed_generates_is_masked() =>
+        Assert.Equal("info base role password: ***", new SecretMask(Options()).Apply("info base role password: s3cr3t"));
+
+    [Fact]
+    public void The_CLI_gets_no_yes_in_CI_and_asks_nothing_of_an_old_database()
+    {
+        Assert.Equal("", Environment(state: 1723448980)["CI"]);
+        Assert.Equal("0", Environment(state: 1676906976)["CI"]);
+        Assert.Equal("", Environment(state: null)["CI"]);
+        Assert.Equal("", Environment(state: null)["ALTERATION_TEST"]);
+    }
+
+    [Fact]
+    public void The_users_own_server_options_come_last() =>
+        Assert.EndsWith(" -c lock_timeout=7", Environment(null, ("PGOPTIONS", "-c lock_timeout=7"), ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "3"))["PGOPTIONS"], StringComparison.Ordinal);
+
+    [Fact]
+    public void A_pooler_is_sent_no_server_options() =>
+        Assert.False(CliEnvironment.Build(Options(), "gate", null, behindPooler: true).ContainsKey("PGOPTIONS"));
+
+    [Fact(Timeout = 10_000)]
+    public async Task Progress_failure_and_last_words_are_read_from_what_the_CLI_prints()
+    {
+        var output = Output("1.41.0-1780381219-a.js", "1.42.0-1784620000-b.js");
+        await FeedAsync(output, "info Found 2 alterations to deploy\ninfo Run alteration 1.41.0-1780381219-a.js `up()` function succeeded\n");
+        await FeedAsync(output, "error error: relation \"x\" already exists\n    at somewhere\nfatal Error occurred while running alteration 1.42.0-1784620000-b.js.\n");
+
+        Assert.Equal(1, output.Finished);
+        Assert.Equal("1.42.0-1784620000-b.js", output.Failed);
+        Assert.Contains("already exists", output.LastWords, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 10_000)]
+    public async Task A_line_without_an_end_does_not_fill_the_memory()
+    {
+        var output = Output();
+        await FeedAsync(output, new string('x', 1_000_000));
+
+        Assert.InRange(output.LastWords.Length, 4000, 5000);
+    }
+
+    private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], NullLogger.Instance);
+
+    private static Task FeedAsync(CliOutput output, string text) =>
+        output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);
+
+    private static IReadOnlyDictionary<string, string?> Environment(double? state, params (string Name, string Value)[] more) =>
+        CliEnvironment.Build(Options(more), "gate", state is { } timestamp ? new AlterationState(timestamp) : null, behindPooler: false);
+
+    private static GateOptions Options(params (string Name, string Value)[] more) =>
+        OptionsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;
+}

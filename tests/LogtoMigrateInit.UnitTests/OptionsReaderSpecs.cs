@@ -1,0 +1,109 @@
+using LogtoMigrateInit.Configuration;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+public sealed class OptionsReaderSpecs
+{
+    private const string Url = "postgresql://u:p@db/logto";
+
+    [Fact]
+    public void DB_URL_is_all_that_is_needed()
+    {
+        var options = Read(("DB_URL", Url))!;
+
+        Assert.Equal(("/etc/logto", "db", 5432, "u", "p"), (options.LogtoDirectory, options.Host, options.Port, options.User, options.Password));
+        Assert.Equal((false, false, true), (options.Seed, options.AllowAhead, options.Repair));
+        Assert.Equal((60, 3600, 0, 0), (options.ConnectTimeout.TotalSeconds, options.LockTimeout.TotalSeconds, options.DeployTimeout.TotalSeconds, options.DdlLockTimeout.TotalSeconds));
+        Assert.Equal("DISABLE_TIMEOUT", options.StatementTimeout);
+    }
+
+    [Fact]
+    public void All_problems_are_reported_at_once_each_with_its_variable()
+    {
+        var problems = Problems(
+            ("LOGTO_INIT_SEED", "maybe"), ("LOGTO_INIT_AHEAD", "yes"), ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "1h"),
+            ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "-1"), ("LOGTO_INIT_LOG_LEVEL", "loud"), ("DATABASE_STATEMENT_TIMEOUT", "0"));
+
+        foreach (var name in new[] { "DB_URL", "LOGTO_INIT_SEED", "LOGTO_INIT_AHEAD", "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "LOGTO_INIT_LOG_LEVEL", "DATABASE_STATEMENT_TIMEOUT" })
+        {
+            Assert.Single(problems, problem => problem.StartsWith(name + " ", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void A_misspelt_variable_gets_the_nearest_name() =>
+        Assert.Contains("LOGTO_INIT_SEEDS is unknown; did you mean LOGTO_INIT_SEED?", Problems(("DB_URL", Url), ("LOGTO_INIT_SEEDS", "true")));
+
+    [Theory]
+    [InlineData("LOGTO_INIT_SERVICE_HOST")]
+    [InlineData("LOGTO_INIT_SERVICE_PORT")]
+    [InlineData("LOGTO_INIT_SERVICE_PORT_HTTP")]
+    [InlineData("LOGTO_INIT_PORT")]
+    [InlineData("LOGTO_INIT_PORT_80_TCP")]
+    [InlineData("LOGTO_INIT_PORT_80_TCP_ADDR")]
+    public void Kubernetes_service_links_are_no_misspellings(string name) => Assert.Empty(Problems(("DB_URL", Url), (name, "tcp://10.0.0.1:80")));
+
+    [Fact]
+    public void An_empty_variable_counts_as_unset() =>
+        Assert.Empty(Problems([("DB_URL", Url), .. Variables.All.Where(variable => variable.Name != "DB_URL").Select(variable => (variable.Name, ""))]));
+
+    [Fact]
+    public void DB_URL_and_DB_URL_FILE_contradict_each_other() =>
+        Assert.Contains("both set", Assert.Single(Problems(("DB_URL", Url), ("DB_URL_FILE", "/run/secrets/db_url"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void DB_URL_FILE_is_read_without_its_last_line_break()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, Url + "\n");
+        try
+        {
+            var options = Read(("DB_URL_FILE", file))!;
+
+            Assert.Equal((Url, true), (options.DatabaseUrl.Text, options.DatabaseUrlIsFromFile));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_named() =>
+        Assert.Contains("/does/not/exist", Assert.Single(Problems(("DB_URL_FILE", "/does/not/exist"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void Missing_parts_of_the_URL_come_from_the_environment_of_node_postgres()
+    {
+        var options = Read(("DB_URL", "postgres:///logto"), ("PGHOST", "h"), ("PGPORT", "6432"), ("PGUSER", "me"), ("USER", "other"), ("PGPASSWORD", "pw"))!;
+
+        Assert.Equal(("h", 6432, "me", "pw"), (options.Host, options.Port, options.User, options.Password));
+    }
+
+    [Fact]
+    public void A_URL_without_any_user_is_a_problem() => Assert.Contains("names no user", Assert.Single(Problems(("DB_URL", "postgres://db/logto"))), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("", "DISABLE_TIMEOUT")]
+    [InlineData("  ", "DISABLE_TIMEOUT")]
+    [InlineData("soon", "DISABLE_TIMEOUT")]
+    [InlineData("90000", "90000")]
+    [InlineData("DISABLE_TIMEOUT", "DISABLE_TIMEOUT")]
+    public void The_statement_timeout_is_lifted_unless_the_user_set_one(string value, string expected) =>
+        Assert.Equal(expected, Read(("DB_URL", Url), ("DATABASE_STATEMENT_TIMEOUT", value))!.StatementTimeout);
+
+    [Fact]
+    public void Huge_numbers_are_refused_and_not_wrapped_around() =>
+        Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "99999999999999999999")));
+
+    private static GateOptions? Read(params (string Name, string Value)[] environment) => OptionsReader.Read(ToDictionary(environment), out _);
+
+    private static IReadOnlyList<string> Problems(params (string Name, string Value)[] environment)
+    {
+        OptionsReader.Read(ToDictionary(environment), out var problems);
+        return problems;
+    }
+
+    private static Dictionary<string, string> ToDictionary((string Name, string Value)[] environment) => environment.ToDictionary(each => each.Name, each => each.Value);
+}
