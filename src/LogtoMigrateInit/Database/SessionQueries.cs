@@ -40,7 +40,7 @@ internal static class SessionQueries
         select {Columns} from pg_catalog.pg_stat_activity a
           where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1)
             and (exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
-              or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.granted and l.locktype = 'relation'
+              or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
                 and l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')))
           order by a.pid
         """;
