@@ -33,7 +33,11 @@ internal static class InstallCommand
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
+
             Console.Error.WriteLine($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {Environment.UserName} may write to. (exit code {(int)ExitCode.WrongUsage})");
             return (int)ExitCode.WrongUsage;
         }

@@ -83,25 +83,31 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> 
         OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database), cancellationToken);
 
     /// <summary>Creates the database that the URL names; a replica that was faster is as good.</summary>
-    /// <exception cref="DatabaseException">The server refused.</exception>
+    /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>
     public async Task CreateAsync(CancellationToken cancellationToken)
     {
         var name = options.DatabaseUrl.Database;
         await using var source = CreateSource(MaintenanceDatabase);
-        try
+        var created = await RetryAsync(
+            async token =>
+            {
+                await using var connection = await OpenAsync(source, token);
+                await using var command = new NpgsqlCommand($"create database {Quote(name)} with encoding = 'UTF8'", connection) { CommandTimeout = 0 };
+                try
+                {
+                    await command.ExecuteNonQueryAsync(token);
+                    return true;
+                }
+                catch (PostgresException exists) when (exists.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+                {
+                    // Another replica was faster; the second error means that it is at it just now.
+                    return false;
+                }
+            },
+            cancellationToken);
+        if (created)
         {
-            await using var connection = await OpenAsync(source, cancellationToken);
-            await using var command = new NpgsqlCommand($"create database {Quote(name)} with encoding = 'UTF8'", connection) { CommandTimeout = 0 };
-            await command.ExecuteNonQueryAsync(cancellationToken);
             logger.CreatedDatabase(name);
-        }
-        catch (PostgresException exists) when (exists.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
-        {
-            // Another replica created it between our look and our attempt; both errors mean that, the second when it is at it just now.
-        }
-        catch (PostgresException refusal)
-        {
-            throw DatabaseException.From(refusal)!;
         }
     }
 

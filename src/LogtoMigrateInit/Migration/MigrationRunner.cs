@@ -23,9 +23,19 @@ internal sealed class MigrationRunner(
         string? reported = null;
         while (true)
         {
-            var look = await LookOrCreateAsync(stop);
-            if (look is null)
+            Look look;
+            try
             {
+                look = await database.RetryAsync(LookAsync, stop);
+            }
+            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed)
+            {
+                if (Preflight.SeedableName(options.DatabaseUrl.Database) is { } unusable)
+                {
+                    return new Outcome.PreflightFailed([unusable]);
+                }
+
+                await database.CreateAsync(stop);
                 continue;
             }
 
@@ -59,26 +69,6 @@ internal sealed class MigrationRunner(
             }
 
             await Task.Delay(backoff.Next(), stop);
-        }
-    }
-
-    /// <returns>Null when the database was created just now.</returns>
-    private async Task<Look?> LookOrCreateAsync(CancellationToken stop)
-    {
-        try
-        {
-            return await database.RetryAsync(LookAsync, stop);
-        }
-        catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed && Preflight.SeedableName(options.DatabaseUrl.Database) is null)
-        {
-            await database.RetryAsync(
-                async token =>
-                {
-                    await database.CreateAsync(token);
-                    return true;
-                },
-                stop);
-            return null;
         }
     }
 

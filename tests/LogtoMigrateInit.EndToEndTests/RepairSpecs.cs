@@ -1,0 +1,97 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>What an interrupted concurrent index build leaves behind, with the real CLI and real alterations.</summary>
+public sealed class RepairSpecs(SharedServers servers)
+{
+    // 1.41.0-1780381219 creates it without `if not exists`, 1.41.0-1781689400 the other one with it.
+    private const string Plain = "users__tenant_lower_username";
+    private const string Guarded = "sentinel_activities__created_at";
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(Plain, "users (tenant_id)", BeforePlainText, false, true)]
+    [InlineData(Plain, "users (tenant_id)", BeforePlainText, true, true)]
+    [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, false, true)]
+    [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, true, false)]
+    public async Task A_left_over_index_does_not_stop_the_next_run(string index, string definition, string before, bool valid, bool dropped)
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, before);
+        await LeaveAsync(server, database, index, definition, valid);
+
+        var result = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
+
+        Assert.True(result.ExitCode == 0, $"{result}");
+        Assert.Equal(dropped, result.StandardError.Contains($"Dropped the index {index}", StringComparison.Ordinal));
+        Assert.Equal(0L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
+        Assert.Equal(LogtoRelease.Newest.LastTimestamp, await server.StateAsync(database, FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task With_repair_off_the_remedy_is_named_and_works()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        var variables = Variables(server, database, target);
+        variables["LOGTO_INIT_REPAIR"] = "false";
+
+        var refused = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+        Assert.Equal(14, refused.ExitCode);
+        var remedy = $"drop index concurrently \"{Plain}\"";
+        Assert.Contains(remedy, FakeWorld.LastLine(refused), StringComparison.Ordinal);
+
+        await server.ExecuteAsync(database, remedy, FakeWorld.Token);
+        Assert.Equal(0, (await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token)).ExitCode);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task An_index_of_that_name_on_another_table_is_not_dropped()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "applications (tenant_id)", valid: true);
+
+        var refused = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(14, refused.ExitCode);
+        Assert.Contains("another table, 'applications'", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Another_invalid_index_is_a_warning_with_its_remedy()
+    {
+        var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        await LeaveAsync(server, database, "mine", "users (id)", valid: false);
+
+        var result = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("reindex index concurrently \"mine\"", result.StandardError, StringComparison.Ordinal);
+    }
+
+    private const string BeforePlainText = "1780381218";
+    private const string BeforeGuardedText = "1781689399";
+
+    private async Task<(PostgresServer Server, string Database)> AtAsync(LogtoInstallation target, string timestamp)
+    {
+        var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
+        await target.CliAsync(server.Url(database), ["db", "alteration", "rollback-to-timestamp", timestamp], FakeWorld.Token);
+        return (server, database);
+    }
+
+    private static async Task LeaveAsync(PostgresServer server, string database, string index, string definition, bool valid)
+    {
+        await server.ExecuteAsync(database, $"create index {index} on {definition}", FakeWorld.Token);
+        if (!valid)
+        {
+            await server.ExecuteAsync(database, $"update pg_index set indisvalid = false where indexrelid = '{index}'::regclass", FakeWorld.Token);
+        }
+    }
+
+    private static Dictionary<string, string?> Variables(PostgresServer server, string database, LogtoInstallation target) =>
+        new() { ["DB_URL"] = server.Url(database), ["LOGTO_INIT_LOGTO_DIR"] = target.Directory };
+}

@@ -1,0 +1,103 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary><c>run --</c>, for platforms that cannot order containers.</summary>
+public sealed class RunCommandSpecs(SharedServers servers)
+{
+    private static readonly string[] PrintPid = ["run", "--", "sh", "-c", "echo pid=$$"];
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_command_starts_in_the_same_process_after_the_migration()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = Gate.Start(PrintPid, world.Variables());
+
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal($"pid={gate.Pid}\n", result.StandardOutput);
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("nothing", "", 7)]
+    [InlineData("fail-half-way", "", 6)]
+    [InlineData("deploy", "delete from systems", 10)]
+    public async Task On_any_other_ending_it_never_starts(string mode, string damage, int exitCode)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        if (damage.Length > 0)
+        {
+            await world.Server.ExecuteAsync(world.Database, damage, FakeWorld.Token);
+        }
+
+        var result = await Gate.RunAsync(PrintPid, world.Variables(mode), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal((exitCode, ""), (result.ExitCode, result.StandardOutput));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Its_exit_code_is_its_own()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+
+        Assert.Equal(42, (await Gate.RunAsync(["run", "--", "sh", "-c", "exit 42"], world.Variables(), cancellationToken: FakeWorld.Token)).ExitCode);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Its_signals_are_its_own()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await using var gate = Gate.Start(["run", "--", "sh", "-c", "trap 'exit 7' TERM; echo ready >&2; while :; do sleep 0.05; done"], world.Variables());
+        await gate.WaitForLineAsync("ready", cancellationToken: FakeWorld.Token);
+
+        gate.Signal(Signals.Terminate);
+
+        Assert.Equal(7, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task It_inherits_no_ignored_and_no_blocked_signal()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+
+        var result = await Gate.RunAsync(["run", "--", "grep", "-E", "SigIgn|SigBlk", "/proc/self/status"], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Assert.All(result.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.EndsWith("\t0000000000000000", line, StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task It_gets_DB_URL_also_when_it_came_from_a_file_and_nothing_else_changes()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var url = world.Server.Url(world.Database);
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, url + "\n", FakeWorld.Token);
+
+            var result = await Gate.RunAsync(
+                ["run", "--", "sh", "-c", "echo \"$DB_URL $KEPT\""], world.Variables("deploy", ("DB_URL", null), ("DB_URL_FILE", file), ("KEPT", "ä=b")), cancellationToken: FakeWorld.Token);
+
+            Assert.Equal($"{url} ä=b\n", result.StandardOutput);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_command_that_is_not_there_is_found_out_before_the_migration()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await Gate.RunAsync(["run", "--", "no-such-command"], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("no-such-command", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.StateAsync());
+    }
+}

@@ -1,0 +1,176 @@
+using LogtoMigrateInit.Fixtures;
+using Npgsql;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>Servers that are not there, not yet there, or say no. Each test has a server of its own.</summary>
+public sealed class ServerSpecs(SharedServers servers)
+{
+    private static readonly (string, string?) OneSecond = ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "1");
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_server_that_is_not_up_yet_is_waited_for()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        await server.StopAsync();
+        await using var gate = world.Start();
+        await gate.WaitForLineAsync("Waiting for the database", cancellationToken: FakeWorld.Token);
+
+        await server.StartAgainAsync(FakeWorld.Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_server_that_stays_down_is_exit_code_3()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        await server.StopAsync();
+
+        await EndsAsync(world, 3, "could not be reached within 1 s", OneSecond);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_standby_is_waited_for_until_it_is_promoted()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        await BecomeStandbyAsync(server);
+        await EndsAsync(world, 4, "in recovery", OneSecond);
+        await using var gate = world.Start();
+        await gate.WaitForLineAsync("in recovery", cancellationToken: FakeWorld.Token);
+
+        await server.ExecuteAsync(world.Database, "select pg_promote()", FakeWorld.Token);
+
+        Assert.Equal(0, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_standby_with_nothing_pending_is_only_a_warning()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server), FakeWorld.After);
+        await BecomeStandbyAsync(server);
+
+        var result = await world.RunAsync();
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(result.LogLines, line => line.Contains("WRN The server is in recovery", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_read_only_database_is_exit_code_4_when_alterations_are_pending()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync("postgres", $"alter database \"{world.Database}\" set default_transaction_read_only = on", FakeWorld.Token);
+
+        await EndsAsync(world, 4, "read-only", OneSecond);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_full_server_is_waited_for()
+    {
+        await using var server = await PostgresServer.StartAsync(17, new Dictionary<string, string> { ["max_connections"] = "12", ["max_wal_senders"] = "0" }, FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        var connections = new List<NpgsqlConnection>();
+        try
+        {
+            while (connections.Count < 12)
+            {
+                connections.Add(await server.OpenAsync("postgres", FakeWorld.Token));
+            }
+
+            await EndsAsync(world, 3, "53300", OneSecond);
+            await using var gate = world.Start();
+            await gate.WaitForLineAsync("53300", cancellationToken: FakeWorld.Token);
+            await CloseAsync(connections);
+
+            Assert.Equal(0, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
+        }
+        finally
+        {
+            await CloseAsync(connections);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_wrong_password_fails_at_once_and_is_not_shown()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await EndsAsync(world, 4, "password authentication failed", ("DB_URL", world.Server.Url(world.Database, password: "wr0ng-s3cret")));
+
+        Assert.DoesNotContain("wr0ng-s3cret", $"{result}", StringComparison.Ordinal);
+        Assert.DoesNotContain("Waiting", $"{result}", StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_unknown_database_is_exit_code_4_and_names_the_seed()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        await EndsAsync(world, 4, "LOGTO_INIT_SEED=true", ("DB_URL", world.Server.Url("no_such_database")));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_host_that_does_not_resolve_is_exit_code_3()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        await EndsAsync(world, 3, "no-such-host.invalid", OneSecond, ("DB_URL", "postgresql://u:p@no-such-host.invalid:5432/logto"));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_role_that_may_not_read_the_state_is_refused()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await world.Server.CreateUserAsync($"reader_{world.Database}", "pw", cancellationToken: FakeWorld.Token);
+
+        await EndsAsync(world, 4, "permission denied", ("DB_URL", world.Server.Url(world.Database, $"reader_{world.Database}", "pw")));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_sslmode_that_Logto_does_not_know_is_plaintext_with_a_warning()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+
+        var result = await world.RunAsync("deploy", ("DB_URL", world.Server.Url(world.Database) + "?sslmode=verify-full"));
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("sslmode=verify-full", result.StandardError, StringComparison.Ordinal);
+        await EndsAsync(world, 4, "", ("DB_URL", world.Server.Url(world.Database) + "?sslmode=require"));
+    }
+
+    private static async Task<GateResult> EndsAsync(FakeWorld world, int exitCode, string text, params (string Name, string? Value)[] more)
+    {
+        var result = await world.RunAsync("deploy", more);
+        Assert.True(result.ExitCode == exitCode, $"{result}");
+        Assert.Contains(text, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Empty(await world.Cli.RunsAsync(FakeWorld.Token));
+        return result;
+    }
+
+    /// <summary>A server with this file follows a primary; here there is none, so it stays in recovery.</summary>
+    private static async Task BecomeStandbyAsync(PostgresServer server)
+    {
+        await server.StopAsync();
+        await File.WriteAllTextAsync(Path.Combine(server.DataDirectory, "standby.signal"), "", FakeWorld.Token);
+        await server.StartAgainAsync(FakeWorld.Token);
+    }
+
+    private static async Task CloseAsync(List<NpgsqlConnection> connections)
+    {
+        foreach (var connection in connections)
+        {
+            await connection.DisposeAsync();
+        }
+
+        connections.Clear();
+    }
+}

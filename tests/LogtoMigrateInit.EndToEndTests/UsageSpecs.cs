@@ -1,0 +1,155 @@
+using System.Text.Json;
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>The words and variables that an operator types.</summary>
+public sealed class UsageSpecs(SharedServers servers)
+{
+    private static readonly Dictionary<string, string?> Nothing = [];
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("--help", "migrate")]
+    [InlineData("--version", "0.")]
+    public async Task Help_and_version_are_printed(string option, string text)
+    {
+        var result = await Gate.RunAsync([option], Nothing, cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(text, result.StandardOutput, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("migrat")]
+    [InlineData("check --output xml")]
+    [InlineData("run")]
+    [InlineData("install")]
+    [InlineData("--wait")]
+    public async Task Wrong_words_are_exit_code_2_with_a_hint(string words)
+    {
+        var result = await Gate.RunAsync(words.Split(' '), Nothing, cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("--help", result.StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task All_wrong_variables_are_named_in_the_last_line()
+    {
+        var result = await Gate.RunAsync(
+            [],
+            new Dictionary<string, string?> { ["LOGTO_INIT_SEEED"] = "true", ["LOGTO_INIT_LOCK_TIMEOUT_SECONDS"] = "1h", ["DB_URL"] = "postgres://u:s3cret#x@db/logto" },
+            cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(2, result.ExitCode);
+        foreach (var text in new[] { "did you mean LOGTO_INIT_SEED?", "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "DB_URL", "%23", "(exit code 2)" })
+        {
+            Assert.Contains(text, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Install_copies_an_executable_that_works()
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            var result = await Gate.RunAsync(["install", directory.FullName], Nothing, cancellationToken: FakeWorld.Token);
+            Assert.Equal(0, result.ExitCode);
+
+            var installed = Assert.Single(directory.GetFiles());
+            Assert.Equal((UnixFileMode)Convert.ToInt32("755", 8), installed.UnixFileMode);
+            Assert.Equal(0, (await Tool.TryRunAsync(installed.FullName, ["--version"], cancellationToken: FakeWorld.Token)).ExitCode);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Install_into_a_folder_that_is_not_there_says_so()
+    {
+        var result = await Gate.RunAsync(["install", "/does/not/exist"], Nothing, cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("/does/not/exist", result.StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task JSON_logs_are_one_object_a_line()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await world.RunAsync("deploy", ("LOGTO_INIT_LOG_FORMAT", "json"));
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.All(result.LogLines, line => Assert.NotNull(JsonDocument.Parse(line).RootElement.GetProperty("@m").GetString()));
+        Assert.Contains("Logto can start", JsonDocument.Parse(FakeWorld.LastLine(result)).RootElement.GetProperty("@m").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_plan_is_printed_as_JSON_on_standard_output()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await Gate.RunAsync(["check", "--output", "json"], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        var plan = JsonDocument.Parse(result.StandardOutput).RootElement;
+        Assert.Equal(12, result.ExitCode);
+        Assert.Equal(12, plan.GetProperty("exitCode").GetInt32());
+        Assert.Equal("pending", plan.GetProperty("outcome").GetString());
+        Assert.Equal(FakeWorld.Before, plan.GetProperty("state").GetDecimal());
+        Assert.Equal(FakeWorld.Alterations[1..], plan.GetProperty("pending").EnumerateArray().Select(each => each.GetString()!));
+        Assert.Equal(FakeWorld.After, plan.GetProperty("target").GetProperty("timestamp").GetDecimal());
+        Assert.Empty(await world.Cli.RunsAsync(FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_waiting_check_passes_when_the_schema_becomes_right()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var check = Gate.Start(["check", "--wait"], world.Variables());
+        await check.WaitForLineAsync("3 alterations are pending", cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(0, (await world.RunAsync()).ExitCode);
+
+        Assert.Equal(0, (await check.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_waiting_check_ends_with_the_last_verdict()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await Gate.RunAsync(["check", "--wait"], world.Variables("deploy", ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "1")), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(12, result.ExitCode);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_termination_log_is_written_in_place()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, new string('x', 9999), FakeWorld.Token);
+            await using var mount = File.OpenRead(file);
+
+            var result = await world.RunAsync("fail-half-way", ("LOGTO_INIT_TERMINATION_LOG", file));
+
+            using var reader = new StreamReader(mount);
+            var text = await reader.ReadToEndAsync(FakeWorld.Token);
+            Assert.InRange(text.Length, 1, 4096);
+            Assert.EndsWith(text, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
