@@ -69,6 +69,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         var result = await world.RunAsync("flood", ("LOGTO_INIT_LOG_LEVEL", "warning"));
 
         Assert.Equal(0, result.ExitCode);
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
         await world.LeavesNothingAsync();
     }
 
@@ -152,6 +153,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(servers);
 
         Assert.Equal(0, (await world.RunAsync("deploy", ("LOGTO_INIT_EXPECTED_VERSION", "1.43.0"))).ExitCode);
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
     private static async Task EndsWith11Async(FakeWorld world, string text, params (string Name, string? Value)[] more)

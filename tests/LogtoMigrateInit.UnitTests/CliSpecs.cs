@@ -44,10 +44,10 @@ public sealed class CliSpecs
 
     [Fact]
     public void A_pooler_is_sent_no_server_options() =>
-        Assert.False(CliEnvironment.Build(Options(), "gate", null, behindPooler: true).ContainsKey("PGOPTIONS"));
+        Assert.False(CliEnvironment.Build(Options(), "gate", null, MigrationPlanSpecs.Logto with { BehindPooler = true }).ContainsKey("PGOPTIONS"));
 
     [Fact(Timeout = 10_000)]
-    public async Task Progress_failure_and_last_words_are_read_from_what_the_CLI_prints()
+    public async Task Progress_failure_and_complaint_are_read_from_what_the_CLI_prints()
     {
         var output = Output("1.41.0-1780381219-a.js", "1.42.0-1784620000-b.js");
         await FeedAsync(output, "info Found 2 alterations to deploy\ninfo Run alteration 1.41.0-1780381219-a.js `up()` function succeeded\n");
@@ -55,7 +55,7 @@ public sealed class CliSpecs
 
         Assert.Equal(1, output.Finished);
         Assert.Equal("1.42.0-1784620000-b.js", output.Failed);
-        Assert.Contains("already exists", output.LastWords, StringComparison.Ordinal);
+        Assert.Contains("already exists", output.Complaint, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 10_000)]
@@ -64,7 +64,7 @@ public sealed class CliSpecs
         var output = Output();
         await FeedAsync(output, new string('x', 1_000_000));
 
-        Assert.InRange(output.LastWords.Length, 4000, 5000);
+        Assert.InRange(output.Complaint.Length, 4000, 5000);
     }
 
     private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], NullLogger.Instance);
@@ -73,7 +73,7 @@ public sealed class CliSpecs
         output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);
 
     private static IReadOnlyDictionary<string, string?> Environment(double? state, params (string Name, string Value)[] more) =>
-        CliEnvironment.Build(Options(more), "gate", state is { } timestamp ? new AlterationState(timestamp) : null, behindPooler: false);
+        CliEnvironment.Build(Options(more), "gate", state is { } timestamp ? new AlterationState(timestamp) : null, MigrationPlanSpecs.Logto);
 
     private static GateOptions Options(params (string Name, string Value)[] more) =>
         OptionsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;

@@ -10,7 +10,8 @@ public sealed class MigrationPlanSpecs
     private static readonly AlterationCatalog Catalog = AlterationCatalog.Read(
         "1.42.0", ["1.40.0-1779421396-a.js", "1.41.0-1782375106-b.js", "1.42.0-1784620000-c.js"]);
 
-    private static readonly Inspection Logto = new()
+    /// <summary>A database that matches the catalog.</summary>
+    internal static readonly Inspection Logto = new()
     {
         Database = "logto",
         User = "logto",

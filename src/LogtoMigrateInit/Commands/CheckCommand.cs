@@ -27,7 +27,15 @@ internal static class CheckCommand
             catalog = services.GetRequiredService<AlterationCatalog>();
             return services.GetRequiredService<Checker>().CheckAsync(wait, stop);
         });
-        await Console.Out.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog) : CheckReport.AsText(outcome));
+        try
+        {
+            await Console.Out.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog) : CheckReport.AsText(outcome));
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            // A closed standard output or a full disk changes nothing about the verdict, which the log and the exit code tell too.
+        }
+
         return (int)outcome.ExitCode;
     }
 }

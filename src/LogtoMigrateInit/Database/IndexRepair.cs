@@ -58,7 +58,8 @@ internal static class IndexRepair
         if (!behindPooler)
         {
             // The role's own limits must not decide; through a pooler a setting would stay behind on a connection that others use.
-            await using var limits = new NpgsqlCommand("select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)", connection);
+            await using var limits = new NpgsqlCommand(
+                "select set_config(name, '0', false) from pg_catalog.pg_settings where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout')", connection);
             await limits.ExecuteNonQueryAsync(cancellationToken);
         }
 

@@ -58,6 +58,11 @@ internal static class SessionQueries
           where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = $1
         """;
 
+    private const string AtWork = """
+        select exists (select from pg_catalog.pg_stat_activity a
+          where a.datname = current_database() and a.application_name = $1 and a.state <> 'idle')
+        """;
+
     /// <returns>Null when the lock is free, or was freed just now.</returns>
     public static async Task<ServerSession?> FindLockHolderAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         await ReadAsync(connection, LockHolder, null, cancellationToken) is [var holder, ..] ? holder : null;
@@ -69,6 +74,13 @@ internal static class SessionQueries
     /// <summary>Sessions that our CLI waits for.</summary>
     public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
+
+    /// <summary>Whether our CLI has a session that runs a statement or is in a transaction.</summary>
+    public static async Task<bool> IsAtWorkAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(AtWork, connection) { Parameters = { new() { Value = name } } };
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
 
     /// <summary>Ends the sessions of this run's CLI.</summary>
     /// <returns>How many there were; 0 means that all are gone.</returns>

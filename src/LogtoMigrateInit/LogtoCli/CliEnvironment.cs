@@ -1,6 +1,7 @@
 using System.Globalization;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
 
 namespace LogtoMigrateInit.LogtoCli;
 
@@ -13,11 +14,13 @@ internal static class CliEnvironment
     /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c> asks a question unless <c>CI</c> is set to something.</summary>
     private const double LastAlterationThatAsks = 1676906977;
 
+    private const int FirstWithTransactionTimeout = 170000;
+
     /// <param name="options">The gate's configuration.</param>
     /// <param name="applicationName">The name of this run's sessions.</param>
     /// <param name="state">The state before the deploy; null before a seed.</param>
-    /// <param name="behindPooler">A pooler may reject <c>options</c>, so none are sent through it.</param>
-    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, AlterationState? state, bool behindPooler)
+    /// <param name="database">A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.</param>
+    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, AlterationState? state, Inspection database)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -32,17 +35,25 @@ internal static class CliEnvironment
             ["CI"] = state?.Timestamp < LastAlterationThatAsks ? "0" : "",
             ["ALTERATION_TEST"] = "",
         };
-        if (!behindPooler)
+        if (!database.BehindPooler)
         {
-            environment["PGOPTIONS"] = BuildServerOptions(options);
+            environment["PGOPTIONS"] = BuildServerOptions(options, database.ServerVersion);
         }
 
         return environment;
     }
 
     // What the role or the database have set must not decide how a migration runs. The user's own options come last and win.
-    // With client_connection_check_interval, a session whose client died ends within seconds instead of working on.
-    private static string BuildServerOptions(GateOptions options) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"-c statement_timeout=0 -c lock_timeout={options.DdlLockTimeout.TotalMilliseconds:0} -c default_transaction_isolation=read\\ committed -c client_connection_check_interval=2s {options.PgOptions}").TrimEnd();
+    private static string BuildServerOptions(GateOptions options, int serverVersion) => string.Join(' ', new[]
+    {
+        "-c statement_timeout=0",
+        string.Create(CultureInfo.InvariantCulture, $"-c lock_timeout={options.DdlLockTimeout.TotalMilliseconds:0}"),
+        "-c idle_session_timeout=0",
+        serverVersion >= FirstWithTransactionTimeout ? "-c transaction_timeout=0" : null,
+        "-c default_transaction_isolation=read\\ committed",
+
+        // A session whose client died then ends within seconds, instead of working on.
+        "-c client_connection_check_interval=2s",
+        options.PgOptions,
+    }.OfType<string>());
 }

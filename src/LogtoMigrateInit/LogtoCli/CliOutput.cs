@@ -15,10 +15,9 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     /// <summary>A longer line is cut: a program gone wild must not fill our memory.</summary>
     private const int MaximumLineLength = 4096;
 
-    private const int TailLength = 20;
-
     private readonly SecretMask _mask = new(options);
-    private readonly Queue<string> _tail = [];
+    private string? _firstError;
+    private string _lastLine = "";
     private readonly Lock _gate = new();
     private long _lastFinished = Environment.TickCount64;
 
@@ -34,15 +33,14 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     /// <summary>The alteration that runs now; null before the first and after the last one.</summary>
     public Alteration? Running => Finished < pending.Count ? pending[Finished] : null;
 
-    /// <summary>What the CLI said last of what went wrong, masked, in one line; empty when it said nothing.</summary>
-    public string LastWords
+    /// <summary>The CLI's first words about what went wrong, masked; else its last line; empty when it said nothing.</summary>
+    public string Complaint
     {
         get
         {
             lock (_gate)
             {
-                var words = _tail.Where(line => ErrorLine().IsMatch(line)).Select(line => line.Trim()).ToArray();
-                return words.Length > 0 ? words[0] : _tail.LastOrDefault("").Trim();
+                return _firstError ?? _lastLine;
             }
         }
     }
@@ -112,12 +110,8 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
             // A secret may stand across the cut, so what was cut off takes a little of the line with it.
             var shown = _mask.Apply(line) + (dropped > 0 ? $"… ({dropped} more characters)" : "");
-            _tail.Enqueue(shown);
-            if (_tail.Count > TailLength)
-            {
-                _tail.Dequeue();
-            }
-
+            _firstError ??= ErrorLine().Match(shown) is { Success: true } error ? error.Groups[1].Value.Trim() : null;
+            _lastLine = shown.Trim();
             logger.CliLine(stream, shown);
         }
     }
@@ -138,6 +132,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     [GeneratedRegex(@"Error occ?urred (?:while|during) running alteration (\S+\.js)", RegexOptions.CultureInvariant)]
     private static partial Regex FailedLine();
 
-    [GeneratedRegex(@"\b\w*[Ee]rror\b\s*[:\[]|\berror:|^error ", RegexOptions.CultureInvariant)]
+    // As the CLI's logger begins a line, `[error] ` before 1.2; or as Node.js begins an exception that nobody caught.
+    [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|(?=\w*Error: ))(.+)$", RegexOptions.CultureInvariant)]
     private static partial Regex ErrorLine();
 }

@@ -11,12 +11,16 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
     /// <summary>Docker grants ten seconds in all; Node.js needs milliseconds.</summary>
     private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
 
-    /// <summary>
-    /// Standard input is a pipe that we hold open and never write to. Its end means that we are gone, however we died, and then
-    /// the CLI must be gone too.
-    /// </summary>
-    private const string EndWithParent =
-        "data:text/javascript,process.stdin.on('end',()=>process.kill(process.pid,'SIGKILL')).on('error',()=>process.kill(process.pid,'SIGKILL')).resume();process.stdin.unref?.()";
+    /// <summary>Well under the lock's lease of 60 s: when this process is frozen, the CLI is gone before another replica can get the lock.</summary>
+    private const string EndWithParent = """
+        data:text/javascript,
+        const end = () => process.kill(process.pid, 'SIGKILL');
+        let heard = performance.now();
+        process.stdin.on('data', () => { heard = performance.now(); }).on('end', end).on('error', end).unref();
+        setInterval(() => { if (performance.now() - heard > 30000) end(); }, 1000).unref();
+        """;
+
+    private static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs the CLI to its end.</summary>
     /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
@@ -34,7 +38,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             .WithArguments(["--import", EndWithParent, installation.CliEntry, .. arguments])
             .WithWorkingDirectory(options.LogtoDirectory) // the CLI reads a `.env` from here, as with Logto's own scripts
             .WithEnvironmentVariables(environment)
-            .WithStandardInputPipe(PipeSource.Create((_, cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken)))
+            .WithStandardInputPipe(PipeSource.Create(BeatAsync))
             .WithStandardOutputPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stdout", cancellationToken)))
             .WithStandardErrorPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stderr", cancellationToken)))
             .WithValidation(CommandResultValidation.None);
@@ -53,6 +57,27 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             throw new UnusableTargetException($"Node.js does not start: {missing.Message} Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
 
-        return new CliRun(exitCode, output.Failed, output.LastWords, output.ServerWasFull, output.Finished);
+        return new CliRun(exitCode, output.Failed, output.Complaint, output.ServerWasFull, output.Finished);
+    }
+
+    /// <summary>
+    /// Standard input is a pipe that we write to now and then. Its end means that we are gone, however we died; silence means that
+    /// we are frozen. Either way the CLI must be gone too, because the lock is, or will be.
+    /// </summary>
+    private static async Task BeatAsync(Stream input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await input.WriteAsync(new byte[1], cancellationToken);
+                await input.FlushAsync(cancellationToken);
+                await Task.Delay(BeatInterval, cancellationToken);
+            }
+        }
+        catch (IOException)
+        {
+            // The CLI has ended.
+        }
     }
 }

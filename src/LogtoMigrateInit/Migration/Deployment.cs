@@ -45,14 +45,9 @@ internal sealed class Deployment(
             return new Outcome.PreflightFailed(inTheWay);
         }
 
-        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection.BehindPooler, migrationLock, stop);
-        if (end == CliEnd.LockLost)
-        {
-            return new Outcome.DeployFailed("The migration lock was lost, so Logto's CLI was stopped", run.Finished, count, null, "");
-        }
-
+        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, migrationLock, stop);
         var verdict = await VerifyAsync(end, stop);
-        if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
+        if (verdict is Verdict.Pending { Alterations: var remaining } && end != CliEnd.LockLost && (run.ExitCode != 0 || end != CliEnd.ByItself))
         {
             await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler);
         }
@@ -60,9 +55,10 @@ internal sealed class Deployment(
         return verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
+            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, run.Complaint),
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
-                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, run.LastWords),
+                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, run.Complaint),
             _ => Succeed(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed"),
         };
     }
@@ -77,17 +73,12 @@ internal sealed class Deployment(
             return impossible;
         }
 
-        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection.BehindPooler, migrationLock, stop);
-        if (end == CliEnd.LockLost)
-        {
-            return new Outcome.SeedFailed("The migration lock was lost, so Logto's CLI was stopped", "");
-        }
-
+        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, migrationLock, stop);
         var verdict = await VerifyAsync(end, stop);
         return verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), run.LastWords),
+            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), run.Complaint),
             _ => Succeed(run, verdict, "seeded"),
         };
     }
@@ -141,17 +132,23 @@ internal sealed class Deployment(
         }
     }
 
-    /// <summary>The CLI's exit code proves nothing; only the database does. When we were told to stop there is no time to wait for it.</summary>
-    private async Task<Verdict> VerifyAsync(CliEnd end, CancellationToken stop)
+    /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
+    /// <returns>Null when the database could not be seen at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
+    private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken stop)
     {
-        using var brief = new CancellationTokenSource(end == CliEnd.Stopped ? SupervisedCli.CleanUpTime : Timeout.InfiniteTimeSpan);
+        if (end is not (CliEnd.Stopped or CliEnd.LockLost))
+        {
+            return MigrationPlan.Decide(catalog, await database.InspectAsync(stop));
+        }
+
+        using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
         try
         {
-            return MigrationPlan.Decide(catalog, await database.InspectAsync(end == CliEnd.Stopped ? brief.Token : stop));
+            return MigrationPlan.Decide(catalog, await database.InspectAsync(brief.Token));
         }
-        catch (Exception unknown) when (end == CliEnd.Stopped && unknown is OperationCanceledException or DatabaseException)
+        catch (Exception unknown) when (unknown is OperationCanceledException or DatabaseException)
         {
-            throw new OperationCanceledException(stop);
+            return null;
         }
     }
 
@@ -164,13 +161,17 @@ internal sealed class Deployment(
 
         if (run.ExitCode != 0)
         {
-            logger.CliFailedInVain(run.ExitCode, run.LastWords);
+            logger.CliFailedInVain(run.ExitCode, run.Complaint);
         }
 
         return new Outcome.Matches(catalog, matching.State, done);
     }
 
-    private string Describe(CliRun run, CliEnd end) => end == CliEnd.TimedOut
-        ? $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped"
-        : $"Logto's CLI failed with exit code {run.ExitCode}";
+    private string Describe(CliRun run, CliEnd end) => end switch
+    {
+        CliEnd.TimedOut => $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",
+        CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
+        CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
+        _ => $"Logto's CLI failed with exit code {run.ExitCode}",
+    };
 }

@@ -15,6 +15,7 @@ internal enum CliEnd
 {
     ByItself,
     TimedOut,
+    ConnectionLost,
     LockLost,
     Stopped,
 }
@@ -25,16 +26,22 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
     public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// A CLI that runs and has no working session for so long has lost its connection without noticing: slonik sets no keep-alive.
+    /// Node.js needs a second or two to start.
+    /// </summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
+
     /// <summary>The CLI honours DATABASE_STATEMENT_TIMEOUT from here on.</summary>
     private static readonly Version FirstWithStatementTimeout = new(1, 36, 0);
 
     private readonly string _sessionName = CliEnvironment.ApplicationNamePrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
 
     public async Task<(CliRun Run, CliEnd End)> RunAsync(
-        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, bool behindPooler, MigrationLock migrationLock, CancellationToken stop)
+        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
     {
-        Warn(behindPooler);
-        var environment = CliEnvironment.Build(options, _sessionName, state, behindPooler);
+        Warn(inspection.BehindPooler);
+        var environment = CliEnvironment.Build(options, _sessionName, state, inspection);
         var started = Stopwatch.GetTimestamp();
         using var timeout = new CancellationTokenSource();
         if (options.DeployTimeout > TimeSpan.Zero)
@@ -42,17 +49,19 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
             timeout.CancelAfter(options.DeployTimeout);
         }
 
-        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        using var silent = new CancellationTokenSource();
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, silent.Token);
         var backoff = new Backoff();
         while (true)
         {
             var output = new CliOutput(options, pending, logger);
             logger.StartingCli(string.Join(' ', arguments));
-            var run = await WatchAsync(process.RunAsync(arguments, environment, output, interrupt.Token, migrationLock.Lost), output);
+            var run = await WatchAsync(process.RunAsync(arguments, environment, output, interrupt.Token, migrationLock.Lost), output, inspection.BehindPooler ? null : silent);
 
             var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
                 : stop.IsCancellationRequested ? CliEnd.Stopped
                 : timeout.IsCancellationRequested ? CliEnd.TimedOut
+                : silent.IsCancellationRequested ? CliEnd.ConnectionLost
                 : CliEnd.ByItself;
             if (end != CliEnd.ByItself)
             {
@@ -83,20 +92,28 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         }
     }
 
-    /// <summary>Says once a second at most what the CLI waits for, and now and then that it is still running.</summary>
-    private async Task<CliRun> WatchAsync(Task<CliRun> running, CliOutput output)
+    /// <summary>Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.</summary>
+    /// <param name="running">The CLI.</param>
+    /// <param name="output">What it printed.</param>
+    /// <param name="silent">Cancelled when the CLI has no working session any more; null when a pooler hides its sessions.</param>
+    private async Task<CliRun> WatchAsync(Task<CliRun> running, CliOutput output, CancellationTokenSource? silent)
     {
         var started = Stopwatch.GetTimestamp();
+        var lastSeenAtWork = started;
         var nextReport = TimeSpan.FromSeconds(10);
         var reported = new HashSet<int>();
         while (await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(1))) != running)
         {
-            foreach (var blocker in await FindBlockersAsync())
+            var (isAtWork, blockers) = await LookAsync();
+            foreach (var blocker in blockers.Where(each => reported.Add(each.Pid)))
             {
-                if (reported.Add(blocker.Pid))
-                {
-                    logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
-                }
+                logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
+            }
+
+            lastSeenAtWork = isAtWork ? Stopwatch.GetTimestamp() : lastSeenAtWork;
+            if (silent is not null && Stopwatch.GetElapsedTime(lastSeenAtWork) > LongestSilence)
+            {
+                await silent.CancelAsync();
             }
 
             var elapsed = Stopwatch.GetElapsedTime(started);
@@ -110,18 +127,18 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         return await running;
     }
 
-    private async Task<IReadOnlyList<ServerSession>> FindBlockersAsync()
+    /// <summary>Watching is a comfort: a server that we cannot reach now must not end a deploy that has its connection.</summary>
+    private async Task<(bool IsAtWork, IReadOnlyList<ServerSession> Blockers)> LookAsync()
     {
-        // Watching is a comfort: a server without a free connection must not end a deploy that has one.
         using var brief = new CancellationTokenSource(CleanUpTime);
         try
         {
             await using var connection = await database.OpenAsync(brief.Token);
-            return await SessionQueries.FindBlockersAsync(connection, _sessionName, brief.Token);
+            return (await SessionQueries.IsAtWorkAsync(connection, _sessionName, brief.Token), await SessionQueries.FindBlockersAsync(connection, _sessionName, brief.Token));
         }
         catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
         {
-            return [];
+            return (true, []);
         }
     }
 

@@ -95,8 +95,8 @@ internal static partial class Log
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full; trying again")]
     public static partial void RetryingFullServer(this ILogger logger);
 
-    [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {LastWords}), and the schema is right all the same")]
-    public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string lastWords);
+    [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), and the schema is right all the same")]
+    public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string complaint);
 
     [LoggerMessage(1510, LogLevel.Warning, "The alteration {Alteration} builds an index in words that are not understood; if an earlier run was interrupted in it, look for a left-over index first")]
     public static partial void UnclearScript(this ILogger logger, string alteration);

@@ -1,0 +1,86 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>What a role or a database has set must not decide how a migration ends. Real releases and the real CLI.</summary>
+public sealed class HostileSettingsSpecs(SharedServers servers)
+{
+    private static readonly string[] Hostile =
+    [
+        "default_transaction_isolation = 'repeatable read'", "idle_in_transaction_session_timeout = '1s'", "idle_session_timeout = '1s'",
+        "statement_timeout = '300ms'", "lock_timeout = '100ms'",
+    ];
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(14)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(18)]
+    public async Task Hostile_settings_on_the_database_and_the_role_do_not_matter(int major)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, major, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        var user = $"hostile_{scenario.Database}";
+        await scenario.Server.CreateUserAsync(user, "pw", "superuser", FakeWorld.Token);
+        foreach (var setting in major >= 17 ? Hostile.Append("transaction_timeout = '1s'") : Hostile)
+        {
+            await scenario.Server.ExecuteAsync("postgres", $"alter role {user} set {setting}", FakeWorld.Token);
+            await scenario.Server.ExecuteAsync("postgres", $"alter database \"{scenario.Database}\" set {setting}", FakeWorld.Token);
+        }
+
+        // A lock that is waited for, for longer than the role's lock_timeout and statement_timeout.
+        await using var blocker = await scenario.Server.OpenAsync("postgres", FakeWorld.Token);
+        await blocker.ChangeDatabaseAsync(scenario.Database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "select set_config(name, '0', false) from pg_settings where name in ('idle_in_transaction_session_timeout', 'transaction_timeout'); begin; lock table users in share mode";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var gate = Gate.Start([], scenario.Variables(("DB_URL", scenario.Server.Url(scenario.Database, user, "pw"))));
+        await gate.WaitForLineAsync("waits for a lock", cancellationToken: FakeWorld.Token);
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_lock_timeout_of_the_operator_ends_a_blocked_deploy()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var blocker = await scenario.Server.OpenAsync(scenario.Database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; lock table users in share mode";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "1"));
+
+        Expect.Ending(6, result);
+        Assert.Contains("lock timeout", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        Expect.Ending(Expect.Success, await scenario.RunAsync("migrate"));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("with-hyphen")]
+    [InlineData("MixedCase")]
+    [InlineData("with.dot")]
+    [InlineData("grüße")]
+    [InlineData("with space")]
+    [InlineData("quote\"and'apostrophe")]
+    public async Task A_database_of_any_name_is_migrated(string suffix)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        var name = $"{scenario.Database}{suffix}";
+        await scenario.Server.ExecuteAsync("postgres", $"alter database {PostgresDatabases.Quote(scenario.Database)} rename to {PostgresDatabases.Quote(name)}", FakeWorld.Token);
+        await scenario.Server.ExecuteAsync("postgres", $"create role {PostgresDatabases.Quote($"logto_tenant_{name}")} noinherit", FakeWorld.Token);
+        var url = scenario.Server.Url(name);
+
+        Expect.Ending(Expect.Success, await scenario.RunAsync("migrate", ("DB_URL", url)));
+
+        Assert.True((await scenario.Target.PreconditionsAsync(url, FakeWorld.Token)).WouldStart);
+    }
+}

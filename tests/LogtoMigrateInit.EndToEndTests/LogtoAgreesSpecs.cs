@@ -1,0 +1,111 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>The verdict of <c>check</c> is that of Logto's own start-up checks.</summary>
+public sealed class LogtoAgreesSpecs(SharedServers servers)
+{
+    private const string TableWithoutRls = "create table left_by_someone (id int)";
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task Both_accept_a_matching_database(int major)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);
+
+        Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("1.37.1")]
+    [InlineData("1.42.0")]
+    public async Task Both_see_pending_alterations(string from)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease(from), LogtoRelease.Newest);
+
+        Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Both_see_what_a_rollback_to_the_release_before_leaves_pending()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await LogtoRelease.Newest.RollbackAsync(scenario.Url, "1.42.0", TestContext.Current.CancellationToken);
+
+        Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
+
+        Expect.Ending(Expect.Success, await scenario.RunAsync("migrate"));
+        Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Both_see_one_pending_alteration_at_a_state_of_one_less()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await scenario.ExecuteAsync(
+            $$"""update systems set value = jsonb_set(value, '{timestamp}', '{{LogtoRelease.Newest.LastTimestamp - 1}}') where key = 'alterationState'""");
+
+        Assert.Equal(1, (await scenario.PreconditionsAsync()).Undeployed);
+        Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("1.43.0", "1.43.0", Expect.Unstartable)]
+    [InlineData("1.42.0", "1.43.0", Expect.Pending)]
+    public async Task Both_see_a_table_without_row_level_security(string from, string to, int exitCode)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease(from), new LogtoRelease(to));
+        await scenario.ExecuteAsync(TableWithoutRls);
+
+        Assert.Equal(["left_by_someone"], (await scenario.PreconditionsAsync()).WithoutRls);
+        Assert.Equal(exitCode, await AgreedVerdictAsync(scenario));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_migration_that_ends_with_a_table_without_row_level_security_is_no_success()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await scenario.ExecuteAsync(TableWithoutRls);
+
+        var result = await scenario.RunAsync("migrate");
+
+        Expect.Ending(Expect.Unstartable, result);
+        Expect.LogContains("left_by_someone", result);
+        Assert.Equal(Expect.Unstartable, await AgreedVerdictAsync(scenario));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_newer_database_starts_an_older_Logto_and_passes_when_that_is_allowed()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, new LogtoRelease("1.42.0"));
+
+        Assert.True((await scenario.PreconditionsAsync()).WouldStart);
+        foreach (var command in new[] { "check", "migrate" })
+        {
+            Expect.Ending(Expect.Success, await scenario.RunAsync(command, ("LOGTO_INIT_AHEAD", "allow")));
+            var refused = await scenario.RunAsync(command, ("LOGTO_INIT_AHEAD", "fail"));
+            Expect.Ending(Expect.Ahead, refused);
+            Expect.LogContains("LOGTO_INIT_AHEAD=allow", refused);
+            Expect.LogContains("db alteration rollback", refused);
+        }
+    }
+
+    /// <summary>Runs <c>check</c>, demands that its verdict follows from what Logto's code says, and returns its exit code.</summary>
+    private static async Task<int> AgreedVerdictAsync(Scenario scenario)
+    {
+        var before = await scenario.StateAsync();
+        var logto = await scenario.PreconditionsAsync();
+        var result = await scenario.RunAsync("check");
+        var expected = logto switch
+        {
+            { Undeployed: > 0 } => Expect.Pending,
+            { WithoutRls.Count: > 0 } => Expect.Unstartable,
+            _ => Expect.Success,
+        };
+        Expect.Ending(expected, result);
+        Assert.Equal(before, await scenario.StateAsync());
+        return result.ExitCode;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>However many replicas start at once, one of them migrates.</summary>
+public sealed class ReplicaSpecs(SharedServers servers)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(14, 2)]
+    [InlineData(18, 2)]
+    [InlineData(18, 10)]
+    public async Task One_runs_the_CLI_and_all_pass(int major, int replicas)
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, major, LogtoRelease.Oldest, LogtoRelease.Newest);
+        using var node = new CountingNode();
+
+        var results = await Task.WhenAll(Enumerable.Range(0, replicas).Select(_ =>
+            scenario.RunAsync("migrate", ("LOGTO_INIT_NODE", node.Path))));
+
+        Assert.All(results, result => Expect.Ending(Expect.Success, result));
+        Assert.Equal(1, node.Count("db alteration deploy"));
+        Assert.True((await scenario.PreconditionsAsync()).WouldStart);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task The_one_that_waits_names_the_holder()
+    {
+        var release = LogtoRelease.Newest;
+        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.42.0"), release);
+        await using var other = await release.CopyAsync(Token);
+
+        // Nothing but this test's lock on the table ends the first replica's deploy.
+        await using var connection = await scenario.Server.OpenAsync(scenario.Database, Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var command = connection.CreateCommand())
+        {
+            command.CommandText = "lock table systems in share mode";
+            await command.ExecuteNonQueryAsync(Token);
+        }
+
+        await using var first = Gate.Start(["migrate"], scenario.Variables());
+        var holder = await HolderAsync(scenario);
+        await using var second = Gate.Start(["migrate"], scenario.Variables(("LOGTO_INIT_LOGTO_DIR", other.Directory)));
+        var line = await second.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await transaction.CommitAsync(Token);
+
+        Assert.Contains(holder.ToString(CultureInfo.InvariantCulture), line, StringComparison.Ordinal);
+        Assert.Contains("logto-migrate-init", line, StringComparison.Ordinal);
+        Expect.Ending(Expect.Success, await first.WaitForExitAsync(cancellationToken: Token));
+        Expect.Ending(Expect.Success, await second.WaitForExitAsync(cancellationToken: Token));
+    }
+
+    private static async Task<int> HolderAsync(Scenario scenario)
+    {
+        const string sql = """
+            select pid from pg_locks
+              where locktype = 'advisory' and granted
+                and database = (select oid from pg_database where datname = current_database())
+            """;
+        while (true)
+        {
+            var holders = await scenario.Server.QueryAsync<int>(scenario.Database, sql, Token);
+            if (holders.Count > 0)
+            {
+                return Assert.Single(holders);
+            }
+        }
+    }
+}

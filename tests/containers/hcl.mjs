@@ -1,0 +1,16 @@
+// node hcl.mjs FOLDER FILE: fails when FILE is not HCL, and prints its tasks. FOLDER holds node_modules with hcl2-parser.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const [, , folder, file] = process.argv;
+const { parseToObject } = createRequire(path.resolve(folder, 'x'))('hcl2-parser');
+const [content, error] = parseToObject(readFileSync(file, 'utf8'));
+if (error || !content) {
+  console.error(`${file} is not HCL`);
+  process.exit(1);
+}
+const [group] = Object.values(content.job)[0][0].group.logto;
+for (const [name, [task]] of Object.entries(group.task)) {
+  console.log(name, task.driver, task.lifecycle?.[0].hook ?? 'main', task.lifecycle?.[0].sidecar ?? '');
+}
