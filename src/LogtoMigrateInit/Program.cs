@@ -66,7 +66,7 @@ internal static class Program
             Warn(options, logger);
             var outcome = await run(host.Services, stop.Token);
             await host.StopAsync(CancellationToken.None);
-            return outcome;
+            return stopped ?? outcome;
         }
         catch (OperationCanceledException) when (stopped is not null)
         {
@@ -110,6 +110,7 @@ internal static class Program
             .AddSingleton(services => services.GetRequiredService<LogtoInstallation>().ReadCatalog())
             .AddSingleton<LogtoDatabase>()
             .AddSingleton<LogtoCliProcess>()
+            .AddSingleton<SessionWatch>()
             .AddSingleton<SupervisedCli>()
             .AddSingleton<LeftOvers>()
             .AddSingleton<Deployment>()

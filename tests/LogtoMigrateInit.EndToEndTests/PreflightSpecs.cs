@@ -100,19 +100,22 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.False(await server.DatabaseExistsAsync(name, FakeWorld.Token));
     }
 
-    [Fact(Timeout = 60_000)]
-    public async Task A_scratch_folder_that_is_not_writable_is_exit_code_11()
+    [Theory(Timeout = 60_000)]
+    [InlineData("755")]
+    [InlineData("700")]
+    public async Task A_scratch_folder_that_is_not_writable_is_exit_code_11(string mode)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         var scratch = Directory.CreateDirectory(Path.Combine(world.Cli.CliDirectory, "alteration-scripts", "utils")).FullName;
         await File.WriteAllTextAsync(Path.Combine(scratch, "1.js"), "", FakeWorld.Token);
         File.SetUnixFileMode(Path.GetDirectoryName(scratch)!, (UnixFileMode)Convert.ToInt32("777", 8));
+        File.SetUnixFileMode(scratch, (UnixFileMode)Convert.ToInt32(mode, 8));
 
         var variables = world.Variables();
         var result = await UnprivilegedUser.RunGateAsync(world, variables, FakeWorld.Token);
 
         Assert.Equal(11, result.ExitCode);
-        Assert.Contains("utils", result.StandardError, StringComparison.Ordinal);
+        Assert.Contains("alteration-scripts", result.StandardError, StringComparison.Ordinal);
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 

@@ -73,6 +73,74 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Contains("reindex index concurrently \"mine\"", result.StandardError, StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_drop_that_has_to_wait_names_the_blocker_and_survives_kill_9()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        var variables = Variables(server, database, target);
+        await using var killed = Gate.Start([], variables);
+        Assert.Contains($"pid {blocker.ProcessID}", await killed.WaitForLineAsync("waits for a lock", cancellationToken: FakeWorld.Token), StringComparison.Ordinal);
+        killed.Kill();
+
+        await using var gate = Gate.Start([], variables);
+        await gate.WaitForLineAsync(line => line.Contains("earlier, killed run", StringComparison.Ordinal) || line.Contains("waits for a lock", StringComparison.Ordinal), cancellationToken: FakeWorld.Token);
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        Assert.Equal(0L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_drop_keeps_to_the_lock_timeout_of_the_operator()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        var variables = Variables(server, database, target);
+        variables["LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS"] = "1";
+
+        var result = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(14, result);
+        Assert.Contains("lock timeout", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains($"drop index concurrently \"{Plain}\"", FakeWorld.LastLine(result), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Nothing_is_dropped_after_the_lock_is_lost()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        await using var orphan = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = orphan.CreateCommand();
+        command.CommandText = "set application_name = 'logto-migrate-init-cli-gone'; begin; lock table tenants in share mode";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var gate = Gate.Start([], Variables(server, database, target));
+        await gate.WaitForLineAsync("earlier, killed run", cancellationToken: FakeWorld.Token);
+
+        await server.ExecuteAsync(
+            database,
+            "select pg_terminate_backend(l.pid) from pg_locks l where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())",
+            FakeWorld.Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+        Expect.Ending(6, result);
+        Assert.Contains("lock was lost", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(1L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
+    }
+
     private const string BeforePlainText = "1780381218";
     private const string BeforeGuardedText = "1781689399";
 

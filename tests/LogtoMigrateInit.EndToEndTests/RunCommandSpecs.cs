@@ -100,4 +100,18 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Contains("no-such-command", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_command_that_cannot_be_started_is_exit_code_2_with_the_reason()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var script = Path.Combine(world.Cli.Directory, "script");
+        await File.WriteAllTextAsync(script, "echo no shebang\n", FakeWorld.Token);
+        File.SetUnixFileMode(script, (UnixFileMode)Convert.ToInt32("755", 8));
+
+        var result = await Gate.RunAsync(["run", "--", script], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("Exec format error", FakeWorld.LastLine(result), StringComparison.Ordinal);
+    }
 }

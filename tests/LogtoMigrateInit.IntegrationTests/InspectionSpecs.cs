@@ -92,7 +92,7 @@ public sealed class InspectionSpecs(TestServer server)
         await database.WithConnectionAsync(
             async (connection, token) =>
             {
-                await IndexRepair.DropAsync(connection, leftOver, behindPooler: false, token);
+                await IndexRepair.DropAsync(connection, leftOver, token);
                 return true;
             },
             TestContext.Current.CancellationToken);

@@ -81,6 +81,16 @@ public sealed class OptionsReaderSpecs
         Assert.Equal(("h", 6432, "me", "pw"), (options.Host, options.Port, options.User, options.Password));
     }
 
+    [Theory]
+    [InlineData("db:5432")]
+    [InlineData("one,two")]
+    public void A_PGHOST_that_only_Npgsql_would_understand_is_refused(string host) =>
+        Assert.StartsWith("PGHOST", Assert.Single(Problems(("DB_URL", "postgres:///logto"), ("PGHOST", host), ("PGUSER", "me"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_URL_in_place_of_a_files_name_is_not_shown() =>
+        Assert.DoesNotContain("s3cret", Assert.Single(Problems(("DB_URL_FILE", "postgresql://u:s3cret@db/logto"))), StringComparison.Ordinal);
+
     [Fact]
     public void A_URL_without_any_user_is_a_problem() => Assert.Contains("names no user", Assert.Single(Problems(("DB_URL", "postgres://db/logto"))), StringComparison.Ordinal);
 

@@ -1,6 +1,5 @@
 using System.Collections;
 using System.CommandLine;
-using System.ComponentModel;
 using System.Runtime.InteropServices;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Migration;
@@ -40,11 +39,18 @@ internal static partial class RunCommand
             databaseUrl = options.DatabaseUrlIsFromFile ? options.DatabaseUrl.Text : null;
             return await MigrateCommand.MigrateAsync(services, stop);
         });
-        return outcome.ExitCode == ExitCode.Success ? Become(program!, words, databaseUrl) : (int)outcome.ExitCode;
+        if (outcome.ExitCode == ExitCode.Success)
+        {
+            var reason = Become(program!, words, databaseUrl);
+            outcome = await Program.RunAsync("run", (_, _) => Task.FromResult<Outcome>(
+                new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a program of this image after `run --`"])));
+        }
+
+        return (int)outcome.ExitCode;
     }
 
-    /// <summary>Replaces this process; comes back only when that failed.</summary>
-    private static int Become(string program, string[] words, string? databaseUrl)
+    /// <summary>Replaces this process; comes back only when that failed, with the reason.</summary>
+    private static string Become(string program, string[] words, string? databaseUrl)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value);
         if (databaseUrl is not null)
@@ -55,7 +61,7 @@ internal static partial class RunCommand
         // .NET ignores SIGPIPE, and what is ignored stays ignored in the new program; a caught signal does not.
         Signal(BrokenPipeSignal, DefaultAction);
         Execute(program, [.. words, null], [.. environment.Select(variable => $"{variable.Key}={variable.Value}"), null]);
-        throw new Win32Exception(Marshal.GetLastPInvokeError(), $"{program} could not be started: {Marshal.GetLastPInvokeErrorMessage()}");
+        return Marshal.GetLastPInvokeErrorMessage();
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -67,6 +67,11 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Password = url?.Password ?? Optional("PGPASSWORD"),
         };
 
+        if (url?.Host is null && !options.Host.StartsWith('/') && options.Host.IndexOfAny([':', ',']) >= 0)
+        {
+            _problems.Add($"PGHOST is '{options.Host}'; it takes one host name, and the port belongs into PGPORT");
+        }
+
         if (url is not null && options.User.Length == 0)
         {
             Problem(Variables.DatabaseUrl, "names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
@@ -96,6 +101,12 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
     private DatabaseUrl? ReadUrlFile(string file)
     {
+        if (file.Contains("://", StringComparison.Ordinal))
+        {
+            Problem(Variables.DatabaseUrlFile, "holds a URL; it takes the name of a file, and a URL belongs into DB_URL");
+            return null;
+        }
+
         try
         {
             return ParseUrl(Variables.DatabaseUrlFile, File.ReadAllText(file));

@@ -40,6 +40,9 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
         TimeoutException or NpgsqlException { InnerException: TimeoutException } => new DatabaseException(DatabaseFailure.NotYet, "no answer in time", exception),
         NpgsqlException or IOException => new DatabaseException(
             IsTransient(exception) ? DatabaseFailure.NotYet : DatabaseFailure.Never, Sentence(exception), exception),
+
+        // An authentication that Npgsql does not speak.
+        NotSupportedException => new DatabaseException(DatabaseFailure.Never, exception.Message.TrimEnd('.'), exception),
         _ => null,
     };
 

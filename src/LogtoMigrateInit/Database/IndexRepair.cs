@@ -1,3 +1,4 @@
+using System.Globalization;
 using LogtoMigrateInit.Alterations;
 using Npgsql;
 
@@ -52,18 +53,37 @@ internal static class IndexRepair
         return found;
     }
 
-    /// <summary>Drops one; the table stays open for reading and writing meanwhile.</summary>
-    public static async Task DropAsync(NpgsqlConnection connection, LeftOverIndex leftOver, bool behindPooler, CancellationToken cancellationToken)
+    /// <summary>Prepares a session of ours for a drop; not through a pooler, where settings stay behind on a connection that others use.</summary>
+    /// <param name="connection">The session.</param>
+    /// <param name="name">What to call it, so that a later run waits for it when this one is killed.</param>
+    /// <param name="lockTimeout">Zero: no limit.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public static async Task PrepareSessionAsync(NpgsqlConnection connection, string name, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
-        if (!behindPooler)
+        await using var settings = new NpgsqlCommand(
+            """
+            select set_config('application_name', $1, false), set_config('lock_timeout', $2, false), set_config('client_connection_check_interval', '2s', false),
+              (select count(set_config(name, '0', false)) from pg_catalog.pg_settings where name in ('statement_timeout', 'transaction_timeout'))
+            """,
+            connection)
         {
-            // The role's own limits must not decide; through a pooler a setting would stay behind on a connection that others use.
-            await using var limits = new NpgsqlCommand(
-                "select set_config(name, '0', false) from pg_catalog.pg_settings where name in ('statement_timeout', 'lock_timeout', 'transaction_timeout')", connection);
-            await limits.ExecuteNonQueryAsync(cancellationToken);
-        }
+            Parameters = { new() { Value = name }, new() { Value = lockTimeout.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) } },
+        };
+        await settings.ExecuteNonQueryAsync(cancellationToken);
+    }
 
+    /// <summary>Drops one; the table stays open for reading and writing meanwhile, and what is gone already is as good.</summary>
+    /// <exception cref="PostgresException">The server refused.</exception>
+    public static async Task DropAsync(NpgsqlConnection connection, LeftOverIndex leftOver, CancellationToken cancellationToken)
+    {
         await using var command = new NpgsqlCommand(leftOver.Removal, connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        try
+        {
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException gone) when (gone.SqlState == PostgresErrorCodes.UndefinedObject)
+        {
+            // A drop of an earlier, killed run was still at work and has finished.
+        }
     }
 }

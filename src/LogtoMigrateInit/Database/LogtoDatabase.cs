@@ -158,7 +158,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> 
                 TcpKeepAlive = true,
                 Timeout = (int)ConnectionAttempt.TotalSeconds,
                 CommandTimeout = 30,
-                CancellationTimeout = -1, // a server that does not answer is left behind, not asked again
+                CancellationTimeout = -1, // after a cancellation request, nothing is waited for
             },
         };
         builder.EnableTransportSecurity();

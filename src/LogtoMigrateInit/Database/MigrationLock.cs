@@ -89,7 +89,7 @@ internal sealed class MigrationLock : IAsyncDisposable
             try
             {
                 await Task.Delay(BeatInterval, _released.Token);
-                await ExecuteAsync(_connection, Lease, CancellationToken.None).WaitAsync(BeatTimeout, CancellationToken.None);
+                await ExecuteAsync(_connection, Lease, CancellationToken.None).WaitAsync(BeatTimeout, _released.Token);
             }
             catch (OperationCanceledException) when (_released.IsCancellationRequested)
             {

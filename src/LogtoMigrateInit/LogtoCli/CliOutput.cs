@@ -108,13 +108,15 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
             ServerWasFull |= line.Contains("53300", StringComparison.Ordinal) || line.Contains("too many clients", StringComparison.Ordinal);
 
-            // A secret may stand across the cut, so what was cut off takes a little of the line with it.
-            var shown = _mask.Apply(line) + (dropped > 0 ? $"… ({dropped} more characters)" : "");
+            // A secret may stand across the cut, so half of a cut line is dropped after masking.
+            var shown = dropped == 0 ? _mask.Apply(line) : $"{Cut(_mask.Apply(line))}… ({dropped} characters cut)";
             _firstError ??= ErrorLine().Match(shown) is { Success: true } error ? error.Groups[1].Value.Trim() : null;
             _lastLine = shown.Trim();
             logger.CliLine(stream, shown);
         }
     }
+
+    private static string Cut(string line) => line[..Math.Min(line.Length, MaximumLineLength / 2)];
 
     private void ReportProgress(string fileName)
     {

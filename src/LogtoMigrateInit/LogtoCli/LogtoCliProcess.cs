@@ -48,9 +48,9 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         {
             exitCode = (await command.ExecuteAsync(forceful.Token, interrupt)).ExitCode;
         }
-        catch (OperationCanceledException) when (interrupt.IsCancellationRequested || kill.IsCancellationRequested)
+        catch (Exception ended) when (ended is OperationCanceledException or TimeoutException && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
         {
-            // We ended it; the caller knows why.
+            // We ended it, or the kernel does not let it go yet; the caller knows why.
         }
         catch (Win32Exception missing)
         {

@@ -12,7 +12,6 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
 {
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="stop">Ends the wait.</param>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<Outcome> CheckAsync(bool wait, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
@@ -21,7 +20,7 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         while (true)
         {
             var outcome = await LookAsync(stop);
-            if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.NoSuchDatabase) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
+            if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
             {
                 return outcome;
             }
@@ -42,9 +41,9 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         {
             return Outcome.Of(MigrationPlan.Decide(catalog, await database.InspectAsync(stop)), catalog, options);
         }
-        catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase)
+        catch (DatabaseException failure)
         {
-            return new Outcome.NoSuchDatabase(options);
+            return Outcome.Of(failure, options);
         }
     }
 }

@@ -18,73 +18,82 @@ internal sealed class Deployment(
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(MigrationLock migrationLock, CancellationToken stop)
     {
-        var inspection = await database.InspectAsync(stop);
-        return MigrationPlan.Decide(catalog, inspection) switch
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
+        try
         {
-            Verdict.Pending pending => await DeployAsync(pending, inspection, migrationLock, stop),
-            Verdict.Empty when options.Seed => await SeedAsync(inspection, migrationLock, stop),
-            var settled => Outcome.Of(settled, catalog, options),
-        };
+            var inspection = await database.InspectAsync(held.Token);
+            return MigrationPlan.Decide(catalog, inspection) switch
+            {
+                Verdict.Pending pending => await DeployAsync(pending, inspection, migrationLock, held.Token, stop),
+                Verdict.Empty when options.Seed => await SeedAsync(inspection, migrationLock, held.Token, stop),
+                var settled => Outcome.Of(settled, catalog, options),
+            };
+        }
+        catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            return new Outcome.LockLost();
+        }
     }
 
-    private async Task<Outcome> DeployAsync(Verdict.Pending pending, Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
+    private async Task<Outcome> DeployAsync(
+        Verdict.Pending pending, Inspection inspection, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var count = pending.Alterations.Count;
         logger.PlannedDeploy(count, catalog.Count, catalog.TargetVersion, $"{pending.State}", catalog.Last.FormattedTimestamp);
 
-        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, stop);
+        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
-        if (await PrepareAsync(problems, inspection, stop) is { } impossible)
+        if (await PrepareAsync(problems, inspection, held) is { } impossible)
         {
             return impossible;
         }
 
         var first = installation.ReadScript(pending.Alterations[0]);
-        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, stop) is { Count: > 0 } inTheWay)
+        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, held) is { Count: > 0 } inTheWay)
         {
             return new Outcome.PreflightFailed(inTheWay);
         }
 
         var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, migrationLock, stop);
-        var verdict = await VerifyAsync(end, stop);
-        if (verdict is Verdict.Pending { Alterations: var remaining } && end != CliEnd.LockLost && (run.ExitCode != 0 || end != CliEnd.ByItself))
+        var verdict = await VerifyAsync(end, held);
+        if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
         {
-            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler);
+            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock.Lost);
         }
 
         return verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, run.Complaint),
+            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, Explain(run.Complaint)),
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
-                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, run.Complaint),
+                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run.Complaint)),
             _ => Succeed(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed"),
         };
     }
 
-    private async Task<Outcome> SeedAsync(Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
+    private async Task<Outcome> SeedAsync(Inspection inspection, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
 
-        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, stop);
-        if (await PrepareAsync(Preflight.OfSeed(inspection, privileges), inspection, stop) is { } impossible)
+        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
+        if (await PrepareAsync(Preflight.OfSeed(inspection, privileges), inspection, held) is { } impossible)
         {
             return impossible;
         }
 
         var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, migrationLock, stop);
-        var verdict = await VerifyAsync(end, stop);
+        var verdict = await VerifyAsync(end, held);
         return verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), run.Complaint),
+            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), Explain(run.Complaint)),
             _ => Succeed(run, verdict, "seeded"),
         };
     }
 
     /// <returns>Null when the CLI can run.</returns>
-    private async Task<Outcome?> PrepareAsync(IReadOnlyList<string> problems, Inspection inspection, CancellationToken stop)
+    private async Task<Outcome?> PrepareAsync(IReadOnlyList<string> problems, Inspection inspection, CancellationToken held)
     {
         if (inspection.ServerVersion / 10000 < Preflight.OldestPostgreSql)
         {
@@ -97,12 +106,12 @@ internal sealed class Deployment(
         }
 
         installation.RequireWritableScratch();
-        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : await WaitForOrphansAsync(stop);
+        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : await WaitForOrphansAsync(held);
     }
 
     /// <summary>A session of a killed run may still be working: its client is gone, and the server has not noticed yet.</summary>
     /// <returns>Null when there is none any more.</returns>
-    private async Task<Outcome?> WaitForOrphansAsync(CancellationToken stop)
+    private async Task<Outcome?> WaitForOrphansAsync(CancellationToken held)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
@@ -110,7 +119,7 @@ internal sealed class Deployment(
         while (true)
         {
             var orphans = await database.WithConnectionAsync(
-                (connection, token) => SessionQueries.FindOrphansAsync(connection, CliEnvironment.ApplicationNamePrefix, token), stop);
+                (connection, token) => SessionQueries.FindOrphansAsync(connection, CliEnvironment.ApplicationNamePrefix, token), held);
             if (orphans.Count == 0)
             {
                 return null;
@@ -128,23 +137,23 @@ internal sealed class Deployment(
                 logger.WaitingForOrphan($"{orphans[0]}", orphans[0].Query);
             }
 
-            await Task.Delay(backoff.Next(), stop);
+            await Task.Delay(backoff.Next(), held);
         }
     }
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
     /// <returns>Null when the database could not be seen at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
-    private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken stop)
+    private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken held)
     {
         if (end is not (CliEnd.Stopped or CliEnd.LockLost))
         {
-            return MigrationPlan.Decide(catalog, await database.InspectAsync(stop));
+            return MigrationPlan.Decide(catalog, await database.InspectAsync(held));
         }
 
         using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
         try
         {
-            return MigrationPlan.Decide(catalog, await database.InspectAsync(brief.Token));
+            return MigrationPlan.Decide(catalog, await database.InspectAsync(brief.Token).WaitAsync(brief.Token));
         }
         catch (Exception unknown) when (unknown is OperationCanceledException or DatabaseException)
         {
@@ -156,7 +165,10 @@ internal sealed class Deployment(
     {
         if (verdict is not Verdict.Matching matching)
         {
-            return Outcome.Of(verdict, catalog, options);
+            // A seed of another release's CLI can end below what this image ships.
+            return verdict is Verdict.Pending left
+                ? new Outcome.AlterationsLeft(catalog, left.State, left.Alterations.Count)
+                : Outcome.Of(verdict, catalog, options);
         }
 
         if (run.ExitCode != 0)
@@ -174,4 +186,8 @@ internal sealed class Deployment(
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
         _ => $"Logto's CLI failed with exit code {run.ExitCode}",
     };
+
+    private static string Explain(string complaint) => complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
+        ? $"{complaint}. Give PgBouncer the setting {SupervisedCli.PoolerSetting}, or connect to the server directly"
+        : complaint;
 }

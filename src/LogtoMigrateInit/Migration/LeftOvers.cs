@@ -1,14 +1,18 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
-internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILogger<LeftOvers> logger)
+internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, SessionWatch watch, ILogger<LeftOvers> logger)
 {
+    private const string SessionName = CliEnvironment.ApplicationNamePrefix + "repair";
+
     /// <summary>Before a deploy.</summary>
     /// <param name="alteration">The first pending one; all earlier ones are complete.</param>
     /// <param name="script">Its text.</param>
@@ -40,8 +44,7 @@ internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILo
                     }
                     else
                     {
-                        await IndexRepair.DropAsync(connection, leftOver, behindPooler, token);
-                        logger.IndexDropped(leftOver.Index.Name, leftOver.Table, leftOver.IsValid ? "complete" : "invalid");
+                        kept.AddRange(await DropAsync(connection, leftOver, behindPooler, token));
                     }
                 }
 
@@ -51,16 +54,45 @@ internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILo
     }
 
     /// <summary>After a deploy that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
-    public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler)
+    public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler, CancellationToken lockLost)
     {
-        using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
+        using var brief = CancellationTokenSource.CreateLinkedTokenSource(lockLost);
+        brief.CancelAfter(SupervisedCli.CleanUpTime);
         try
         {
-            await RemoveAsync(alteration, script, behindPooler, brief.Token);
+            await RemoveAsync(alteration, script, behindPooler, brief.Token).WaitAsync(brief.Token);
         }
         catch (Exception postponed) when (postponed is OperationCanceledException or DatabaseException)
         {
             // The next run repairs before it deploys.
+        }
+    }
+
+    /// <returns>Why it is still there, with its remedy; empty when it is gone.</returns>
+    private async Task<IReadOnlyList<string>> DropAsync(NpgsqlConnection connection, LeftOverIndex leftOver, bool behindPooler, CancellationToken cancellationToken)
+    {
+        var (name, kind) = (leftOver.Index.Name, leftOver.IsValid ? "complete" : "invalid");
+        logger.DroppingIndex(name, leftOver.Table, kind);
+        try
+        {
+            if (!behindPooler)
+            {
+                await IndexRepair.PrepareSessionAsync(connection, SessionName, options.DdlLockTimeout, cancellationToken);
+            }
+
+            var drop = IndexRepair.DropAsync(connection, leftOver, cancellationToken);
+            while (await Task.WhenAny(drop, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != drop)
+            {
+                await watch.ReportBlockersAsync(SessionName);
+            }
+
+            await drop;
+            logger.IndexDropped(name, leftOver.Table, kind);
+            return [];
+        }
+        catch (PostgresException refusal) when (!refusal.IsTransient || refusal.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            return [$"the {kind} index '{name}' of an interrupted run could not be dropped: {refusal.MessageText}; run `{leftOver.Removal}`"];
         }
     }
 

@@ -19,6 +19,7 @@ internal sealed class MigrationRunner(
     public async Task<Outcome> MigrateAsync(CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
+        long? readOnlySince = null;
         var backoff = new Backoff();
         string? reported = null;
         while (true)
@@ -40,7 +41,8 @@ internal sealed class MigrationRunner(
             }
 
             await using var migrationLock = look.Lock;
-            var waited = Stopwatch.GetElapsedTime(started);
+            readOnlySince = look.IsReadOnly ? readOnlySince ?? Stopwatch.GetTimestamp() : null;
+            var waited = Stopwatch.GetElapsedTime(readOnlySince ?? started);
             switch (look)
             {
                 case { Outcome: { } outcome }:

@@ -49,6 +49,9 @@ internal abstract record Outcome
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
         : Outcome(ExitCode.DeployFailed, $"{What}: {Applied} of {Planned} alterations are applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} What is applied is complete; mend the cause and start again, and the rest is deployed.");
 
+    public sealed record LockLost()
+        : Outcome(ExitCode.DeployFailed, "The migration lock was lost, because its connection broke or this machine stood still, so nothing more was done. What is applied is complete; start again, and the rest is deployed.");
+
     public sealed record SeedFailed(string What, string Reason)
         : Outcome(ExitCode.DeployFailed, $"{What}, and nothing of it is in the database, because a seed is one transaction.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} Mend the cause and start again.");
 

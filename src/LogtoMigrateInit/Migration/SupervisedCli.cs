@@ -21,14 +21,16 @@ internal enum CliEnd
 }
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
-internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, ILogger<SupervisedCli> logger)
+internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, SessionWatch watch, ILogger<SupervisedCli> logger)
 {
     /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
     public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
 
+    /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
+    public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
+
     /// <summary>
-    /// A CLI that runs and has no working session for so long has lost its connection without noticing: slonik sets no keep-alive.
-    /// Node.js needs a second or two to start.
+    /// A CLI that had a working session and has none for so long has lost its connection without noticing: slonik sets no keep-alive.
     /// </summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
 
@@ -65,7 +67,7 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
                 : CliEnd.ByItself;
             if (end != CliEnd.ByItself)
             {
-                await TerminateSessionsAsync();
+                await CleanUpSessionsAsync();
                 return (run, end);
             }
 
@@ -75,7 +77,7 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
             }
 
             logger.RetryingFullServer();
-            await Task.Delay(backoff.Next(serverIsFull: true), interrupt.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await Task.Delay(backoff.Next(serverIsFull: true), interrupt.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -83,7 +85,7 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     {
         if (behindPooler)
         {
-            logger.PoolerTakesNoOptions();
+            logger.PoolerTakesNoOptions(PoolerSetting);
         }
 
         if (Version.TryParse(installation.Version.Split('-')[0], out var version) && version < FirstWithStatementTimeout)
@@ -99,19 +101,15 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     private async Task<CliRun> WatchAsync(Task<CliRun> running, CliOutput output, CancellationTokenSource? silent)
     {
         var started = Stopwatch.GetTimestamp();
-        var lastSeenAtWork = started;
+        long? lastSeenAtWork = null;
         var nextReport = TimeSpan.FromSeconds(10);
-        var reported = new HashSet<int>();
-        while (await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(1))) != running)
+        while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            var (isAtWork, blockers) = await LookAsync();
-            foreach (var blocker in blockers.Where(each => reported.Add(each.Pid)))
+            if (await watch.ReportBlockersAsync(_sessionName) is not false)
             {
-                logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
+                lastSeenAtWork = Stopwatch.GetTimestamp();
             }
-
-            lastSeenAtWork = isAtWork ? Stopwatch.GetTimestamp() : lastSeenAtWork;
-            if (silent is not null && Stopwatch.GetElapsedTime(lastSeenAtWork) > LongestSilence)
+            else if (silent is not null && lastSeenAtWork is { } last && Stopwatch.GetElapsedTime(last) > LongestSilence)
             {
                 await silent.CancelAsync();
             }
@@ -127,36 +125,26 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         return await running;
     }
 
-    /// <summary>Watching is a comfort: a server that we cannot reach now must not end a deploy that has its connection.</summary>
-    private async Task<(bool IsAtWork, IReadOnlyList<ServerSession> Blockers)> LookAsync()
-    {
-        using var brief = new CancellationTokenSource(CleanUpTime);
-        try
-        {
-            await using var connection = await database.OpenAsync(brief.Token);
-            return (await SessionQueries.IsAtWorkAsync(connection, _sessionName, brief.Token), await SessionQueries.FindBlockersAsync(connection, _sessionName, brief.Token));
-        }
-        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
-        {
-            return (true, []);
-        }
-    }
-
     /// <summary>The CLI is gone at once; its server sessions work on until somebody ends them.</summary>
-    private async Task TerminateSessionsAsync()
+    private async Task CleanUpSessionsAsync()
     {
         using var brief = new CancellationTokenSource(CleanUpTime);
         try
         {
-            await using var connection = await database.OpenAsync(brief.Token);
-            while (await SessionQueries.TerminateAsync(connection, _sessionName, brief.Token) > 0)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), brief.Token);
-            }
+            await TerminateSessionsAsync(brief.Token).WaitAsync(brief.Token);
         }
         catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
         {
             // The server is out of reach or slow; it ends sessions of dead clients by itself, and the next run waits for them.
+        }
+    }
+
+    private async Task TerminateSessionsAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        while (await SessionQueries.TerminateAsync(connection, _sessionName, cancellationToken) > 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
         }
     }
 }

@@ -17,9 +17,6 @@ internal static partial class Log
     [LoggerMessage(1003, LogLevel.Critical, "Unexpected error")]
     public static partial void Crashed(this ILogger logger, Exception error);
 
-    [LoggerMessage(1004, LogLevel.Information, "Starting {Command}")]
-    public static partial void Replacing(this ILogger logger, string command);
-
     [LoggerMessage(1005, LogLevel.Warning, "The termination log {File} could not be written: {Reason}")]
     public static partial void TerminationLogFailed(this ILogger logger, string file, string reason);
 
@@ -80,17 +77,20 @@ internal static partial class Log
     [LoggerMessage(1503, LogLevel.Information, "Still running after {Seconds:0} s: {What}")]
     public static partial void StillRunning(this ILogger logger, double seconds, string what);
 
-    [LoggerMessage(1504, LogLevel.Warning, "Logto's CLI waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; end the session with select pg_terminate_backend({Pid}))")]
+    [LoggerMessage(1504, LogLevel.Warning, "The migration waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; end the session with select pg_terminate_backend({Pid}))")]
     public static partial void Blocked(this ILogger logger, string session, string query, int pid);
 
     [LoggerMessage(1505, LogLevel.Warning, "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}; its alteration builds it again")]
     public static partial void IndexDropped(this ILogger logger, string index, string table, string kind);
 
+    [LoggerMessage(1511, LogLevel.Information, "Dropping the index {Index} on {Table}, which an interrupted run left behind {Kind}; this waits for transactions that use the table")]
+    public static partial void DroppingIndex(this ILogger logger, string index, string table, string kind);
+
     [LoggerMessage(1506, LogLevel.Warning, "Logto's CLI {Version} stops every statement after 60 s and cannot be told otherwise before 1.36.0; a long index build fails and is repaired at the next start")]
     public static partial void OldStatementTimeout(this ILogger logger, string version);
 
-    [LoggerMessage(1507, LogLevel.Warning, "Behind a connection pooler the settings of the user's sessions cannot be overridden: a statement_timeout or lock_timeout of the role or the database applies to the deploy")]
-    public static partial void PoolerTakesNoOptions(this ILogger logger);
+    [LoggerMessage(1507, LogLevel.Warning, "A connection pooler answers for the server. Logto's CLI needs PgBouncer's {Setting}; and a statement_timeout or lock_timeout of the role or the database applies to the deploy, because no options are sent through a pooler")]
+    public static partial void PoolerTakesNoOptions(this ILogger logger, string setting);
 
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full; trying again")]
     public static partial void RetryingFullServer(this ILogger logger);

@@ -106,7 +106,17 @@ internal sealed class LogtoInstallation
             ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
                 .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()).Prepend(ScratchDirectory)
             : [CliDirectory];
-        if (mustBeWritable.FirstOrDefault(folder => !FilePermission.MayWrite(folder)) is { } readOnly)
+        string? readOnly;
+        try
+        {
+            readOnly = mustBeWritable.FirstOrDefault(folder => !FilePermission.MayWrite(folder));
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            readOnly = ScratchDirectory;
+        }
+
+        if (readOnly is not null)
         {
             throw new UnusableTargetException(
                 $"Logto's CLI must write to {readOnly} and user {Environment.UserName} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.");
