@@ -36,14 +36,33 @@ suite() { # NAME SECONDS : one test project, whose summary is added up
   failed=$((failed + $2 + $3))
 }
 
+containers() { # the images and the orchestrators' examples, on a real engine
+  local log summary
+  log=$(mktemp)
+  echo "== containers"
+  timeout --kill-after=60 1200 tests/containers/run.sh 2>&1 | tee "$log"
+  summary=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  rm -f "$log"
+  if [ -z "$summary" ]; then
+    echo "FAILED: the container tests did not finish"
+    failed=$((failed + 1))
+    return
+  fi
+  # shellcheck disable=SC2046 # the numbers are words
+  set -- $(echo "$summary" | tr -dc '0-9 ')
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
 publish() {
   dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo | tee artifacts/publish.log
   [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -E 'warning|IL[23][0-9]{3}' artifacts/publish.log
 }
 
 # The native compiler links with the system's C toolchain.
-if ! { command -v clang || command -v gcc; } >/dev/null || [ ! -e /usr/include/zlib.h ]; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends clang zlib1g-dev || exit 1
+# PgBouncer stands between the gate and the server in some tests.
+if ! { command -v clang || command -v gcc; } >/dev/null || [ ! -e /usr/include/zlib.h ] || [ ! -x /usr/sbin/pgbouncer ]; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev pgbouncer >/dev/null || exit 1
 fi
 mkdir -p artifacts
 tests/fixtures/install.sh || exit 1
@@ -56,6 +75,7 @@ check "the native binary answers" artifacts/native/logto-migrate-init --version
 suite LogtoMigrateInit.UnitTests 120
 suite LogtoMigrateInit.IntegrationTests 600
 suite LogtoMigrateInit.EndToEndTests 1500
+containers
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,0 +1,19 @@
+using LogtoMigrateInit.Migration;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+public sealed class ProgramSpecs
+{
+    [Fact(Timeout = 30_000)]
+    public async Task A_bug_is_exit_code_1_and_says_that_starting_again_is_safe()
+    {
+        Environment.SetEnvironmentVariable("DB_URL", "postgresql://u:p@db/logto");
+
+        var outcome = await Program.RunAsync("migrate", (_, _) => throw new InvalidOperationException("Something odd."));
+
+        Assert.Equal(ExitCode.Unexpected, outcome.ExitCode);
+        Assert.Contains("InvalidOperationException: Something odd.", outcome.Message, StringComparison.Ordinal);
+        Assert.Contains("starting again is safe", outcome.Message, StringComparison.Ordinal);
+    }
+}
