@@ -1,19 +1,45 @@
-# Every base image is an argument, so that the build works with local stand-ins.
-# svhd/logto is Alpine, so the binary is built on musl.
+# Builds with the BuildKit of Docker 20.10 and later. Every base is an argument, so that the build also works with local stand-ins.
+#   docker build --build-arg LOGTO_VERSION=1.43.0 -t logto-migrate-init:1.43.0 .     Logto's image and the binary
+#   docker build --target tool -t logto-migrate-init:tool .                          the binary alone, for any Logto version
+
+# Logto's image is Alpine, so the binary is built there too: musl and glibc do not mix.
 ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0-alpine-aot
 ARG LOGTO_VERSION=latest
 ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION}
+ARG TOOL_IMAGE=alpine:3.22
 
 FROM ${SDK_IMAGE} AS build
-ARG VERSION=0.0.0-dev
 WORKDIR /source
-COPY global.json Directory.Build.props Directory.Packages.props ./
-COPY src/LogtoMigrateInit/LogtoMigrateInit.csproj src/LogtoMigrateInit/
-RUN dotnet restore src/LogtoMigrateInit --use-current-runtime
-COPY .editorconfig ./
+COPY global.json Directory.Build.props Directory.Packages.props .editorconfig ./
 COPY src src
-RUN dotnet publish src/LogtoMigrateInit --no-restore --use-current-runtime -c Release -o /out -p:Version=${VERSION} && rm -f /out/*.dbg
+ARG VERSION=0.0.0-dev
+# The packages stay in BuildKit's cache, so that only the first build downloads them.
+RUN --mount=type=cache,target=/root/.nuget/packages \
+    dotnet publish src/LogtoMigrateInit --use-current-runtime -c Release -o /out -p:Version=${VERSION}
+
+FROM ${TOOL_IMAGE} AS tool
+ARG VERSION=0.0.0-dev
+LABEL org.opencontainers.image.title="logto-migrate-init" \
+      org.opencontainers.image.description="The gate's executable, to be installed beside a Logto image" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build --chmod=0755 /out/logto-migrate-init /logto-migrate-init
+USER 65532:0
+ENTRYPOINT ["/logto-migrate-init"]
+CMD ["--help"]
 
 FROM ${LOGTO_IMAGE} AS init
-COPY --from=build /out/logto-migrate-init /usr/local/bin/logto-migrate-init
+ARG LOGTO_VERSION
+ARG VERSION=0.0.0-dev
+# From Logto 1.21 on, the CLI writes only into its alteration-scripts folder, which belongs to group 0 and is writable for it.
+# An older target replaces the folder itself: build with INIT_USER=0:0.
+ARG INIT_USER=65532:0
+LABEL org.opencontainers.image.title="logto-migrate-init" \
+      org.opencontainers.image.description="Brings Logto's database to the level of the image that is about to start" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.base.name="svhd/logto:${LOGTO_VERSION}"
+COPY --from=build --chmod=0755 /out/logto-migrate-init /usr/local/bin/logto-migrate-init
+USER ${INIT_USER}
 ENTRYPOINT ["/usr/local/bin/logto-migrate-init"]
+CMD []

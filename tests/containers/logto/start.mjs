@@ -16,7 +16,7 @@ try {
   if (pending.length > 0) {
     refuse(`Found undeployed database alterations, ${pending.length} of them`);
   }
-  const { rows } = await pool.query(sql.unsafe`
+  const { rows } = await pool.query(sql`
     select tablename from pg_catalog.pg_tables
     where schemaname = current_schema() and rowsecurity = false and tablename not in ('systems', 'service_logs')`);
   if (rows.length > 0) {
