@@ -40,7 +40,7 @@ containers() { # the images and the orchestrators' examples, on a real engine
   local log summary
   log=$(mktemp)
   echo "== containers"
-  timeout --kill-after=60 1200 tests/containers/run.sh 2>&1 | tee "$log"
+  timeout --kill-after=60 1500 tests/containers/run.sh 2>&1 | tee "$log"
   summary=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
   rm -f "$log"
   if [ -z "$summary" ]; then

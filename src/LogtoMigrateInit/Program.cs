@@ -42,7 +42,7 @@ internal static class Program
         }
 
         TerminationLog.Write(
-            options?.TerminationLog ?? environment.GetValueOrDefault(Variables.TerminationLog.Name, Variables.TerminationLog.Default),
+            options?.TerminationLog ?? OptionsReader.ReadTerminationLog(environment),
             $"{outcome.Message} (exit code {(int)outcome.ExitCode})", logger);
         return outcome;
     }

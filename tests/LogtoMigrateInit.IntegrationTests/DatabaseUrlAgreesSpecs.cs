@@ -23,6 +23,9 @@ public sealed class DatabaseUrlAgreesSpecs
         // The WHATWG parser leaves percent-encodings, non-ASCII letters (percent-encoded) and punctuation in the host of a scheme
         // that it does not know, and slonik does not decode it: no resolver knows such a name.
         "in its host name, which Logto cannot resolve",
+
+        // slonik sends the zero byte, which ends the name inside the startup packet.
+        "has a zero byte",
     ];
 
     [Fact(Timeout = 120_000)]

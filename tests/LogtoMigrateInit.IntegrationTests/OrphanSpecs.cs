@@ -13,11 +13,12 @@ public sealed class OrphanSpecs(TestServer server)
     [InlineData("lock table t in access exclusive mode", CliEnvironment.ApplicationNamePrefix + "1", 1)]
     [InlineData("lock table t in access exclusive mode", "psql", 0)]
     [InlineData("insert into t values (1)", CliEnvironment.ApplicationNamePrefix + "1", 0)]
+    [InlineData("insert into systems values (1)", CliEnvironment.ApplicationNamePrefix + "1", 1)]
     [InlineData("select 1", CliEnvironment.ApplicationNamePrefix + "1", 0)]
     public async Task A_session_is_an_orphan_by_its_name_and_its_locks(string statement, string applicationName, int count)
     {
         var name = await server.CreateDatabaseAsync();
-        await server.ExecuteAsync(name, "create table t (id int)");
+        await server.ExecuteAsync(name, "create table t (id int); create table systems (id int)");
         await using var session = await server.Server.OpenAsync(name, TestContext.Current.CancellationToken);
         await using var work = new NpgsqlCommand($"set application_name = '{applicationName}'; begin; {statement}", session);
         await work.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);

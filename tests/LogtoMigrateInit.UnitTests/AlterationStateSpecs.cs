@@ -26,6 +26,7 @@ public sealed class AlterationStateSpecs
     [InlineData("1786431364", "not a JSON object")]
     [InlineData("null", "not a JSON object")]
     [InlineData("nonsense", "not JSON")]
+    [InlineData("{\"timest\\ud83d\":0}", "not JSON")]
     public void Anything_else_is_damage_with_its_reason(string json, string reason) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => AlterationState.Parse(json)).Message, StringComparison.Ordinal);
 }

@@ -31,6 +31,7 @@ public sealed class DatabaseUrlSpecs
     [InlineData("postgresql://u:sec?ret@db/logto", "written as %3F")]
     [InlineData("postgresql://u:secret%@db/logto", "literal '%' is written as %25")]
     [InlineData("postgresql://u:secret%FF@db/logto", "literal '%' is written as %25")]
+    [InlineData("postgresql://u:secret%00@db/logto", "has a zero byte (%00) in its password")]
     [InlineData("postgresql://u:secret@[::1]:5432/logto", "IPv6")]
     [InlineData("postgresql://u:secret@/logto", "names no host")]
     [InlineData("postgresql://u:secret@db:port/logto", "port")]

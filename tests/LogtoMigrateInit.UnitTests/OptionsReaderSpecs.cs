@@ -100,8 +100,31 @@ public sealed class OptionsReaderSpecs
     [InlineData("soon", "DISABLE_TIMEOUT")]
     [InlineData("90000", "90000")]
     [InlineData("DISABLE_TIMEOUT", "DISABLE_TIMEOUT")]
+    [InlineData("0x10", "0x10")]
     public void The_statement_timeout_is_lifted_unless_the_user_set_one(string value, string expected) =>
         Assert.Equal(expected, Read(("DB_URL", Url), ("DATABASE_STATEMENT_TIMEOUT", value))!.StatementTimeout);
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("0x0")]
+    [InlineData("-1")]
+    [InlineData("99999999999999")]
+    public void A_statement_timeout_that_no_server_takes_is_a_problem(string value) =>
+        Assert.StartsWith("DATABASE_STATEMENT_TIMEOUT", Assert.Single(Problems(("DB_URL", Url), ("DATABASE_STATEMENT_TIMEOUT", value))), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("direct", false)]
+    [InlineData("nonsense", false)]
+    [InlineData("direct", true)]
+    public void PGSSLNEGOTIATION_means_what_it_means_for_node_postgres(string value, bool withTls) =>
+        Assert.Equal(
+            withTls ? 0 : 1, Problems(("DB_URL", withTls ? Url + "?sslmode=require" : Url), ("PGSSLNEGOTIATION", value)).Count(problem => problem.StartsWith("PGSSLNEGOTIATION", StringComparison.Ordinal)));
+
+    [Fact]
+    public void A_problem_is_one_line_of_bounded_length() =>
+        Assert.All(
+            Problems(("DB_URL", Url), ("LOGTO_INIT_SEED", "true\n"), ("LOGTO_INIT_AHEAD", new string('x', 100_000))),
+            problem => Assert.True(problem.Length < 250 && !problem.Contains('\n', StringComparison.Ordinal), problem));
 
     [Fact]
     public void Huge_numbers_are_refused_and_not_wrapped_around() =>

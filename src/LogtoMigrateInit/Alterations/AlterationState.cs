@@ -22,8 +22,25 @@ internal sealed record AlterationState(double Timestamp)
     /// <exception cref="FormatException">The value is damaged; the message is the reason, in words for the operator.</exception>
     public static AlterationState Parse(string json)
     {
-        using var document = ParseDocument(json);
-        var value = document.RootElement;
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return Read(document.RootElement, json);
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or ArgumentException or InvalidOperationException)
+        {
+            // The last two are about halves of surrogate pairs, which a column of type json would let through.
+            throw new FormatException($"it is not JSON that can be read but {Excerpt(json)}");
+        }
+    }
+
+    /// <summary>The timestamp as Logto writes it: no exponent, decimals only where there are some.</summary>
+    public static string Format(double timestamp) => timestamp.ToString("0.######", CultureInfo.InvariantCulture);
+
+    public override string ToString() => Format(Timestamp);
+
+    private static AlterationState Read(JsonElement value, string json)
+    {
         if (value.ValueKind != JsonValueKind.Object)
         {
             throw new FormatException($"it is not a JSON object but {Excerpt(json)}");
@@ -46,23 +63,6 @@ internal sealed record AlterationState(double Timestamp)
             < Oldest => throw new FormatException($"its timestamp is older than {Format(Oldest)}, the alteration that creates the table 'systems': {Excerpt(json)}"),
             var seconds => new AlterationState(seconds),
         };
-    }
-
-    /// <summary>The timestamp as Logto writes it: no exponent, decimals only where there are some.</summary>
-    public static string Format(double timestamp) => timestamp.ToString("0.######", CultureInfo.InvariantCulture);
-
-    public override string ToString() => Format(Timestamp);
-
-    private static JsonDocument ParseDocument(string json)
-    {
-        try
-        {
-            return JsonDocument.Parse(json);
-        }
-        catch (JsonException)
-        {
-            throw new FormatException($"it is not JSON but {Excerpt(json)}");
-        }
     }
 
     private static string Excerpt(string json) => json.Length <= 100 ? json : json[..100] + "…";

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -38,7 +39,7 @@ internal static class InstallCommand
                 File.Delete(temporary);
             }
 
-            Console.Error.WriteLine($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {Environment.UserName} may write to. (exit code {(int)ExitCode.WrongUsage})");
+            Console.Error.WriteLine($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})");
             return (int)ExitCode.WrongUsage;
         }
     }

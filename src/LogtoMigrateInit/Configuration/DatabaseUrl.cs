@@ -122,14 +122,19 @@ internal sealed record DatabaseUrl(
     /// <summary>JavaScript's <c>decodeURIComponent</c>, which refuses what is no percent-encoded UTF-8.</summary>
     private static string Decode(string text, string part)
     {
+        string decoded;
         try
         {
-            return DecodeBytes(text, strict: true);
+            decoded = DecodeBytes(text, strict: true);
         }
         catch (Exception malformed) when (malformed is FormatException or ArgumentException)
         {
             throw new FormatException($"has a '%' in its {part} that is not followed by the two hexadecimal digits of UTF-8 text; a literal '%' is written as %25");
         }
+
+        return decoded.Contains('\0', StringComparison.Ordinal)
+            ? throw new FormatException($"has a zero byte (%00) in its {part}, which PostgreSQL cannot take")
+            : decoded;
     }
 
     private static string DecodeBytes(string text, bool strict)

@@ -52,6 +52,9 @@ internal sealed record GateOptions
     /// <summary><c>NODE_TLS_REJECT_UNAUTHORIZED=0</c>: Node.js accepts every certificate.</summary>
     public required bool TrustsEveryCertificate { get; init; }
 
+    /// <summary><c>PGSSLNEGOTIATION=direct</c>: TLS from the first byte.</summary>
+    public required bool DirectTls { get; init; }
+
     /// <summary>Where, as whom and with which password node-postgres would connect.</summary>
     public required string Host { get; init; }
 

@@ -34,6 +34,9 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Enum.Parse<LogEventLevel>(reader.Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>()), ignoreCase: true));
     }
 
+    /// <summary>Where to write the last line, also when the other variables cannot be read.</summary>
+    public static string ReadTerminationLog(IReadOnlyDictionary<string, string> environment) => new OptionsReader(environment).Text(Variables.TerminationLog);
+
     private GateOptions? Read()
     {
         _problems.AddRange(UnknownVariables.Describe(environment.Keys));
@@ -61,6 +64,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             PgOptions = Optional("PGOPTIONS"),
             ExtraCaCertificates = Optional("NODE_EXTRA_CA_CERTS"),
             TrustsEveryCertificate = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0",
+            DirectTls = ReadDirectTls(url),
             Host = url?.Host ?? Optional("PGHOST") ?? "localhost",
             Port = url?.Port ?? ReadPort(),
             User = url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "",
@@ -69,7 +73,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
         if (url?.Host is null && !options.Host.StartsWith('/') && options.Host.IndexOfAny([':', ',']) >= 0)
         {
-            _problems.Add($"PGHOST is '{options.Host}'; it takes one host name, and the port belongs into PGPORT");
+            _problems.Add($"PGHOST is {Shown(options.Host)}; it takes one host name, and the port belongs into PGPORT");
         }
 
         if (url is not null && options.User.Length == 0)
@@ -113,7 +117,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            Problem(Variables.DatabaseUrlFile, $"names the file '{file}', which cannot be read: {unreadable.Message}");
+            Problem(Variables.DatabaseUrlFile, $"names the file {Shown(file)}, which cannot be read: {unreadable.Message}");
             return null;
         }
     }
@@ -136,7 +140,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         var arguments = Text(Variables.SeedArguments).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (arguments.FirstOrDefault(argument => !argument.StartsWith("--", StringComparison.Ordinal)) is { } odd)
         {
-            Problem(Variables.SeedArguments, $"holds '{odd}', which is no option; it takes options of Logto's `db seed`, such as --dapc");
+            Problem(Variables.SeedArguments, $"holds {Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
         }
 
         return arguments;
@@ -148,17 +152,47 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         const string Disabled = "DISABLE_TIMEOUT";
         const string Name = "DATABASE_STATEMENT_TIMEOUT";
         var text = Optional(Name)?.Trim() ?? "";
-        if (text == Disabled || !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var milliseconds) || !double.IsFinite(milliseconds))
+        if (text == Disabled || !TryParseJavaScriptNumber(text, out var milliseconds) || !double.IsFinite(milliseconds))
         {
             return Disabled;
         }
 
-        if (milliseconds <= 0)
+        if (milliseconds is <= 0 or > int.MaxValue)
         {
-            _problems.Add($"{Name} is {text}, with which every statement of Logto's fails; for no limit write DISABLE_TIMEOUT");
+            _problems.Add($"{Name} is {Shown(text)}, with which every statement of Logto's fails; for no limit write DISABLE_TIMEOUT");
         }
 
         return text;
+    }
+
+    private static bool TryParseJavaScriptNumber(string text, out double number)
+    {
+        if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal))
+        {
+            number = hexadecimal;
+            return true;
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number);
+    }
+
+    /// <summary>node-postgres refuses any other value, and <c>direct</c> without TLS (<c>pg/lib/connection-parameters.js</c>).</summary>
+    private bool ReadDirectTls(DatabaseUrl? url)
+    {
+        const string Name = "PGSSLNEGOTIATION";
+        var text = Optional(Name);
+        if (text is not (null or "postgres" or "direct"))
+        {
+            _problems.Add($"{Name} is {Shown(text)}; it takes postgres or direct");
+        }
+
+        var direct = text == "direct";
+        if (direct && url is not null and not { SslMode: "require" or "no-verify" })
+        {
+            _problems.Add($"{Name} is direct, and DB_URL asks for no TLS; add sslmode=require to DB_URL, or unset {Name}");
+        }
+
+        return direct;
     }
 
     private int ReadPort()
@@ -174,7 +208,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             return port;
         }
 
-        _problems.Add($"PGPORT is '{text}'; it takes a port number from 1 to 65535");
+        _problems.Add($"PGPORT is {Shown(text)}; it takes a port number from 1 to 65535");
         return 5432;
     }
 
@@ -186,8 +220,16 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             return TimeSpan.FromSeconds(seconds);
         }
 
-        Problem(variable, $"is '{text}'; it takes whole seconds from 0 to {MaximumSeconds}, without a unit");
+        Problem(variable, $"is {Shown(text)}; it takes whole seconds from 0 to {MaximumSeconds}, without a unit");
         return TimeSpan.Zero;
+    }
+
+    /// <summary>A value for a sentence: on one line, and not without end.</summary>
+    private static string Shown(string value)
+    {
+        const int Longest = 100;
+        var line = string.Concat(value.Take(Longest).Select(character => char.IsControl(character) ? $"\\u{(int)character:x4}" : $"{character}"));
+        return $"'{line}{(value.Length > Longest ? "…" : "")}'";
     }
 
     private bool Flag(Variable variable) => Choice(variable, "true", "false") == "true";
@@ -198,7 +240,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         var choice = choices.FirstOrDefault(choice => choice.Equals(text, StringComparison.OrdinalIgnoreCase));
         if (choice is null)
         {
-            Problem(variable, $"is '{text}'; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
+            Problem(variable, $"is {Shown(text)}; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
         }
 
         return choice ?? variable.Default;

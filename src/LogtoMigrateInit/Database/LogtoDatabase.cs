@@ -138,6 +138,10 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> 
 
     private NpgsqlDataSource CreateSource(string database)
     {
+        // Npgsql reads these, no setting of its own turns that off, and Logto does not know them.
+        Environment.SetEnvironmentVariable("PGTZ", null);
+        Environment.SetEnvironmentVariable("PGREQUIREAUTH", null);
+
         var builder = new NpgsqlSlimDataSourceBuilder
         {
             ConnectionStringBuilder =
@@ -150,6 +154,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> 
                 ApplicationName = ApplicationName,
                 Options = options.PgOptions,
                 SslMode = options.DatabaseUrl.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,
+                SslNegotiation = options.DirectTls ? SslNegotiation.Direct : SslNegotiation.Postgres,
                 GssEncryptionMode = GssEncryptionMode.Disable,
                 ClientEncoding = "UTF8",
                 TargetSessionAttributes = "any",

@@ -18,6 +18,19 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
         $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for {SinceSeconds:0} s)");
 }
 
+/// <summary>What a program's sessions do.</summary>
+internal enum SessionActivity
+{
+    /// <summary>It has no session.</summary>
+    None = 0,
+
+    /// <summary>It has one, which waits for the program.</summary>
+    Idle = 1,
+
+    /// <summary>One runs a statement, or is in a transaction.</summary>
+    AtWork = 2,
+}
+
 /// <summary>Who holds the lock, who blocks the CLI, what a killed CLI left running.</summary>
 internal static class SessionQueries
 {
@@ -35,13 +48,15 @@ internal static class SessionQueries
             and l.classid::bigint = {unchecked((uint)(MigrationLock.Key >> 32))} and l.objid::bigint = {unchecked((uint)MigrationLock.Key)}
         """);
 
-    // A pooler's idle connections keep the name of the CLI that used them last, so the name alone proves nothing.
+    // A pooler's idle connections keep the name of the CLI that used them last, so the name alone proves nothing. A session that
+    // writes to "systems" is about to commit an alteration, and its commit may wait for a synchronous standby.
     private const string Orphans = $"""
         select {Columns} from pg_catalog.pg_stat_activity a
           where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1)
             and (exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
               or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
-                and l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')))
+                and (l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+                  or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))))
           order by a.pid
         """;
 
@@ -58,9 +73,9 @@ internal static class SessionQueries
           where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = $1
         """;
 
-    private const string AtWork = """
-        select exists (select from pg_catalog.pg_stat_activity a
-          where a.datname = current_database() and a.application_name = $1 and a.state <> 'idle')
+    private const string Activity = """
+        select coalesce(max(case when a.state = 'idle' then 1 else 2 end), 0) from pg_catalog.pg_stat_activity a
+          where a.datname = current_database() and a.application_name = $1
         """;
 
     /// <returns>Null when the lock is free, or was freed just now.</returns>
@@ -75,11 +90,11 @@ internal static class SessionQueries
     public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
 
-    /// <summary>Whether our CLI has a session that runs a statement or is in a transaction.</summary>
-    public static async Task<bool> IsAtWorkAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    /// <summary>What the busiest session of this name does.</summary>
+    public static async Task<SessionActivity> ReadActivityAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(AtWork, connection) { Parameters = { new() { Value = name } } };
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var command = new NpgsqlCommand(Activity, connection) { Parameters = { new() { Value = name } } };
+        return (SessionActivity)(int)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Ends the sessions of this run's CLI.</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -24,12 +25,19 @@ internal sealed class TlsTrust(GateOptions options)
 
     private bool Accept(X509Certificate2? certificate, X509Chain? presented, SslPolicyErrors errors)
     {
-        if (options.DatabaseUrl.SslMode == "no-verify" || options.TrustsEveryCertificate || errors == SslPolicyErrors.None)
+        if (options.DatabaseUrl.SslMode == "no-verify" || options.TrustsEveryCertificate)
         {
             return true;
         }
 
-        Rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
+        // .NET falls back to the common name for an address; Node.js wants it among the alternative names.
+        if (certificate is not null && IPAddress.TryParse(options.Host, out _) && !certificate.MatchesHostname(options.Host, allowWildcards: true, allowCommonName: false))
+        {
+            errors |= SslPolicyErrors.RemoteCertificateNameMismatch;
+        }
+
+        Rejection = errors == SslPolicyErrors.None ? null
+            : certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
             : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {options.Host}"
             : RejectChain(certificate, presented);
         return Rejection is null;

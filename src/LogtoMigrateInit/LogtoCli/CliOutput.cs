@@ -24,6 +24,9 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     /// <summary>How many alterations the CLI reported as done.</summary>
     public int Finished { get; private set; }
 
+    /// <summary>It has printed something, which it does only after it has reached the database.</summary>
+    public bool HasBegun { get; private set; }
+
     /// <summary>The alteration that the CLI named as failed; null when it named none.</summary>
     public string? Failed { get; private set; }
 
@@ -90,6 +93,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
         lock (_gate)
         {
+            HasBegun = true;
             if (Succeeded().Match(line) is { Success: true } success)
             {
                 ReportProgress(success.Groups[1].Value);

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>What happens under the lock: inspect again → preflight → wait for orphans → repair → run the CLI → verify.</summary>
+/// <summary>What happens under the lock: wait for orphans → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
     GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, LogtoDatabase database, SupervisedCli cli, LeftOvers leftOvers,
     ILogger<Deployment> logger)
@@ -21,6 +21,12 @@ internal sealed class Deployment(
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         try
         {
+            // First of all: what such a session commits changes the state.
+            if (await WaitForOrphansAsync(held.Token) is { } timedOut)
+            {
+                return timedOut;
+            }
+
             var inspection = await database.InspectAsync(held.Token);
             return MigrationPlan.Decide(catalog, inspection) switch
             {
@@ -43,7 +49,7 @@ internal sealed class Deployment(
 
         var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
-        if (await PrepareAsync(problems, inspection, held) is { } impossible)
+        if (WhyImpossible(problems, inspection) is { } impossible)
         {
             return impossible;
         }
@@ -77,7 +83,7 @@ internal sealed class Deployment(
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
 
         var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
-        if (await PrepareAsync(Preflight.OfSeed(inspection, privileges), inspection, held) is { } impossible)
+        if (WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection) is { } impossible)
         {
             return impossible;
         }
@@ -93,7 +99,7 @@ internal sealed class Deployment(
     }
 
     /// <returns>Null when the CLI can run.</returns>
-    private async Task<Outcome?> PrepareAsync(IReadOnlyList<string> problems, Inspection inspection, CancellationToken held)
+    private Outcome? WhyImpossible(IReadOnlyList<string> problems, Inspection inspection)
     {
         if (inspection.ServerVersion / 10000 < Preflight.OldestPostgreSql)
         {
@@ -106,7 +112,7 @@ internal sealed class Deployment(
         }
 
         installation.RequireWritableScratch();
-        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : await WaitForOrphansAsync(held);
+        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : null;
     }
 
     /// <summary>A session of a killed run may still be working: its client is gone, and the server has not noticed yet.</summary>

@@ -18,8 +18,8 @@ internal sealed class SessionWatch(LogtoDatabase database, ILogger<SessionWatch>
     private readonly HashSet<int> _reported = [];
 
     /// <summary>Names the sessions that block those of this name, each once.</summary>
-    /// <returns>Whether a session of this name runs a statement or is in a transaction; null when the server did not tell.</returns>
-    public async Task<bool?> ReportBlockersAsync(string name)
+    /// <returns>What the sessions of this name do; null when the server did not tell.</returns>
+    public async Task<SessionActivity?> ReportBlockersAsync(string name)
     {
         using var brief = new CancellationTokenSource(LongestLook);
         try
@@ -32,7 +32,7 @@ internal sealed class SessionWatch(LogtoDatabase database, ILogger<SessionWatch>
         }
     }
 
-    private async Task<bool> LookAsync(string name, CancellationToken cancellationToken)
+    private async Task<SessionActivity> LookAsync(string name, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         foreach (var blocker in await SessionQueries.FindBlockersAsync(connection, name, cancellationToken))
@@ -43,6 +43,6 @@ internal sealed class SessionWatch(LogtoDatabase database, ILogger<SessionWatch>
             }
         }
 
-        return await SessionQueries.IsAtWorkAsync(connection, name, cancellationToken);
+        return await SessionQueries.ReadActivityAsync(connection, name, cancellationToken);
     }
 }

@@ -30,7 +30,7 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 
     /// <summary>
-    /// A CLI that had a working session and has none for so long has lost its connection without noticing: slonik sets no keep-alive.
+    /// A CLI that has begun and has no working session for so long has lost its connection without noticing: slonik sets no keep-alive.
     /// </summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
 
@@ -105,7 +105,8 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         var nextReport = TimeSpan.FromSeconds(10);
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            if (await watch.ReportBlockersAsync(_sessionName) is not false)
+            var activity = await watch.ReportBlockersAsync(_sessionName);
+            if (activity is null or SessionActivity.AtWork || (lastSeenAtWork is null && (activity == SessionActivity.Idle || output.HasBegun)))
             {
                 lastSeenAtWork = Stopwatch.GetTimestamp();
             }

@@ -9,6 +9,9 @@ internal static partial class FilePermission
     private const int ExecutePermission = 1;
     private const int WritePermission = 2;
 
+    /// <summary>The user for a message; in a container most have a number and no name.</summary>
+    public static string CurrentUser => Environment.UserName is { Length: > 0 } name ? name : $"{EffectiveUser()}:{EffectiveGroup()}";
+
     public static bool MayWrite(string path) => Access(path, WritePermission) == 0;
 
     public static bool MayExecute(string path) => Access(path, ExecutePermission) == 0;
@@ -20,6 +23,14 @@ internal static partial class FilePermission
             ? [name]
             : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, name)))
         .FirstOrDefault(path => File.Exists(path) && MayExecute(path));
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint EffectiveUser();
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "getegid")]
+    private static partial uint EffectiveGroup();
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]

@@ -119,7 +119,7 @@ internal sealed class LogtoInstallation
         if (readOnly is not null)
         {
             throw new UnusableTargetException(
-                $"Logto's CLI must write to {readOnly} and user {Environment.UserName} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.");
+                $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.");
         }
     }
 
