@@ -23,7 +23,8 @@ public sealed class LoadSpecs(ITestOutputHelper output)
 
         Report(pending ? "pending" : "nothing pending", results);
         Assert.All(results, result => Expect.Ending(Expect.Success, result));
-        Assert.Equal(pending ? 1 : 0, (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
+        Assert.Equal((pending ? 1 : 0) + RunsThatFoundNoConnection(results), (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
+        Assert.Equal(pending ? 1 : 0, results.Count(result => result.StandardError.Contains("alterations deployed", StringComparison.Ordinal)));
         await world.LeavesNothingAsync();
     }
 
@@ -41,12 +42,16 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         var results = await Task.WhenAll(running);
         Report("holder killed", results);
         Assert.All(results, result => Expect.Ending(Expect.Success, result));
-        Assert.Equal(2, (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
+        Assert.Equal(2 + RunsThatFoundNoConnection(results), (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
     private static Task<GateResult> RunAsync(FakeWorld world, string mode) =>
         Gate.RunAsync([], world.Variables(mode, ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "120")), TimeSpan.FromSeconds(240), FakeWorld.Token);
+
+    /// <summary>With so many replicas the CLI itself may find the server full before it did anything; the holder of the lock starts it again.</summary>
+    private static int RunsThatFoundNoConnection(GateResult[] results) =>
+        results.Sum(result => result.LogLines.Count(line => line.Contains("found the server full", StringComparison.Ordinal)));
 
     private void Report(string name, GateResult[] results)
     {
