@@ -60,9 +60,9 @@ publish() {
 }
 
 # The native compiler links with the system's C toolchain.
-# PgBouncer stands between the gate and the server in some tests.
-if ! { command -v clang || command -v gcc; } >/dev/null || [ ! -e /usr/include/zlib.h ] || [ ! -x /usr/sbin/pgbouncer ]; then
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev pgbouncer >/dev/null || exit 1
+# PgBouncer stands between the gate and the server in some tests, and libfaketime gives a wrong clock.
+if ! { command -v clang || command -v gcc; } >/dev/null || [ ! -e /usr/include/zlib.h ] || [ ! -x /usr/sbin/pgbouncer ] || ! ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev pgbouncer libfaketime >/dev/null || exit 1
 fi
 mkdir -p artifacts
 tests/fixtures/install.sh || exit 1

@@ -83,4 +83,51 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
 
         Assert.True((await scenario.Target.PreconditionsAsync(url, FakeWorld.Token)).WouldStart);
     }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_schema_of_the_roles_search_path_is_migrated()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var user = $"own_{world.Database}";
+        await world.Server.CreateUserAsync(user, "pw", cancellationToken: FakeWorld.Token);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            create schema own authorization {user}; alter role {user} set search_path = own;
+            alter table systems set schema own; alter table users set schema own; alter table applications set schema own; alter table tenants set schema own;
+            alter table own.systems owner to {user}; alter table own.users owner to {user}; alter table own.applications owner to {user}; alter table own.tenants owner to {user};
+            create table public.somebody_elses (id int);
+            """,
+            FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await world.RunAsync("deploy", ("DB_URL", world.Server.Url(world.Database, user, "pw"))));
+
+        Assert.Equal(FakeWorld.After, await world.Server.QuerySingleAsync<decimal>(world.Database, "select (value->>'timestamp')::numeric from own.systems", FakeWorld.Token));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("+1d")]
+    [InlineData("-1d")]
+    public async Task A_clock_that_is_wrong_by_a_day_changes_nothing(string offset)
+    {
+        const string Library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+        Assert.True(File.Exists(Library), "apt-get install libfaketime");
+        await using var world = await FakeWorld.CreateAsync(servers);
+        (string, string?)[] wrongClock = [("LD_PRELOAD", Library), ("FAKETIME", offset)];
+        await using var holder = world.Start("hold", wrongClock);
+        await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        await using var rightClock = world.Start();
+        await rightClock.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await using var wrongToo = world.Start("deploy", wrongClock);
+        await wrongToo.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+
+        foreach (var gate in new[] { holder, rightClock, wrongToo })
+        {
+            Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        }
+
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+    }
 }

@@ -141,6 +141,58 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(1L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
     }
 
+    [Theory(Timeout = 180_000)]
+    [InlineData("kill -9")]
+    [InlineData("SIGTERM")]
+    [InlineData("session terminated")]
+    public async Task An_interrupted_concurrent_build_is_built_again_and_no_row_is_lost(string fault)
+    {
+        const int Rows = 20_000;
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, "1772615847");
+        await server.ExecuteAsync(
+            database,
+            $$"""insert into oidc_model_instances (tenant_id, model_name, id, payload, expires_at) select 'default', 'Grant', 'row' || n, '{"grantId": "g"}', now() from generate_series(1, {{Rows}}) n""",
+            FakeWorld.Token);
+        // The build waits for whoever has seen the table before it.
+        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from oidc_model_instances";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        var variables = Variables(server, database, target);
+        await using var gate = Gate.Start([], variables);
+        await gate.WaitForLineAsync("waits for a lock", cancellationToken: FakeWorld.Token);
+
+        switch (fault)
+        {
+            case "kill -9":
+                gate.Kill();
+                break;
+            case "SIGTERM":
+                gate.Signal(Signals.Terminate);
+                Expect.Ending(143, await gate.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token));
+                break;
+            default:
+                await server.ExecuteAsync(
+                    database, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init-cli-%'", FakeWorld.Token);
+                break;
+        }
+
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        if (fault == "session terminated")
+        {
+            Expect.Ending(6, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        }
+
+        Expect.Ending(Expect.Success, await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token));
+        Assert.Equal(
+            (0L, (long)Rows),
+            (await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token),
+                await server.QuerySingleAsync<long>(database, "select count(*) from oidc_model_instances where id like 'row%'", FakeWorld.Token)));
+        Assert.True((await target.PreconditionsAsync(server.Url(database), FakeWorld.Token)).WouldStart);
+    }
+
     private const string BeforePlainText = "1780381218";
     private const string BeforeGuardedText = "1781689399";
 

@@ -146,34 +146,15 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         return arguments;
     }
 
-    /// <summary>The CLI takes a JavaScript number, falls back to 60 s for what is none, and slonik turns 0 into 1 ms.</summary>
     private string ReadStatementTimeout()
     {
-        const string Disabled = "DISABLE_TIMEOUT";
-        const string Name = "DATABASE_STATEMENT_TIMEOUT";
-        var text = Optional(Name)?.Trim() ?? "";
-        if (text == Disabled || !TryParseJavaScriptNumber(text, out var milliseconds) || !double.IsFinite(milliseconds))
+        var text = Optional(StatementTimeout.Variable) ?? "";
+        if (StatementTimeout.IsUnusable(text))
         {
-            return Disabled;
+            _problems.Add($"{StatementTimeout.Variable} is {Shown(text)}, with which every statement of Logto's fails; for no limit write {StatementTimeout.Disabled}");
         }
 
-        if (milliseconds is <= 0 or > int.MaxValue)
-        {
-            _problems.Add($"{Name} is {Shown(text)}, with which every statement of Logto's fails; for no limit write DISABLE_TIMEOUT");
-        }
-
-        return text;
-    }
-
-    private static bool TryParseJavaScriptNumber(string text, out double number)
-    {
-        if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal))
-        {
-            number = hexadecimal;
-            return true;
-        }
-
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number);
+        return StatementTimeout.ForCli(text);
     }
 
     /// <summary>node-postgres refuses any other value, and <c>direct</c> without TLS (<c>pg/lib/connection-parameters.js</c>).</summary>
