@@ -193,6 +193,32 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.True((await target.PreconditionsAsync(server.Url(database), FakeWorld.Token)).WouldStart);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_build_in_progress_of_somebody_else_is_not_touched()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        var build = server.ExecuteAsync(database, $"create index concurrently {Plain} on users (tenant_id)", FakeWorld.Token);
+        while (!await server.QuerySingleAsync<bool>(database, "select exists (select from pg_stat_progress_create_index where datname = current_database() and index_relid <> 0)", FakeWorld.Token))
+        {
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        var variables = Variables(server, database, target);
+        var refused = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+        Expect.Ending(14, refused);
+        Assert.Contains("being built by another session", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        await build;
+        Expect.Ending(Expect.Success, await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token));
+    }
+
     private const string BeforePlainText = "1780381218";
     private const string BeforeGuardedText = "1781689399";
 
