@@ -64,7 +64,8 @@ public sealed class RunCommandSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
 
         string[] command = ["grep", "-E", "SigIgn|SigBlk", "/proc/self/status"];
-        var withoutGate = await Tool.RunAsync(command[0], command[1..], cancellationToken: FakeWorld.Token);
+        // .NET starts processes with SIGPIPE ignored, as the gate itself must not.
+        var withoutGate = await Tool.RunAsync("env", ["--default-signal=PIPE", .. command], cancellationToken: FakeWorld.Token);
 
         var result = await Gate.RunAsync(["run", "--", .. command], world.Variables(), cancellationToken: FakeWorld.Token);
 
