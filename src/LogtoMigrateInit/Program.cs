@@ -1,28 +1,28 @@
 using System.Collections;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using LogtoMigrateInit.Commands;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Serilog;
 using Serilog.Extensions.Logging;
 
 namespace LogtoMigrateInit;
 
-/// <summary>The composition root: reads the configuration, builds the host, runs one command, and reports how it ended.</summary>
+/// <summary>Reads the configuration, builds the host, runs one command, and reports how it ended.</summary>
 internal static class Program
 {
     public static Task<int> Main(string[] arguments) => CommandLine.InvokeAsync(arguments);
 
     /// <summary>Runs a command to its ending, which is logged and written to the termination log; only signals and bugs are caught here.</summary>
-    public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> run)
+    public static async Task<Outcome> RunAsync(string command, Func<Composition, CancellationToken, Task<Outcome>> run)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
         await using var serilog = LogSetup.Create(OptionsReader.ReadLogOptions(environment));
@@ -48,12 +48,9 @@ internal static class Program
     }
 
     private static async Task<Outcome> RunAsync(
-        GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> run)
+        GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger, Func<Composition, CancellationToken, Task<Outcome>> run)
     {
-        using var stop = new CancellationTokenSource();
-        Outcome.Stopped? stopped = null;
-        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, new Outcome.Stopped(ExitCode.Interrupted, "SIGINT")));
-        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, new Outcome.Stopped(ExitCode.Terminated, "SIGTERM")));
+        SignalLifetime? lifetime = null;
         try
         {
             if (!CryptographyLibrary.IsPresent())
@@ -61,14 +58,16 @@ internal static class Program
                 return new Outcome.TargetUnusable("The OpenSSL libraries (libssl.so) are missing from this image, and without them PostgreSQL's password check is impossible. Use Logto's own image, or install libssl3.");
             }
 
-            using var host = BuildHost(options, serilog);
-            await host.StartAsync(stop.Token);
+            using var host = BuildHost(serilog, logger);
+            await host.StartAsync();
+            lifetime = (SignalLifetime)host.Services.GetRequiredService<IHostLifetime>();
             Warn(options, logger);
-            var outcome = await run(host.Services, stop.Token);
-            await host.StopAsync(CancellationToken.None);
-            return stopped ?? outcome;
+            await using var composition = new Composition(options, logger);
+            var outcome = await run(composition, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            await host.StopAsync();
+            return lifetime.Stopped ?? outcome;
         }
-        catch (OperationCanceledException) when (stopped is not null)
+        catch (OperationCanceledException) when (lifetime is { Stopped: { } stopped })
         {
             return stopped;
         }
@@ -87,35 +86,15 @@ internal static class Program
             logger.Crashed(bug);
             return new Outcome.Unexpected(bug);
         }
-
-        void Stop(PosixSignalContext signal, Outcome.Stopped ending)
-        {
-            signal.Cancel = true;
-            if (Interlocked.CompareExchange(ref stopped, ending, null) is null)
-            {
-                logger.Stopping(ending.Name);
-                stop.Cancel();
-            }
-        }
     }
 
-    private static IHost BuildHost(GateOptions options, Serilog.ILogger serilog)
+    private static IHost BuildHost(Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
             .AddSerilog(serilog)
-            .Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true)
-            .AddSingleton(options)
-            .AddSingleton(_ => LogtoInstallation.Find(options.LogtoDirectory, options.ExpectedVersion))
-            .AddSingleton(services => services.GetRequiredService<LogtoInstallation>().ReadCatalog())
-            .AddSingleton<LogtoDatabase>()
-            .AddSingleton<LogtoCliProcess>()
-            .AddSingleton<SessionWatch>()
-            .AddSingleton<SupervisedCli>()
-            .AddSingleton<LeftOvers>()
-            .AddSingleton<Deployment>()
-            .AddSingleton<MigrationRunner>()
-            .AddSingleton<Checker>();
+            .AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), logger))
+            .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
         return builder.Build();
     }
 

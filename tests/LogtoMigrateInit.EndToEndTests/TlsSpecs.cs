@@ -116,6 +116,23 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         await CompareAsync(server, files.AuthorityFile);
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task Nothing_is_fetched_from_where_a_certificate_says_that_its_issuer_lies()
+    {
+        await using var issuer = new ConnectionCounter();
+        var terms = Good with { IssuerUrl = $"http://{issuer.Address}/intermediate.crt" };
+        using var files = await new Server(TestCertificate.Issue(terms, Intermediate)).WriteAsync();
+        await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+
+        // The test's own client is .NET's, and it does fetch: the address is one that would be asked.
+        await shared.Server.RestartAsync(Logging(files.Settings), FakeWorld.Token);
+        var fetchedByTheTest = issuer.Count;
+        await CompareAsync(shared.Server, cli, CheckingModes, [new() { ["NODE_EXTRA_CA_CERTS"] = files.AuthorityFile }]);
+
+        Assert.True(fetchedByTheTest > 0);
+        Assert.Equal(fetchedByTheTest, issuer.Count);
+    }
+
     private static Dictionary<string, string> Logging(IReadOnlyDictionary<string, string> settings) =>
         new(settings) { ["log_connections"] = "on" };
 

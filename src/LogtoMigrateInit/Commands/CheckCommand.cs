@@ -2,7 +2,6 @@ using System.CommandLine;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Reporting;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -22,10 +21,10 @@ internal static class CheckCommand
     private static async Task<int> RunAsync(bool wait, bool asJson)
     {
         AlterationCatalog? catalog = null;
-        var outcome = await Program.RunAsync("check", (services, stop) =>
+        var outcome = await Program.RunAsync("check", (parts, stop) =>
         {
-            catalog = services.GetRequiredService<AlterationCatalog>();
-            return services.GetRequiredService<Checker>().CheckAsync(wait, stop);
+            catalog = parts.Catalog;
+            return parts.CreateChecker().CheckAsync(wait, stop);
         });
         try
         {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using LogtoMigrateInit.Migration;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -14,8 +13,5 @@ internal static class MigrateCommand
         return command;
     }
 
-    public static async Task<int> RunAsync() => (int)(await Program.RunAsync("migrate", MigrateAsync)).ExitCode;
-
-    public static Task<Outcome> MigrateAsync(IServiceProvider services, CancellationToken stop) =>
-        services.GetRequiredService<MigrationRunner>().MigrateAsync(stop);
+    public static async Task<int> RunAsync() => (int)(await Program.RunAsync("migrate", (parts, stop) => parts.CreateRunner().MigrateAsync(stop))).ExitCode;
 }

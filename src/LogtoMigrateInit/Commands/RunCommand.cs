@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Target;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -27,7 +26,7 @@ internal static partial class RunCommand
     {
         string? databaseUrl = null;
         var program = FilePermission.FindProgram(words[0]);
-        var outcome = await Program.RunAsync("run", async (services, stop) =>
+        var outcome = await Program.RunAsync("run", async (parts, stop) =>
         {
             // Before the database is touched: an upgrade whose command cannot start would only look like one.
             if (program is null)
@@ -35,9 +34,8 @@ internal static partial class RunCommand
                 return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this image after `run --`"]);
             }
 
-            var options = services.GetRequiredService<GateOptions>();
-            databaseUrl = options.DatabaseUrlIsFromFile ? options.DatabaseUrl.Text : null;
-            return await MigrateCommand.MigrateAsync(services, stop);
+            databaseUrl = parts.Options.DatabaseUrlIsFromFile ? parts.Options.DatabaseUrl.Text : null;
+            return await parts.CreateRunner().MigrateAsync(stop);
         });
         if (outcome.ExitCode == ExitCode.Success)
         {

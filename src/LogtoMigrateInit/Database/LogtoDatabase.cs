@@ -10,7 +10,7 @@ namespace LogtoMigrateInit.Database;
 /// Connects to Logto's database as Logto does: same address, user, password, trust and options. Every field is set here,
 /// because Npgsql's own defaults and environment differ from node-postgres's.
 /// </summary>
-internal sealed class LogtoDatabase(GateOptions options, ILogger<LogtoDatabase> logger) : IAsyncDisposable
+internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyncDisposable
 {
     public const string ApplicationName = "logto-migrate-init";
 

@@ -19,7 +19,7 @@ internal sealed class TlsTrust(GateOptions options)
     {
         // Npgsql would send ~/.postgresql/postgresql.crt; node-postgres sends none.
         tls.ClientCertificateContext = null;
-        tls.CertificateRevocationCheckMode = X509RevocationMode.NoCheck;
+        tls.CertificateChainPolicy = NewPolicy();
         tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => Accept(certificate as X509Certificate2, chain, errors);
     }
 
@@ -45,9 +45,7 @@ internal sealed class TlsTrust(GateOptions options)
 
     private string? RejectChain(X509Certificate2 certificate, X509Chain? presented)
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1")); // server authentication
+        using var chain = new X509Chain { ChainPolicy = NewPolicy() };
         foreach (var element in presented?.ChainElements.Skip(1) ?? [])
         {
             chain.ChainPolicy.ExtraStore.Add(element.Certificate);
@@ -69,6 +67,14 @@ internal sealed class TlsTrust(GateOptions options)
         chain.ChainPolicy.CustomTrustStore.AddRange(extra);
         return chain.Build(certificate) ? null : Describe(chain);
     }
+
+    /// <summary>Neither revocation nor a missing issuer is looked up in the network: Node.js does not either.</summary>
+    private static X509ChainPolicy NewPolicy() => new()
+    {
+        RevocationMode = X509RevocationMode.NoCheck,
+        DisableCertificateDownloads = true,
+        ApplicationPolicy = { new Oid("1.3.6.1.5.5.7.3.1") }, // server authentication
+    };
 
     private X509Certificate2Collection ReadExtraAuthorities()
     {

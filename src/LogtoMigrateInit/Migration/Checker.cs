@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, ILogger<Checker> logger)
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
 {
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="stop">Ends the wait.</param>

@@ -12,7 +12,7 @@ namespace LogtoMigrateInit.Migration;
 /// <summary>What happens under the lock: wait for orphans → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
     GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, LogtoDatabase database, SupervisedCli cli, LeftOvers leftOvers,
-    ILogger<Deployment> logger)
+    ILogger logger)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>

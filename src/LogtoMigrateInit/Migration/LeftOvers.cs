@@ -9,7 +9,7 @@ using Npgsql;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
-internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, SessionWatch watch, ILogger<LeftOvers> logger)
+internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, SessionWatch watch, ILogger logger)
 {
     private const string SessionName = CliEnvironment.ApplicationNamePrefix + "repair";
 

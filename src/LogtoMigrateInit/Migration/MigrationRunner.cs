@@ -13,7 +13,7 @@ namespace LogtoMigrateInit.Migration;
 /// preflight → deploy → verify. With nothing pending it is one connection and one look.
 /// </summary>
 internal sealed class MigrationRunner(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, Deployment deployment, ILogger<MigrationRunner> logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, Deployment deployment, ILogger logger)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<Outcome> MigrateAsync(CancellationToken stop)

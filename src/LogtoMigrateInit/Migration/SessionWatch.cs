@@ -8,7 +8,7 @@ namespace LogtoMigrateInit.Migration;
 /// Looks at what a session of the migration waits for, and names it once. Watching is a comfort: a server that we cannot reach now
 /// must not end a deploy that has its connection.
 /// </summary>
-internal sealed class SessionWatch(LogtoDatabase database, ILogger<SessionWatch> logger)
+internal sealed class SessionWatch(LogtoDatabase database, ILogger logger)
 {
     /// <summary>The pause between two looks.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);

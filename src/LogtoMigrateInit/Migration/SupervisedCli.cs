@@ -21,7 +21,7 @@ internal enum CliEnd
 }
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
-internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, SessionWatch watch, ILogger<SupervisedCli> logger)
+internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, SessionWatch watch, ILogger logger)
 {
     /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
     public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);

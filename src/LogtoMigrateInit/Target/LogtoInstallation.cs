@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
 
@@ -13,6 +14,8 @@ internal sealed class LogtoInstallation
         ("node_modules/@logto/cli", "node_modules/@logto/cli/node_modules/@logto/schemas"),
         ("node_modules/@logto/cli", "node_modules/@logto/schemas"),
     ];
+
+    private static readonly EnumerationOptions AllEntries = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
 
     private LogtoInstallation(string root, string cli, string schemas, string version)
     {
@@ -71,7 +74,8 @@ internal sealed class LogtoInstallation
     {
         try
         {
-            return AlterationCatalog.Read(Version, Directory.EnumerateFileSystemEntries(AlterationsDirectory).Select(path => Path.GetFileName(path)));
+            var names = new FileSystemEnumerable<string>(AlterationsDirectory, (ref entry) => entry.FileName.ToString(), AllEntries);
+            return AlterationCatalog.Read(Version, names);
         }
         catch (Exception unusable) when (unusable is FormatException or IOException or UnauthorizedAccessException)
         {

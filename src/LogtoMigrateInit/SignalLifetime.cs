@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit;
+
+/// <summary>Stops the run at SIGINT or SIGTERM, and remembers which came first, because the exit code tells it.</summary>
+internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogger logger) : IHostLifetime, IDisposable
+{
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private Outcome.Stopped? _stopped;
+
+    /// <summary>Null as long as no signal has come.</summary>
+    public Outcome.Stopped? Stopped => _stopped;
+
+    public Task WaitForStartAsync(CancellationToken cancellationToken)
+    {
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, new Outcome.Stopped(ExitCode.Interrupted, "SIGINT"))));
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"))));
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
+
+    private void Stop(PosixSignalContext signal, Outcome.Stopped ending)
+    {
+        signal.Cancel = true;
+        if (Interlocked.CompareExchange(ref _stopped, ending, null) is null)
+        {
+            logger.Stopping(ending.Name);
+            application.StopApplication();
+        }
+    }
+}
