@@ -26,9 +26,8 @@ internal sealed class Composition(GateOptions options, ILogger logger) : IAsyncD
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
     public MigrationRunner CreateRunner()
     {
-        var watch = new SessionWatch(_database, logger);
-        var cli = new SupervisedCli(options, Installation, _database, new LogtoCliProcess(options, Installation), watch, logger);
-        var leftOvers = new LeftOvers(options, _database, watch, logger);
+        var cli = new SupervisedCli(options, Installation, _database, new LogtoCliProcess(options, Installation), logger);
+        var leftOvers = new LeftOvers(options, _database, logger);
         var deployment = new Deployment(options, Installation, Catalog, _database, cli, leftOvers, logger);
         return new MigrationRunner(options, Catalog, _database, deployment, logger);
     }

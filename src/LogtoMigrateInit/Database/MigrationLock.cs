@@ -47,19 +47,18 @@ internal sealed class MigrationLock : IAsyncDisposable
     /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
     public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, ILogger logger, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, "begin isolation level read committed", cancellationToken);
-        await ExecuteAsync(connection, Lease, cancellationToken);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level read committed"), new(Lease) } };
         if (connection.PostgreSqlVersion.Major >= 17)
         {
-            await ExecuteAsync(connection, "set local transaction_timeout = 0", cancellationToken);
+            batch.BatchCommands.Add(new("set local transaction_timeout = 0"));
         }
 
-        await using var attempt = new NpgsqlCommand(string.Create(CultureInfo.InvariantCulture, $"select pg_try_advisory_xact_lock({Key})"), connection);
-        var taken = (bool)(await attempt.ExecuteScalarAsync(cancellationToken))!;
+        batch.BatchCommands.Add(new(string.Create(CultureInfo.InvariantCulture, $"select pg_try_advisory_xact_lock({Key})")));
 
         // Npgsql's unnamed portal keeps the snapshot of the last SELECT alive, and `create index concurrently` would wait for it for
         // ever; a utility statement replaces the portal.
-        await ExecuteAsync(connection, Lease, cancellationToken);
+        batch.BatchCommands.Add(new(Lease));
+        var taken = (bool)(await batch.ExecuteScalarAsync(cancellationToken))!;
         return taken ? new MigrationLock(connection, logger) : null;
     }
 

@@ -21,18 +21,13 @@ internal sealed class Deployment(
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         try
         {
-            // First of all: what such a session commits changes the state.
-            if (await WaitForOrphansAsync(held.Token) is { } timedOut)
+            var started = Stopwatch.GetTimestamp();
+            return await SurveyAsync(started, held.Token) switch
             {
-                return timedOut;
-            }
-
-            var inspection = await database.InspectAsync(held.Token);
-            return MigrationPlan.Decide(catalog, inspection) switch
-            {
-                Verdict.Pending pending => await DeployAsync(pending, inspection, migrationLock, held.Token, stop),
-                Verdict.Empty when options.Seed => await SeedAsync(inspection, migrationLock, held.Token, stop),
-                var settled => Outcome.Of(settled, catalog, options),
+                Survey.Clear clear => await RunAsync(clear, migrationLock, held.Token, stop),
+                Survey.OrphansAtWork { Orphans: [var orphan, ..] } =>
+                    new Outcome.LockTimedOut(Stopwatch.GetElapsedTime(started), $"{orphan}, left by an earlier run, running: {orphan.Query}"),
+                _ => throw new UnreachableException(),
             };
         }
         catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
@@ -41,13 +36,21 @@ internal sealed class Deployment(
         }
     }
 
+    private async Task<Outcome> RunAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop) =>
+        MigrationPlan.Decide(catalog, survey.Inspection) switch
+        {
+            Verdict.Pending pending => await DeployAsync(pending, survey, migrationLock, held, stop),
+            Verdict.Empty when options.Seed => await SeedAsync(survey, migrationLock, held, stop),
+            var settled => Outcome.Of(settled, catalog, options),
+        };
+
     private async Task<Outcome> DeployAsync(
-        Verdict.Pending pending, Inspection inspection, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+        Verdict.Pending pending, Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
+        var (inspection, privileges) = survey;
         var count = pending.Alterations.Count;
         logger.PlannedDeploy(count, catalog.Count, catalog.TargetVersion, $"{pending.State}", catalog.Last.FormattedTimestamp);
 
-        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
         if (WhyImpossible(problems, inspection) is { } impossible)
         {
@@ -78,11 +81,11 @@ internal sealed class Deployment(
         };
     }
 
-    private async Task<Outcome> SeedAsync(Inspection inspection, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+    private async Task<Outcome> SeedAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
+        var (inspection, privileges) = survey;
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
 
-        var privileges = await database.WithConnectionAsync(PreflightQuery.ReadAsync, held);
         if (WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection) is { } impossible)
         {
             return impossible;
@@ -115,32 +118,26 @@ internal sealed class Deployment(
         return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : null;
     }
 
-    /// <summary>A session of a killed run may still be working: its client is gone, and the server has not noticed yet.</summary>
-    /// <returns>Null when there is none any more.</returns>
-    private async Task<Outcome?> WaitForOrphansAsync(CancellationToken held)
+    /// <summary>Waits while a session of a killed run still works: its client is gone, and the server has not noticed yet.</summary>
+    /// <param name="started">When the wait began; it ends with the lock time-out.</param>
+    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
+    private async Task<Survey> SurveyAsync(long started, CancellationToken held)
     {
-        var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         int? reported = null;
         while (true)
         {
-            var orphans = await database.WithConnectionAsync(
-                (connection, token) => SessionQueries.FindOrphansAsync(connection, CliEnvironment.ApplicationNamePrefix, token), held);
-            if (orphans.Count == 0)
+            var survey = await database.WithConnectionAsync(
+                (connection, token) => Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, token), held);
+            if (survey is not Survey.OrphansAtWork { Orphans: [var orphan, ..] } || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
             {
-                return null;
+                return survey;
             }
 
-            var waited = Stopwatch.GetElapsedTime(started);
-            if (waited >= options.LockTimeout)
+            if (reported != orphan.Pid)
             {
-                return new Outcome.LockTimedOut(waited, $"{orphans[0]}, left by an earlier run, running: {orphans[0].Query}");
-            }
-
-            if (reported != orphans[0].Pid)
-            {
-                reported = orphans[0].Pid;
-                logger.WaitingForOrphan($"{orphans[0]}", orphans[0].Query);
+                reported = orphan.Pid;
+                logger.WaitingForOrphan($"{orphan}", orphan.Query);
             }
 
             await Task.Delay(backoff.Next(), held);

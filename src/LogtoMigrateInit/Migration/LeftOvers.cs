@@ -9,7 +9,7 @@ using Npgsql;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
-internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, SessionWatch watch, ILogger logger)
+internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILogger logger)
 {
     private const string SessionName = CliEnvironment.ApplicationNamePrefix + "repair";
 
@@ -80,10 +80,11 @@ internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, Ses
                 await IndexRepair.PrepareSessionAsync(connection, SessionName, options.DdlLockTimeout, cancellationToken);
             }
 
+            await using var watch = new SessionWatch(database, SessionName, logger);
             var drop = IndexRepair.DropAsync(connection, leftOver, cancellationToken);
             while (await Task.WhenAny(drop, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != drop)
             {
-                await watch.ReportBlockersAsync(SessionName);
+                await watch.ReportBlockersAsync();
             }
 
             await drop;

@@ -21,7 +21,7 @@ internal enum CliEnd
 }
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
-internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, SessionWatch watch, ILogger logger)
+internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
 {
     /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
     public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
@@ -103,9 +103,10 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         var started = Stopwatch.GetTimestamp();
         long? lastSeenAtWork = null;
         var nextReport = TimeSpan.FromSeconds(10);
+        await using var watch = new SessionWatch(database, _sessionName, logger);
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            var activity = await watch.ReportBlockersAsync(_sessionName);
+            var activity = await watch.ReportBlockersAsync();
             if (activity is null or SessionActivity.AtWork || (lastSeenAtWork is null && (activity == SessionActivity.Idle || output.HasBegun)))
             {
                 lastSeenAtWork = Stopwatch.GetTimestamp();
