@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs every suite. Ends with one line that adds them up, and with 1 when anything failed.
 set -uo pipefail
+
+# A script that starts this one in the background has it ignore SIGINT and SIGQUIT. Every gate and server would inherit that, and no shell can undo it.
+[ "${SIGNALS-}" = default ] || exec env --default-signal SIGNALS=default bash "$0" "$@"
+
 cd "$(dirname "$0")"
 
 passed=0
@@ -71,6 +75,7 @@ check "build without a warning" dotnet build LogtoMigrateInit.sln -c Release --n
 check "native build without a warning" publish
 check "format" dotnet format LogtoMigrateInit.sln --verify-no-changes --no-restore
 check "the native binary answers" artifacts/native/logto-migrate-init --version
+check "the native binary is no larger than 11 MB" [ "$(stat -c %s artifacts/native/logto-migrate-init)" -le 11000000 ]
 
 suite LogtoMigrateInit.UnitTests 120
 suite LogtoMigrateInit.IntegrationTests 600
