@@ -19,7 +19,8 @@ internal sealed class TlsTrust(GateOptions options)
     {
         // Npgsql would send ~/.postgresql/postgresql.crt; node-postgres sends none.
         tls.ClientCertificateContext = null;
-        tls.CertificateChainPolicy = NewPolicy();
+        tls.CertificateChainPolicy = NewPolicy([]); // the judgement is the callback's
+        SystemRoots.Hide();
         tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => Accept(certificate as X509Certificate2, chain, errors);
     }
 
@@ -36,45 +37,51 @@ internal sealed class TlsTrust(GateOptions options)
             errors |= SslPolicyErrors.RemoteCertificateNameMismatch;
         }
 
-        Rejection = errors == SslPolicyErrors.None ? null
-            : certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
+        Rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
             : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {options.Host}"
-            : RejectChain(certificate, presented);
+            : RejectChain(certificate, presented?.ChainPolicy.ExtraStore ?? []);
         return Rejection is null;
     }
 
-    private string? RejectChain(X509Certificate2 certificate, X509Chain? presented)
+    private string? RejectChain(X509Certificate2 certificate, X509Certificate2Collection sent)
     {
-        using var chain = new X509Chain { ChainPolicy = NewPolicy() };
-        foreach (var element in presented?.ChainElements.Skip(1) ?? [])
+        var trusted = ReadExtraAuthorities();
+        var reason = Reject(certificate, sent, trusted);
+        foreach (var files in SystemRoots.Sources())
         {
-            chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+            if (reason is null)
+            {
+                break;
+            }
+
+            trusted.AddRange(SystemRoots.FindIssuersOf([certificate, .. sent], files));
+            reason = Reject(certificate, sent, trusted);
         }
 
-        var extra = ReadExtraAuthorities();
-        if (chain.Build(certificate))
-        {
-            return null;
-        }
+        return reason;
+    }
 
-        var reason = Describe(chain);
-        if (extra.Count == 0)
-        {
-            return reason;
-        }
-
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(extra);
+    /// <returns>Null when the chain ends at a trusted root.</returns>
+    private static string? Reject(X509Certificate2 certificate, X509Certificate2Collection sent, X509Certificate2Collection trusted)
+    {
+        using var chain = new X509Chain { ChainPolicy = NewPolicy(trusted) };
+        chain.ChainPolicy.ExtraStore.AddRange(sent);
         return chain.Build(certificate) ? null : Describe(chain);
     }
 
     /// <summary>Neither revocation nor a missing issuer is looked up in the network: Node.js does not either.</summary>
-    private static X509ChainPolicy NewPolicy() => new()
+    private static X509ChainPolicy NewPolicy(X509Certificate2Collection trusted)
     {
-        RevocationMode = X509RevocationMode.NoCheck,
-        DisableCertificateDownloads = true,
-        ApplicationPolicy = { new Oid("1.3.6.1.5.5.7.3.1") }, // server authentication
-    };
+        var policy = new X509ChainPolicy
+        {
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+            ApplicationPolicy = { new Oid("1.3.6.1.5.5.7.3.1") }, // server authentication
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+        };
+        policy.CustomTrustStore.AddRange(trusted);
+        return policy;
+    }
 
     private X509Certificate2Collection ReadExtraAuthorities()
     {
