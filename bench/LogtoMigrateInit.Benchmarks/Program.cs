@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using LogtoMigrateInit.Benchmarks;
+using LogtoMigrateInit.Fixtures;
+
+// Called by bench/run.sh: [--quick] OUTPUT
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+var quick = arguments().Contains("--quick");
+var output = arguments().Last();
+await using var field = await Field.OpenAsync(quick);
+
+var results = new Results(
+    await DescribeMachineAsync(field),
+    quick,
+    await Say("nothing pending", NothingPending.MeasureAsync(field)),
+    await Say("alterations pending", PendingAlterations.MeasureAsync(field)),
+    await Say("where the CLI's time goes", PendingAlterations.DissectCliAsync(field)),
+    await Say("waiting", Waiting.MeasureAsync(field)),
+    await Say("growth with the alterations", Scale.OfAlterationsAsync(field)),
+    await Say("growth with the tables", Scale.OfTablesAsync(field)),
+    await Say("growth with the latency", Scale.OfLatencyAsync(field)),
+    await Say("growth with the replicas", Scale.OfReplicasAsync(field)),
+    SizeMap.Read());
+
+var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+await File.WriteAllTextAsync(Path.Combine(output, "results.json"), JsonSerializer.Serialize(results, json) + "\n");
+await File.WriteAllTextAsync(Path.Combine(output, "README.md"), Report.Full(results));
+await File.WriteAllTextAsync(Path.Combine(output, "summary.md"), Report.Summary(results));
+foreach (var target in results.Targets)
+{
+    Console.WriteLine($"{(target.Met ? "met    " : "NOT MET")} {target.Name}: {target.Measured} (wanted {target.Wanted})");
+}
+
+string[] arguments() => Environment.GetCommandLineArgs()[1..];
+
+static async Task<T> Say<T>(string what, Task<T> measuring)
+{
+    var result = await measuring;
+    Console.WriteLine($"measured: {what}");
+    return result;
+}
+
+static async Task<Machine> DescribeMachineAsync(Field field)
+{
+    var processor = (await File.ReadAllLinesAsync("/proc/cpuinfo")).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(": ")[1] ?? "unknown";
+    var kernel = (await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim();
+    var server = await field.Server.QuerySingleAsync<string>("postgres", "show server_version");
+    var node = (await Tool.RunAsync(Repository.Node, ["--version"])).StandardOutput.Trim();
+    return new Machine(DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Environment.ProcessorCount, processor, kernel, server, node);
+}

