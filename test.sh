@@ -59,7 +59,7 @@ containers() { # the images and the orchestrators' examples, on a real engine
 }
 
 publish() {
-  dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo | tee artifacts/publish.log
+  dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native -p:IlcGenerateMstatFile=true --nologo | tee artifacts/publish.log
   [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -E 'warning|IL[23][0-9]{3}' artifacts/publish.log
 }
 
@@ -80,6 +80,7 @@ check "the native binary is no larger than 11 MB" [ "$(stat -c %s artifacts/nati
 suite LogtoMigrateInit.UnitTests 120
 suite LogtoMigrateInit.IntegrationTests 600
 suite LogtoMigrateInit.EndToEndTests 1500
+check "everything that is compared can be measured" timeout --kill-after=30 600 bench/run.sh --quick --output artifacts/bench/quick
 containers
 
 echo "$passed passed, $failed failed"

@@ -3,18 +3,18 @@
 #   bench/run.sh                          into bench/, and the table into the project's README; about 15 minutes
 #   bench/run.sh --quick --output FOLDER  shows in about a minute that everything can be measured
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 quick=
-output=bench
+output=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=--quick ;;
-    --output) output=$2; shift ;;
+    --output) output=$(realpath -m "${2:?--output needs a folder}"); shift ;;
     *) echo "usage: bench/run.sh [--quick] [--output FOLDER]" >&2; exit 2 ;;
   esac
   shift
 done
+cd "$(dirname "$0")/.."
 
 if ! { command -v gcc || command -v clang; } >/dev/null || [ ! -e /usr/include/zlib.h ] || ! ls /usr/lib/postgresql/*/bin/psql >/dev/null 2>&1; then
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev postgresql-client >/dev/null
@@ -24,11 +24,12 @@ if [ ! bench/node_modules/.complete -nt bench/package-lock.json ]; then
   (cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   touch bench/node_modules/.complete
 fi
-mkdir -p artifacts/bench "$output"
+mkdir -p artifacts/bench "${output:=bench}"
 "$(command -v gcc || command -v clang)" -O2 -o artifacts/bench/measure bench/measure.c
 
+# The compiler does nothing when its input has not changed, so a build without statistics would keep those of an older binary.
 native=src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native
-[ -e "$native/logto-migrate-init.mstat" ] || rm -rf "$native" # the compiler does nothing when its input has not changed
+[ -z "$(find "$native" -name '*.o' -newer "$native/logto-migrate-init.mstat" 2>&1)" ] || rm -rf "$native"
 dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native -p:IlcGenerateMstatFile=true --nologo -v quiet
 dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
 bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks $quick "$output"

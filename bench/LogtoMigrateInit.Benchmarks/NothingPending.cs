@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LogtoMigrateInit.Fixtures;
 
 namespace LogtoMigrateInit.Benchmarks;
@@ -38,7 +39,7 @@ internal static class NothingPending
             (Psql, Field.AskPsql, url, Size(Field.Psql)),
             (PsqlTls, at => Field.AskPsql($"{at}?sslmode=require"), url, null),
             ("dbmate status", at => Dbmate("status", at), dbmateUrl, Size(dbmate)),
-            ("node-pg-migrate up", PgMigrate, pgMigrateUrl, Size(Repository.Node) + Size(Path.Combine(npm, "node-pg-migrate")) + Size(Path.Combine(npm, "pg"))),
+            ("node-pg-migrate up", PgMigrate, pgMigrateUrl, Size(Repository.Node) + PackageSize(npm, "node-pg-migrate", "pg")),
             (Cli, at => Field.Cli(at, field.Target, "db", "alteration", "deploy", "next"), url, Size(Repository.Node) + Size(Path.Combine(field.Target.Directory, "node_modules"))),
             ("the same by npm run", at => field.NpmRun(at, field.Target, "latest"), url, null),
         ];
@@ -78,6 +79,25 @@ internal static class NothingPending
         }
 
         return directory;
+    }
+
+    /// <summary>Packages with all that they depend on, as the lock file has it; npm puts every one of these side by side.</summary>
+    private static long PackageSize(string npm, params string[] names)
+    {
+        var locked = JsonNode.Parse(File.ReadAllText(Path.Combine(npm, ".package-lock.json")))!["packages"]!;
+        var (found, open) = (new HashSet<string>(names), new Queue<string>(names));
+        while (open.TryDequeue(out var name))
+        {
+            foreach (var (dependency, _) in locked[$"node_modules/{name}"]?["dependencies"]?.AsObject() ?? [])
+            {
+                if (found.Add(dependency))
+                {
+                    open.Enqueue(dependency);
+                }
+            }
+        }
+
+        return found.Sum(name => Size(Path.Combine(npm, name)));
     }
 
     private static long Size(string path) => File.Exists(path)

@@ -28,6 +28,7 @@ internal static class PendingAlterations
         var url = field.Server.Url(field.Database);
         var cached = Field.Cli(url, field.Target, "db", "alteration", "deploy", "next");
         cached = cached with { Variables = new Dictionary<string, string?>(cached.Variables) { ["NODE_COMPILE_CACHE"] = field.NewDirectory() } };
+        await Rival.RunAsync(cached);
         Rival[] steps =
         [
             new("Node.js alone (`node -e 0`)", new Invocation(Repository.Node, ["-e", "0"], new Dictionary<string, string?>())),

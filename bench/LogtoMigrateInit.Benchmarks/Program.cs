@@ -8,6 +8,7 @@ using LogtoMigrateInit.Fixtures;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var quick = arguments().Contains("--quick");
 var output = arguments().Last();
+var size = SizeMap.Read(); // first, because it fails at once or never
 await using var field = await Field.OpenAsync(quick);
 
 var results = new Results(
@@ -21,7 +22,7 @@ var results = new Results(
     await Say("growth with the tables", Scale.OfTablesAsync(field)),
     await Say("growth with the latency", Scale.OfLatencyAsync(field)),
     await Say("growth with the replicas", Scale.OfReplicasAsync(field)),
-    SizeMap.Read());
+    size);
 
 var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 await File.WriteAllTextAsync(Path.Combine(output, "results.json"), JsonSerializer.Serialize(results, json) + "\n");

@@ -26,6 +26,7 @@ internal sealed record Results(
         yield return AtLeast("nothing pending: memory", cli.Cost.PeakMb.Median / gate.Cost.PeakMb.Median, 8, "of the CLI's");
         yield return AtMost("nothing pending: round trips after authentication", gate.Traffic!.AfterAuthentication ?? int.MaxValue, 2, "0", "");
         yield return AtMost("nothing pending: peak memory", gate.Cost.PeakMb.Median, 20, "0.0", " MB");
+        yield return AtMost("nothing pending through TLS: peak memory", Row(Benchmarks.NothingPending.GateTls).Cost.PeakMb.Median, 20, "0.0", " MB");
         var far = Latency[^1];
         yield return AtMost($"at {far.Size} ms of latency: longer than psql", far.Gate.WallMs.Median - far.Floor.WallMs.Median, 2 * far.Size, "0", " ms");
     }
@@ -40,6 +41,8 @@ internal sealed record Results(
     private IEnumerable<Target> OtherTargets()
     {
         yield return AtMost("waiting for the server: median", Waiting.AfterServerMs.Median, 500, "0", " ms");
+        yield return AtMost("waiting for another replica: median", Waiting.MedianOfReplicasMs.Median, 500, "0", " ms");
+        yield return AtMost("waiting for another replica: connections of one a second", Waiting.SessionsPerSecond.Median / Waiting.Replicas, 2, "0.0", "");
         yield return AtMost("binary", Size.Binary / 1e6, 11, "0.00", " MB");
         yield return AtMost("binary, compressed", Size.Compressed / 1e6, 5, "0.00", " MB");
         yield return AtMost($"{Alterations[^1].Size:N0} alterations instead of {Alterations[0].Size}", Growth(Alterations, row => row.Gate), 20, "0.0", " ms");

@@ -12,7 +12,9 @@ internal sealed record ScaleRow(int Size, Cost Gate, Cost Floor);
 /// <summary>Gates started all at once.</summary>
 /// <param name="Replicas">How many.</param>
 /// <param name="LastMs">Until the last one has passed.</param>
-internal sealed record ReplicasRow(int Replicas, Quartiles LastMs)
+/// <param name="OneMs">What one of them took.</param>
+/// <param name="FloorMs">Until the last of as many <c>psql</c> with the same query has ended.</param>
+internal sealed record ReplicasRow(int Replicas, Quartiles LastMs, Quartiles OneMs, Quartiles FloorMs)
 {
     /// <summary>What one of them takes from the machine.</summary>
     public double EachMs => LastMs.Median / Replicas;
@@ -34,7 +36,7 @@ internal static class Scale
         });
     }
 
-    public static Task<IReadOnlyList<ScaleRow>> OfTablesAsync(Field field) => CompareAsync(field, [70, 700, 7_000], async size =>
+    public static Task<IReadOnlyList<ScaleRow>> OfTablesAsync(Field field) => CompareAsync(field, field.Quick ? [70, 700] : [70, 700, 7_000], async size =>
     {
         var database = await field.Server.CloneDatabaseAsync(field.Database);
         await field.Server.ExecuteAsync(database, $"""
@@ -75,22 +77,30 @@ internal static class Scale
 
     public static async Task<IReadOnlyList<ReplicasRow>> OfReplicasAsync(Field field)
     {
-        var invocation = field.Gate(field.Server.Url(field.Database));
+        var url = field.Server.Url(field.Database);
         var rows = new List<ReplicasRow>();
-        foreach (var replicas in field.Quick ? [1, 10] : new[] { 1, 10, 50, 200 })
+        foreach (var replicas in field.Quick ? [1, 10, 50] : new[] { 1, 10, 50, 200 })
         {
-            var times = new List<double>();
+            var (gates, floors, each) = (new List<double>(), new List<double>(), new List<double>());
             for (var round = 0; round < field.Rounds(5); round++)
             {
-                var started = Stopwatch.GetTimestamp();
-                await Task.WhenAll(Enumerable.Range(0, replicas).Select(_ => Rival.RunAsync(invocation)));
-                times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+                var (gate, runs) = await AtOnceAsync(field.Gate(url), replicas);
+                gates.Add(gate);
+                each.AddRange(runs.Select(run => run.WallMs));
+                floors.Add((await AtOnceAsync(Field.AskPsql(url), replicas)).LastMs);
             }
 
-            rows.Add(new ReplicasRow(replicas, Quartiles.Of(times)));
+            rows.Add(new ReplicasRow(replicas, Quartiles.Of(gates), Quartiles.Of(each), Quartiles.Of(floors)));
         }
 
         return rows;
+    }
+
+    private static async Task<(double LastMs, Run[] Runs)> AtOnceAsync(Invocation invocation, int times)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var runs = await Task.WhenAll(Enumerable.Range(0, times).Select(_ => Rival.RunAsync(invocation)));
+        return (Stopwatch.GetElapsedTime(started).TotalMilliseconds, runs);
     }
 
     private static async Task<IReadOnlyList<ScaleRow>> CompareAsync(Field field, int[] sizes, Func<int, Task<(Invocation Gate, Invocation Floor)>> prepareAsync)

@@ -7,7 +7,7 @@ namespace LogtoMigrateInit.Benchmarks;
 
 /// <summary>A part of the binary.</summary>
 /// <param name="Name">What it is.</param>
-/// <param name="Bytes">Its compiled methods, types and unwind data.</param>
+/// <param name="Bytes">Its compiled methods with what the garbage collector and exceptions need of them, its types, and the files it carries.</param>
 /// <param name="Without">What a reader of our code would have instead.</param>
 internal sealed record SizeRow(string Name, long Bytes, string Without);
 
@@ -22,7 +22,7 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
         ("Serilog", "Serilog", "our own templates, levels and JSON lines"),
         ("Microsoft.Extensions", "Microsoft.Extensions (hosting, logging, dependency injection)", "our own lifetime; the log messages would lose their generated, typed methods"),
         ("System.CommandLine", "System.CommandLine", "our own parser, help and messages for a wrong word"),
-        ("CliWrap", "CliWrap", "pipes, interrupts and process trees by hand"),
+        ("CliWrap", "CliWrap", "pipes, interrupts and process trees by hand; most of it is a helper for Windows that the package carries"),
         ("System.Security.Cryptography", ".NET: cryptography and certificates", "none: SCRAM and TLS need it"),
         ("System.Formats.Asn1", ".NET: cryptography and certificates", ""),
         ("System.Net", ".NET: sockets, names, TLS", "none: the way to the server"),
@@ -32,6 +32,8 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
         ("System.Private.CoreLib", ".NET: core library", "none: collections, tasks, strings, threads"),
         ("", ".NET: everything else", ""),
     ];
+
+    private static readonly string[] Names = ["Metadata", "StackTraceMethodMapping", "TypeMetadataMap"];
 
     public static SizeMap Read()
     {
@@ -44,12 +46,19 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
             bytes[owner] = bytes.GetValueOrDefault(owner) + size;
         }
 
+        foreach (var (owner, size) in Resources(statistics.MainModule, lists["ManifestResources"]))
+        {
+            bytes[owner] = bytes.GetValueOrDefault(owner) + size;
+        }
+
+        var blobs = Blobs(lists["Blobs"]);
         var binary = new FileInfo(Repository.Binary).Length;
         var rows = bytes
             .GroupBy(pair => Parts.First(part => pair.Key.StartsWith(part.Prefix, StringComparison.Ordinal)).Name)
             .Select(group => new SizeRow(group.Key, group.Sum(pair => pair.Value), Parts.First(part => part.Name == group.Key).Without))
             .OrderByDescending(row => row.Bytes).ToList();
-        rows.Add(new SizeRow("the runtime in C++, metadata, texts, unwind tables, less what is stored packed", binary - rows.Sum(row => row.Bytes), "none"));
+        rows.Add(new SizeRow("names and signatures, which stack traces and generic code need", Names.Sum(name => blobs.GetValueOrDefault(name)), "stack traces of a bug without names"));
+        rows.Add(new SizeRow("the runtime in C++, unwind and lookup tables, texts, less what is stored packed", binary - rows.Sum(row => row.Bytes), "none"));
         return new SizeMap(binary, Compress(Repository.Binary), rows);
     }
 
@@ -80,6 +89,14 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
             yield return (owner, size);
         }
     }
+
+    /// <summary>Files that an assembly carries: its token, whose low three bytes are its row, then the name and the size.</summary>
+    private static IEnumerable<(string Owner, long Size)> Resources(ModuleDefinition module, IEnumerable<Instruction> instructions) =>
+        instructions.TakeWhile(instruction => instruction.OpCode != OpCodes.Ret).Chunk(3)
+            .Select(entry => (module.AssemblyReferences[(int)(Number(entry[0])!.Value & 0xFFFFFF) - 1].Name, Number(entry[2])!.Value));
+
+    private static Dictionary<string, long> Blobs(IEnumerable<Instruction> instructions) =>
+        instructions.TakeWhile(instruction => instruction.OpCode != OpCodes.Ret).Chunk(2).ToDictionary(entry => (string)entry[0].Operand, entry => Number(entry[1])!.Value);
 
     private static string OwnerOf(MemberReference member) => member switch
     {
