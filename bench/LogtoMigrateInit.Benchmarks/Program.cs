@@ -4,10 +4,17 @@ using System.Text.Json;
 using LogtoMigrateInit.Benchmarks;
 using LogtoMigrateInit.Fixtures;
 
-// Called by bench/run.sh: [--quick] OUTPUT
+// Called by bench/run.sh: [--quick] OUTPUT; with --report, only written again from OUTPUT/results.json.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 var quick = arguments().Contains("--quick");
 var output = arguments().Last();
+if (arguments().Contains("--report"))
+{
+    await WriteAsync(JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(Path.Combine(output, "results.json")), json)!);
+    return;
+}
+
 var size = SizeMap.Read(); // first, because it fails at once or never
 await using var field = await Field.OpenAsync(quick);
 
@@ -24,13 +31,17 @@ var results = new Results(
     await Say("growth with the replicas", Scale.OfReplicasAsync(field)),
     size);
 
-var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-await File.WriteAllTextAsync(Path.Combine(output, "results.json"), JsonSerializer.Serialize(results, json) + "\n");
-await File.WriteAllTextAsync(Path.Combine(output, "README.md"), Report.Full(results));
-await File.WriteAllTextAsync(Path.Combine(output, "summary.md"), Report.Summary(results));
-foreach (var target in results.Targets)
+await WriteAsync(results);
+
+async Task WriteAsync(Results all)
 {
-    Console.WriteLine($"{(target.Met ? "met    " : "NOT MET")} {target.Name}: {target.Measured} (wanted {target.Wanted})");
+    await File.WriteAllTextAsync(Path.Combine(output, "results.json"), JsonSerializer.Serialize(all, json) + "\n");
+    await File.WriteAllTextAsync(Path.Combine(output, "README.md"), Report.Full(all));
+    await File.WriteAllTextAsync(Path.Combine(output, "summary.md"), Report.Summary(all));
+    foreach (var target in all.Targets)
+    {
+        Console.WriteLine($"{(target.Met ? "met    " : "NOT MET")} {target.Name}: {target.Measured} (wanted {target.Wanted})");
+    }
 }
 
 string[] arguments() => Environment.GetCommandLineArgs()[1..];

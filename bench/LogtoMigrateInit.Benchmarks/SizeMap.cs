@@ -22,7 +22,7 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
         ("Serilog", "Serilog", "our own templates, levels and JSON lines"),
         ("Microsoft.Extensions", "Microsoft.Extensions (hosting, logging, dependency injection)", "our own lifetime; the log messages would lose their generated, typed methods"),
         ("System.CommandLine", "System.CommandLine", "our own parser, help and messages for a wrong word"),
-        ("CliWrap", "CliWrap", "pipes, interrupts and process trees by hand; most of it is a helper for Windows that the package carries"),
+        ("CliWrap", "CliWrap", "pipes, interrupts and process trees by hand"),
         ("System.Security.Cryptography", ".NET: cryptography and certificates", "none: SCRAM and TLS need it"),
         ("System.Formats.Asn1", ".NET: cryptography and certificates", ""),
         ("System.Net", ".NET: sockets, names, TLS", "none: the way to the server"),
