@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit;
 
 /// <summary>
-/// The parts of one run, put together by hand: a container would find them by reflection, which took a third of all instructions
+/// The parts of one run, put together by hand: a container would find them by reflection, which took a sixth of all instructions
 /// of a run with nothing pending.
 /// </summary>
 internal sealed class Composition(GateOptions options, ILogger logger) : IAsyncDisposable

@@ -19,6 +19,8 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(2);
+
     private readonly TlsTrust _trust = new(options);
     private NpgsqlDataSource? _source;
 
@@ -81,6 +83,19 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
         OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database), cancellationToken);
+
+    /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
+    public static async Task CloseAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync().AsTask().WaitAsync(LongestFarewell);
+        }
+        catch (Exception broken) when (broken is TimeoutException or NpgsqlException or IOException)
+        {
+            // The server ends the session by itself.
+        }
+    }
 
     /// <summary>Creates the database that the URL names; a replica that was faster is as good.</summary>
     /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>

@@ -67,15 +67,7 @@ internal sealed class MigrationLock : IAsyncDisposable
     {
         await _released.CancelAsync();
         await _beating;
-        try
-        {
-            // A half-open connection may swallow the farewell; the lease ends it.
-            await _connection.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(2));
-        }
-        catch (Exception broken) when (broken is TimeoutException or NpgsqlException or IOException)
-        {
-            // Nothing is left to release on a connection that is gone.
-        }
+        await LogtoDatabase.CloseAsync(_connection); // where the server does not hear of it, the lease ends it
 
         _lost.Dispose();
         _released.Dispose();

@@ -39,7 +39,13 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, ILogger 
         }
     }
 
-    public ValueTask DisposeAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null)
+        {
+            await LogtoDatabase.CloseAsync(_connection);
+        }
+    }
 
     private async Task<SessionActivity> LookAsync(CancellationToken cancellationToken)
     {
