@@ -26,9 +26,10 @@ internal sealed class Composition(GateOptions options, ILogger logger) : IAsyncD
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
     public MigrationRunner CreateRunner()
     {
-        var cli = new SupervisedCli(options, Installation, _database, new LogtoCliProcess(options, Installation), logger);
-        var leftOvers = new LeftOvers(options, _database, logger);
-        var deployment = new Deployment(options, Installation, Catalog, _database, cli, leftOvers, logger);
+        var sessionName = CliEnvironment.NewApplicationName();
+        var cli = new SupervisedCli(options, Installation, sessionName, _database, new LogtoCliProcess(options, Installation), logger);
+        var leftOvers = new LeftOvers(options, sessionName, _database, logger);
+        var deployment = new Deployment(options, Installation, Catalog, sessionName, _database, cli, leftOvers, logger);
         return new MigrationRunner(options, Catalog, _database, deployment, logger);
     }
 

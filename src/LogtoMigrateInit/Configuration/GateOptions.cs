@@ -27,6 +27,9 @@ internal sealed record GateOptions
 
     public required TimeSpan LockTimeout { get; init; }
 
+    /// <summary>How long the parts of the lock live, from <c>LOGTO_INIT_LOCK_LEASE_SECONDS</c>.</summary>
+    public required Timings Timings { get; init; }
+
     /// <summary>Zero: no limit.</summary>
     public required TimeSpan DeployTimeout { get; init; }
 

@@ -12,6 +12,9 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
     /// <summary>PostgreSQL keeps time-outs as milliseconds in 32 bits; more seconds than this do not fit.</summary>
     private const int MaximumSeconds = int.MaxValue / 1000;
 
+    /// <summary>Twelve beats must fit, each with a busy machine's delays.</summary>
+    private const int ShortestLease = 6;
+
     private readonly List<string> _problems = [];
 
     /// <summary>Reads all variables.</summary>
@@ -56,6 +59,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Repair = Flag(Variables.Repair),
             ConnectTimeout = Seconds(Variables.ConnectTimeout),
             LockTimeout = Seconds(Variables.LockTimeout),
+            Timings = new Timings(Seconds(Variables.LockLease, ShortestLease)),
             DeployTimeout = Seconds(Variables.DeployTimeout),
             DdlLockTimeout = Seconds(Variables.DdlLockTimeout),
             TerminationLog = Text(Variables.TerminationLog),
@@ -193,15 +197,15 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         return 5432;
     }
 
-    private TimeSpan Seconds(Variable variable)
+    private TimeSpan Seconds(Variable variable, int minimum = 0)
     {
         var text = Text(variable);
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= MaximumSeconds)
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= minimum && seconds <= MaximumSeconds)
         {
             return TimeSpan.FromSeconds(seconds);
         }
 
-        Problem(variable, $"is {Shown(text)}; it takes whole seconds from 0 to {MaximumSeconds}, without a unit");
+        Problem(variable, $"is {Shown(text)}; it takes whole seconds from {minimum} to {MaximumSeconds}, without a unit");
         return TimeSpan.Zero;
     }
 

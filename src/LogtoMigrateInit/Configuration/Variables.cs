@@ -18,6 +18,7 @@ internal static class Variables
     public static readonly Variable Repair = new("LOGTO_INIT_REPAIR", "true");
     public static readonly Variable ConnectTimeout = new("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "60");
     public static readonly Variable LockTimeout = new("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "3600");
+    public static readonly Variable LockLease = new("LOGTO_INIT_LOCK_LEASE_SECONDS", "60");
     public static readonly Variable DeployTimeout = new("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "0");
     public static readonly Variable DdlLockTimeout = new("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "0");
     public static readonly Variable LogFormat = new("LOGTO_INIT_LOG_FORMAT", "text");
@@ -28,6 +29,6 @@ internal static class Variables
     public static readonly IReadOnlyList<Variable> All =
     [
         DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
-        LockTimeout, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node,
+        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node,
     ];
 }

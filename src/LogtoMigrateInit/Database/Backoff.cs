@@ -10,7 +10,8 @@ internal sealed class Backoff
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
-    /// <summary>A full server is given twice as long, and again, up to this.</summary>
+    /// <summary>A full server is given more time: each attempt costs it nearly as much as one that succeeds.</summary>
+    private static readonly TimeSpan FirstWhenFull = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestWhenFull = TimeSpan.FromSeconds(4);
 
     private TimeSpan _next = First;
@@ -18,8 +19,9 @@ internal sealed class Backoff
     [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It spreads polls; nobody gains from guessing it.")]
     public TimeSpan Next(bool serverIsFull = false)
     {
+        var (first, longest) = serverIsFull ? (FirstWhenFull, LongestWhenFull) : (First, Longest);
+        _next = _next > first ? _next : first;
         var pause = _next * (0.5 + (Random.Shared.NextDouble() / 2));
-        var longest = serverIsFull ? LongestWhenFull : Longest;
         _next = _next * 2 < longest ? _next * 2 : longest;
         return pause;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -22,21 +23,16 @@ internal sealed class MigrationLock : IAsyncDisposable
     /// </summary>
     public const long Key = -4823972487516092882;
 
-    private const string Lease = "set local idle_in_transaction_session_timeout = '60s'";
-
-    private static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan BeatTimeout = TimeSpan.FromSeconds(10);
-
     private readonly NpgsqlConnection _connection;
+    private readonly Timings _timings;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _released = new();
     private readonly Task _beating;
 
-    private MigrationLock(NpgsqlConnection connection, ILogger logger)
+    private MigrationLock(NpgsqlConnection connection, Timings timings, ILogger logger)
     {
-        _connection = connection;
-        _logger = logger;
+        (_connection, _timings, _logger) = (connection, timings, logger);
         _beating = BeatAsync();
     }
 
@@ -45,9 +41,10 @@ internal sealed class MigrationLock : IAsyncDisposable
 
     /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
     /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
-    public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level read committed"), new(Lease) } };
+        var lease = Lease(timings);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level read committed"), new(lease) } };
         if (connection.PostgreSqlVersion.Major >= 17)
         {
             batch.BatchCommands.Add(new("set local transaction_timeout = 0"));
@@ -57,9 +54,9 @@ internal sealed class MigrationLock : IAsyncDisposable
 
         // Npgsql's unnamed portal keeps the snapshot of the last SELECT alive, and `create index concurrently` would wait for it for
         // ever; a utility statement replaces the portal.
-        batch.BatchCommands.Add(new(Lease));
+        batch.BatchCommands.Add(new(lease));
         var taken = (bool)(await batch.ExecuteScalarAsync(cancellationToken))!;
-        return taken ? new MigrationLock(connection, logger) : null;
+        return taken ? new MigrationLock(connection, timings, logger) : null;
     }
 
     /// <summary>Releases the lock by closing its connection.</summary>
@@ -73,31 +70,55 @@ internal sealed class MigrationLock : IAsyncDisposable
         _released.Dispose();
     }
 
+    private static string Lease(Timings timings) =>
+        string.Create(CultureInfo.InvariantCulture, $"set local idle_in_transaction_session_timeout = {timings.Lease.TotalMilliseconds:0}");
+
+    /// <summary>Whatever ends the beating other than the release of the lock means that the lock is lost, or will be.</summary>
     private async Task BeatAsync()
     {
-        while (true)
+        try
         {
-            try
+            while (true)
             {
-                await Task.Delay(BeatInterval, _released.Token);
-                await ExecuteAsync(_connection, Lease, CancellationToken.None).WaitAsync(BeatTimeout, _released.Token);
-            }
-            catch (OperationCanceledException) when (_released.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception broken) when (broken is TimeoutException || DatabaseException.From(broken) is not null)
-            {
-                _logger.LockLost(broken.Message);
-                await _lost.CancelAsync();
-                return;
+                await Task.Delay(_timings.Beat, _released.Token);
+                await AnswerOfAsync(ExecuteAsync(_connection, Lease(_timings), CancellationToken.None));
             }
         }
+        catch (OperationCanceledException) when (_released.IsCancellationRequested)
+        {
+            // Given back.
+        }
+#pragma warning disable CA1031 // A surprise must not leave a CLI running without a lock.
+        catch (Exception broken)
+#pragma warning restore CA1031
+        {
+            _logger.LockLost(broken.Message);
+            await _lost.CancelAsync();
+        }
+    }
+
+    /// <summary>Waits for the server's answer to a beat; after a standstill of this process it is there at the next count.</summary>
+    /// <exception cref="TimeoutException">There was none for so many counts.</exception>
+    private async Task AnswerOfAsync(Task beat)
+    {
+        for (var unanswered = 0; unanswered < Timings.UnansweredBeats; unanswered++)
+        {
+            if (await Task.WhenAny(beat, Task.Delay(_timings.Beat, _released.Token)) == beat)
+            {
+                await beat;
+                return;
+            }
+
+            _released.Token.ThrowIfCancellationRequested();
+        }
+
+        throw new TimeoutException($"the server has not answered for {(_timings.Beat * Timings.UnansweredBeats).TotalSeconds:0} s");
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(statement, connection);
+        // Our own count decides; the driver's clock goes on while this process stands still.
+        await using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }

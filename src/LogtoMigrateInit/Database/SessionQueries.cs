@@ -18,6 +18,11 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
         $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for {SinceSeconds:0} s)");
 }
 
+/// <summary>What the holder of the lock found of other runs' CLIs.</summary>
+/// <param name="AtWork">Left to end by themselves.</param>
+/// <param name="Ended">Told to end just now; they may be there for another moment.</param>
+internal sealed record FencedSessions(IReadOnlyList<ServerSession> AtWork, IReadOnlyList<ServerSession> Ended);
+
 /// <summary>What a program's sessions do.</summary>
 internal enum SessionActivity
 {
@@ -31,33 +36,46 @@ internal enum SessionActivity
     AtWork = 2,
 }
 
-/// <summary>Who holds the lock, who blocks the CLI, what a killed CLI left running.</summary>
+/// <summary>Who blocks the CLI, and what a killed CLI left running.</summary>
 internal static class SessionQueries
 {
-    private const string Columns = """
+    /// <summary>What a <see cref="ServerSession"/> is read from; <c>a</c> is <c>pg_stat_activity</c>.</summary>
+    internal const string Columns = """
         a.pid, a.usename::text, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
         coalesce(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)), 0)::float8,
         case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) end
         """;
 
-    // A bigint key shows as two halves and objsubid 1 (https://www.postgresql.org/docs/current/view-pg-locks.html).
-    private static readonly string LockHolder = string.Create(CultureInfo.InvariantCulture, $"""
-        select {Columns} from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
-          where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-            and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-            and l.classid::bigint = {unchecked((uint)(MigrationLock.Key >> 32))} and l.objid::bigint = {unchecked((uint)MigrationLock.Key)}
-        """);
-
-    // A pooler's idle connections keep the name of the CLI that used them last, so the name alone proves nothing. A session that
-    // writes to "systems" is about to commit an alteration, and its commit may wait for a synchronous standby.
-    private const string Orphans = $"""
-        select {Columns} from pg_catalog.pg_stat_activity a
-          where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1)
-            and (exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
+    // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone.
+    // So is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration,
+    // and its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
+    // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another pid
+    // than the one that it gave us, connections keep the name of an earlier client, and none is ended.
+    private const string Fence = $"""
+        with others as materialized (
+          select a.*,
+            exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
               or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
                 and (l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-                  or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))))
-          order by a.pid
+                  or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))) as locks,
+            pg_backend_pid() = $3 and (me.rolsuper or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
+          from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid join pg_catalog.pg_roles me on me.rolname = current_user
+          where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1) and a.application_name <> $2),
+        judged as materialized (select a.*, a.locks and (a.state = 'active' or not a.endable) as at_work from others a)
+        select {Columns}, a.at_work, case when a.endable and not a.at_work then pg_terminate_backend(a.pid) else false end
+          from judged a order by a.pid
+        """;
+
+    // Background workers of the server have no database; -1 is no limit.
+    private const string FreeSlots = """
+        select least(
+            current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+              - coalesce(current_setting('reserved_connections', true)::bigint, 0) - count(a.datid),
+            case when r.rolconnlimit >= 0 and not r.rolsuper then r.rolconnlimit - count(*) filter (where a.usesysid = r.oid) end,
+            case when d.datconnlimit >= 0 and not r.rolsuper then d.datconnlimit - count(*) filter (where a.datid = d.oid) end)
+          from pg_catalog.pg_roles r join pg_catalog.pg_database d on d.datname = current_database() cross join pg_catalog.pg_stat_activity a
+          where r.rolname = current_user
+          group by r.rolconnlimit, r.rolsuper, d.datconnlimit
         """;
 
     private const string Blockers = $"""
@@ -67,6 +85,8 @@ internal static class SessionQueries
             and a.application_name is distinct from $1
           order by a.pid
         """;
+
+    private const int ColumnCount = 6;
 
     private const string Terminate = """
         select count(pg_terminate_backend(a.pid)) from pg_catalog.pg_stat_activity a
@@ -78,13 +98,44 @@ internal static class SessionQueries
           where a.datname = current_database() and a.application_name = $1
         """;
 
-    /// <returns>Null when the lock is free, or was freed just now.</returns>
-    public static async Task<ServerSession?> FindLockHolderAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        await ReadAsync(connection, LockHolder, null, cancellationToken) is [var holder, ..] ? holder : null;
+    /// <summary>
+    /// Ends the sessions of every other run's CLI: whoever holds the lock knows that they have no right to be there, be their gate
+    /// frozen, cut off or dead. What works is left to end by itself.
+    /// </summary>
+    /// <param name="connection">Outside of a transaction.</param>
+    /// <param name="namePrefix">How the <c>application_name</c> of every CLI begins.</param>
+    /// <param name="ownName">That of this run's CLI.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string namePrefix, string ownName, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Fence, connection)
+        {
+            Parameters = { new() { Value = namePrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var session = await ReadAsync(reader, cancellationToken);
+            if (reader.GetBoolean(ColumnCount))
+            {
+                atWork.Add(session);
+            }
+            else if (reader.GetBoolean(ColumnCount + 1))
+            {
+                ended.Add(session);
+            }
+        }
 
-    /// <summary>Sessions of a CLI whose gate is gone, and which still work.</summary>
-    public static Task<IReadOnlyList<ServerSession>> FindOrphansAsync(NpgsqlConnection connection, string namePrefix, CancellationToken cancellationToken) =>
-        ReadAsync(connection, Orphans, namePrefix, cancellationToken);
+        return new FencedSessions(atWork, ended);
+    }
+
+    /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>
+    public static async Task<long> CountFreeSlotsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FreeSlots, connection);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
 
     /// <summary>Sessions that our CLI waits for.</summary>
     public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
@@ -105,7 +156,7 @@ internal static class SessionQueries
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(query, connection);
         if (name is not null)
@@ -117,11 +168,13 @@ internal static class SessionQueries
         var sessions = new List<ServerSession>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            sessions.Add(new ServerSession(
-                reader.GetInt32(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1),
-                reader.GetString(2), reader.GetString(3), reader.GetDouble(4), reader.GetString(5)));
+            sessions.Add(await ReadAsync(reader, cancellationToken));
         }
 
         return sessions;
     }
+
+    private static async Task<ServerSession> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken) => new(
+        reader.GetInt32(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1),
+        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), reader.GetString(5));
 }

@@ -2,23 +2,34 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Database;
 
-/// <summary>All that a deploy or a seed is decided by, read under the lock over one connection.</summary>
+/// <summary>
+/// All that a deploy or a seed is decided by, read under the lock over one connection. The cases: <see cref="OthersAtWork"/>,
+/// <see cref="OthersEnded"/>, <see cref="Clear"/>.
+/// </summary>
 internal abstract record Survey
 {
-    /// <summary>Sessions of a killed run still work: what they commit changes the rest, so that was not read.</summary>
-    public sealed record OrphansAtWork(IReadOnlyList<ServerSession> Orphans) : Survey;
+    private Survey()
+    {
+    }
+
+    /// <summary>Sessions of another run's CLI still work: what they commit changes the rest, so that was not read.</summary>
+    public sealed record OthersAtWork(IReadOnlyList<ServerSession> Sessions) : Survey;
+
+    /// <summary>Sessions of another run's CLI were ended just now; whether they are gone shows the next survey.</summary>
+    public sealed record OthersEnded(IReadOnlyList<ServerSession> Sessions) : Survey;
 
     /// <summary>There are none, and this was read after that was known.</summary>
     public sealed record Clear(Inspection Inspection, Privileges Privileges) : Survey;
 
     /// <param name="connection">Outside of a transaction.</param>
-    /// <param name="orphanNamePrefix">How the <c>application_name</c> of such a session begins.</param>
+    /// <param name="namePrefix">How the <c>application_name</c> of every CLI's sessions begins.</param>
+    /// <param name="ownName">That of this run's.</param>
     /// <param name="cancellationToken">Ends the look.</param>
-    public static async Task<Survey> ReadAsync(NpgsqlConnection connection, string orphanNamePrefix, CancellationToken cancellationToken)
-    {
-        var orphans = await SessionQueries.FindOrphansAsync(connection, orphanNamePrefix, cancellationToken);
-        return orphans.Count > 0
-            ? new OrphansAtWork(orphans)
-            : new Clear(await InspectionQuery.ReadAsync(connection, cancellationToken), await PreflightQuery.ReadAsync(connection, cancellationToken));
-    }
+    public static async Task<Survey> ReadAsync(NpgsqlConnection connection, string namePrefix, string ownName, CancellationToken cancellationToken) =>
+        await SessionQueries.FenceAsync(connection, namePrefix, ownName, cancellationToken) switch
+        {
+            { AtWork: { Count: > 0 } sessions } => new OthersAtWork(sessions),
+            { Ended: { Count: > 0 } sessions } => new OthersEnded(sessions),
+            _ => new Clear(await InspectionQuery.ReadAsync(connection, cancellationToken), await PreflightQuery.ReadAsync(connection, cancellationToken)),
+        };
 }

@@ -30,6 +30,9 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     /// <summary>The alteration that the CLI named as failed; null when it named none.</summary>
     public string? Failed { get; private set; }
 
+    /// <summary>Why the guard ended the CLI; null as long as it has not.</summary>
+    public string? GuardsReason { get; private set; }
+
     /// <summary>The server had no connection left for the CLI.</summary>
     public bool ServerWasFull { get; private set; }
 
@@ -48,7 +51,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
         }
     }
 
-    /// <summary>Reads one of the CLI's streams to its end.</summary>
+    /// <summary>Reads one of the CLI's streams to its end, or until nothing of the CLI's can come any more.</summary>
     public async Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(stream, Encoding.UTF8);
@@ -56,7 +59,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
         var buffer = new char[MaximumLineLength];
         long dropped = 0;
         int count;
-        while ((count = await reader.ReadAsync(buffer, cancellationToken)) > 0)
+        while ((count = await ReadAsync(reader, buffer, cancellationToken)) > 0)
         {
             foreach (var character in buffer.AsSpan(0, count))
             {
@@ -80,6 +83,18 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
         if (line.Length > 0)
         {
             Take(line, dropped, name);
+        }
+    }
+
+    private static async Task<int> ReadAsync(StreamReader reader, char[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(buffer, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return 0; // the CLI is gone, and what inherited its output holds it open
         }
     }
 
@@ -108,6 +123,11 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
             if (FailedLine().Match(line) is { Success: true } failure)
             {
                 Failed = failure.Groups[1].Value;
+            }
+
+            if (line.StartsWith(CliGuard.LinePrefix, StringComparison.Ordinal))
+            {
+                GuardsReason = line[CliGuard.LinePrefix.Length..];
             }
 
             ServerWasFull |= line.Contains("53300", StringComparison.Ordinal) || line.Contains("too many clients", StringComparison.Ordinal);

@@ -11,42 +11,43 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
     /// <summary>Docker grants ten seconds in all; Node.js needs milliseconds.</summary>
     private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
 
-    /// <summary>Well under the lock's lease of 60 s: when this process is frozen, the CLI is gone before another replica can get the lock.</summary>
-    private const string EndWithParent = """
-        data:text/javascript,
-        const end = () => process.kill(process.pid, 'SIGKILL');
-        let heard = performance.now();
-        process.stdin.on('data', () => { heard = performance.now(); }).on('end', end).on('error', end).unref();
-        setInterval(() => { if (performance.now() - heard > 30000) end(); }, 1000).unref();
-        """;
-
-    private static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(5);
+    /// <summary>What the CLI printed is read in milliseconds; what inherited its output may never close it.</summary>
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs the CLI to its end.</summary>
     /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
     /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
     /// <param name="output">Follows what it prints.</param>
+    /// <param name="started">Is told its process id.</param>
     /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
     /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<CliRun> RunAsync(
-        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, CancellationToken interrupt, CancellationToken kill)
+        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, Action<int> started, CancellationToken interrupt,
+        CancellationToken kill)
     {
         using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
+        using var drained = new CancellationTokenSource();
         await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
         var command = Cli.Wrap(options.Node)
-            .WithArguments(["--import", EndWithParent, installation.CliEntry, .. arguments])
+            .WithArguments(["--import", CliGuard.Module(options.Timings), installation.CliEntry, .. arguments])
             .WithWorkingDirectory(options.LogtoDirectory) // the CLI reads a `.env` from here, as with Logto's own scripts
             .WithEnvironmentVariables(environment)
-            .WithStandardInputPipe(PipeSource.Create(BeatAsync))
-            .WithStandardOutputPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stdout", cancellationToken)))
-            .WithStandardErrorPipe(PipeTarget.Create((stream, cancellationToken) => output.FollowAsync(stream, "stderr", cancellationToken)))
+            .WithStandardInputPipe(PipeSource.Create((input, ended) =>
+            {
+                ended.Register(() => drained.CancelAfter(LongestDrain));
+                return BeatAsync(input, ended);
+            }))
+            .WithStandardOutputPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stdout", drained.Token)))
+            .WithStandardErrorPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stderr", drained.Token)))
             .WithValidation(CommandResultValidation.None);
 
         int? exitCode = null;
         try
         {
-            exitCode = (await command.ExecuteAsync(forceful.Token, interrupt)).ExitCode;
+            var running = command.ExecuteAsync(forceful.Token, interrupt);
+            started(running.ProcessId);
+            exitCode = (await running).ExitCode;
         }
         catch (Exception ended) when (ended is OperationCanceledException or TimeoutException && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
         {
@@ -57,14 +58,11 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             throw new UnusableTargetException($"Node.js does not start: {missing.Message} Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
 
-        return new CliRun(exitCode, output.Failed, output.Complaint, output.ServerWasFull, output.Finished);
+        return new CliRun(exitCode, output.Failed, output.Complaint, output.GuardsReason, output.ServerWasFull, output.Finished);
     }
 
-    /// <summary>
-    /// Standard input is a pipe that we write to now and then. Its end means that we are gone, however we died; silence means that
-    /// we are frozen. Either way the CLI must be gone too, because the lock is, or will be.
-    /// </summary>
-    private static async Task BeatAsync(Stream input, CancellationToken cancellationToken)
+    /// <summary>Signs of life for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
+    private async Task BeatAsync(Stream input, CancellationToken cancellationToken)
     {
         try
         {
@@ -72,7 +70,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             {
                 await input.WriteAsync(new byte[1], cancellationToken);
                 await input.FlushAsync(cancellationToken);
-                await Task.Delay(BeatInterval, cancellationToken);
+                await Task.Delay(options.Timings.Beat, cancellationToken);
             }
         }
         catch (IOException)

@@ -9,11 +9,13 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>What happens under the lock: wait for orphans → inspect again → preflight → repair → run the CLI → verify.</summary>
+/// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, LogtoDatabase database, SupervisedCli cli, LeftOvers leftOvers,
-    ILogger logger)
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, string sessionName, LogtoDatabase database, SupervisedCli cli,
+    LeftOvers leftOvers, ILogger logger)
 {
+    private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
+
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(MigrationLock migrationLock, CancellationToken stop)
@@ -21,12 +23,18 @@ internal sealed class Deployment(
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         try
         {
+            using var folder = await TakeFolderAsync(held.Token);
+            if (folder is null)
+            {
+                return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
+            }
+
             var started = Stopwatch.GetTimestamp();
             return await SurveyAsync(started, held.Token) switch
             {
                 Survey.Clear clear => await RunAsync(clear, migrationLock, held.Token, stop),
-                Survey.OrphansAtWork { Orphans: [var orphan, ..] } =>
-                    new Outcome.LockTimedOut(Stopwatch.GetElapsedTime(started), $"{orphan}, left by an earlier run, running: {orphan.Query}"),
+                Survey.OthersAtWork { Sessions: [var other, ..] } =>
+                    new Outcome.LockTimedOut(Stopwatch.GetElapsedTime(started), $"{other}, left by an earlier run, running: {other.Query}"),
                 _ => throw new UnreachableException(),
             };
         }
@@ -36,15 +44,35 @@ internal sealed class Deployment(
         }
     }
 
-    private async Task<Outcome> RunAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop) =>
-        MigrationPlan.Decide(catalog, survey.Inspection) switch
+    /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has deployed is complete.</summary>
+    private async Task<Outcome> RunAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+    {
+        long? fullSince = null;
+        var backoff = new Backoff();
+        while (true)
         {
-            Verdict.Pending pending => await DeployAsync(pending, survey, migrationLock, held, stop),
-            Verdict.Empty when options.Seed => await SeedAsync(survey, migrationLock, held, stop),
-            var settled => Outcome.Of(settled, catalog, options),
-        };
+            var (outcome, run) = MigrationPlan.Decide(catalog, survey.Inspection) switch
+            {
+                Verdict.Pending pending => await DeployAsync(pending, survey, migrationLock, held, stop),
+                Verdict.Empty when options.Seed => await SeedAsync(survey, migrationLock, held, stop),
+                var settled => (Outcome.Of(settled, catalog, options), null),
+            };
+            if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { ServerWasFull: true })
+            {
+                return outcome;
+            }
 
-    private async Task<Outcome> DeployAsync(
+            fullSince ??= Stopwatch.GetTimestamp();
+            if (Stopwatch.GetElapsedTime(fullSince.Value) > options.ConnectTimeout || await SurveyAgainAsync(backoff, held) is not { } clear)
+            {
+                return outcome;
+            }
+
+            survey = clear;
+        }
+    }
+
+    private async Task<(Outcome Outcome, CliRun? Run)> DeployAsync(
         Verdict.Pending pending, Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
@@ -54,13 +82,13 @@ internal sealed class Deployment(
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
         if (WhyImpossible(problems, inspection) is { } impossible)
         {
-            return impossible;
+            return (impossible, null);
         }
 
         var first = installation.ReadScript(pending.Alterations[0]);
         if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, held) is { Count: > 0 } inTheWay)
         {
-            return new Outcome.PreflightFailed(inTheWay);
+            return (new Outcome.PreflightFailed(inTheWay), null);
         }
 
         var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, migrationLock, stop);
@@ -70,35 +98,37 @@ internal sealed class Deployment(
             await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock.Lost);
         }
 
-        return verdict switch
+        Outcome outcome = verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, Explain(run.Complaint)),
+            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, Explain(run)),
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
-                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run.Complaint)),
+                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
             _ => Succeed(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed"),
         };
+        return (outcome, run);
     }
 
-    private async Task<Outcome> SeedAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+    private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
 
         if (WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection) is { } impossible)
         {
-            return impossible;
+            return (impossible, null);
         }
 
         var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, migrationLock, stop);
         var verdict = await VerifyAsync(end, held);
-        return verdict switch
+        Outcome outcome = verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), Explain(run.Complaint)),
+            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), Explain(run)),
             _ => Succeed(run, verdict, "seeded"),
         };
+        return (outcome, run);
     }
 
     /// <returns>Null when the CLI can run.</returns>
@@ -118,7 +148,32 @@ internal sealed class Deployment(
         return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : null;
     }
 
-    /// <summary>Waits while a session of a killed run still works: its client is gone, and the server has not noticed yet.</summary>
+    /// <returns>Null when another process had the folder until the lock time-out.</returns>
+    private async Task<FolderLock?> TakeFolderAsync(CancellationToken held)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        var reported = false;
+        while (true)
+        {
+            // A lock on the folder inside would go with it: the CLI before 1.21 removes it.
+            var folder = FolderLock.TryTake(installation.CliDirectory, installation.ScratchDirectory);
+            if (folder is not null || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
+            {
+                return folder;
+            }
+
+            if (!reported)
+            {
+                reported = true;
+                logger.WaitingForFolder(installation.CliDirectory);
+            }
+
+            await Task.Delay(backoff.Next(), held);
+        }
+    }
+
+    /// <summary>Waits while a session of another run still works: its client is gone, and the server has not noticed yet.</summary>
     /// <param name="started">When the wait began; it ends with the lock time-out.</param>
     /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
     private async Task<Survey> SurveyAsync(long started, CancellationToken held)
@@ -128,20 +183,40 @@ internal sealed class Deployment(
         while (true)
         {
             var survey = await database.WithConnectionAsync(
-                (connection, token) => Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, token), held);
-            if (survey is not Survey.OrphansAtWork { Orphans: [var orphan, ..] } || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
+                (connection, token) => Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, token), held);
+            switch (survey)
             {
-                return survey;
-            }
+                case Survey.OthersEnded ended:
+                    foreach (var session in ended.Sessions)
+                    {
+                        logger.EndedSession($"{session}");
+                    }
 
-            if (reported != orphan.Pid)
-            {
-                reported = orphan.Pid;
-                logger.WaitingForOrphan($"{orphan}", orphan.Query);
-            }
+                    await Task.Delay(SessionEndInterval, held);
+                    break;
 
-            await Task.Delay(backoff.Next(), held);
+                case Survey.OthersAtWork { Sessions: [var other, ..] } when Stopwatch.GetElapsedTime(started) < options.LockTimeout:
+                    if (reported != other.Pid)
+                    {
+                        reported = other.Pid;
+                        logger.WaitingForOrphan($"{other}", other.Query);
+                    }
+
+                    await Task.Delay(backoff.Next(), held);
+                    break;
+
+                default:
+                    return survey;
+            }
         }
+    }
+
+    /// <returns>Null when other sessions work in the database now.</returns>
+    private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, CancellationToken held)
+    {
+        logger.RetryingFullServer();
+        await Task.Delay(backoff.Next(serverIsFull: true), held);
+        return await SurveyAsync(Stopwatch.GetTimestamp(), held) as Survey.Clear;
     }
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
@@ -184,13 +259,15 @@ internal sealed class Deployment(
 
     private string Describe(CliRun run, CliEnd end) => end switch
     {
+        CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
         CliEnd.TimedOut => $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",
         CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
         _ => $"Logto's CLI failed with exit code {run.ExitCode}",
     };
 
-    private static string Explain(string complaint) => complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
-        ? $"{complaint}. Give PgBouncer the setting {SupervisedCli.PoolerSetting}, or connect to the server directly"
-        : complaint;
+    private static string Explain(CliRun run) => run.GuardsReason is not null ? ""
+        : run.Complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
+            ? $"{run.Complaint}. Give PgBouncer the setting {SupervisedCli.PoolerSetting}, or connect to the server directly"
+            : run.Complaint;
 }

@@ -1,7 +1,6 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -9,10 +8,12 @@ using Npgsql;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
-internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILogger logger)
+/// <param name="options">The gate's configuration.</param>
+/// <param name="sessionName">How the session that drops is called, so that a later run waits for it when this one is killed.</param>
+/// <param name="database">Where they are.</param>
+/// <param name="logger">Says what is dropped.</param>
+internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDatabase database, ILogger logger)
 {
-    private const string SessionName = CliEnvironment.ApplicationNamePrefix + "repair";
-
     /// <summary>Before a deploy.</summary>
     /// <param name="alteration">The first pending one; all earlier ones are complete.</param>
     /// <param name="script">Its text.</param>
@@ -77,14 +78,14 @@ internal sealed class LeftOvers(GateOptions options, LogtoDatabase database, ILo
         {
             if (!behindPooler)
             {
-                await IndexRepair.PrepareSessionAsync(connection, SessionName, options.DdlLockTimeout, cancellationToken);
+                await IndexRepair.PrepareSessionAsync(connection, sessionName, options.DdlLockTimeout, cancellationToken);
             }
 
-            await using var watch = new SessionWatch(database, SessionName, logger);
+            await using var watch = new SessionWatch(database, sessionName, logger);
             var drop = IndexRepair.DropAsync(connection, leftOver, cancellationToken);
             while (await Task.WhenAny(drop, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != drop)
             {
-                await watch.ReportBlockersAsync();
+                await watch.LookAsync();
             }
 
             await drop;

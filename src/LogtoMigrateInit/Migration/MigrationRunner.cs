@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
@@ -18,16 +17,13 @@ internal sealed class MigrationRunner(
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<Outcome> MigrateAsync(CancellationToken stop)
     {
-        var started = Stopwatch.GetTimestamp();
-        long? readOnlySince = null;
-        var backoff = new Backoff();
-        string? reported = null;
+        var wait = new Wait(options, logger);
         while (true)
         {
             Look look;
             try
             {
-                look = await database.RetryAsync(LookAsync, stop);
+                look = await database.RetryAsync(token => LookAsync(wait.IsForLock, token), stop);
             }
             catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed)
             {
@@ -40,65 +36,61 @@ internal sealed class MigrationRunner(
                 continue;
             }
 
-            await using var migrationLock = look.Lock;
-            readOnlySince = look.IsReadOnly ? readOnlySince ?? Stopwatch.GetTimestamp() : null;
-            var waited = Stopwatch.GetElapsedTime(readOnlySince ?? started);
             switch (look)
             {
-                case { Outcome: { } outcome }:
-                    WarnOf(look.Inspection);
-                    return outcome;
+                case Look.Settled settled:
+                    WarnOf(settled.Inspection);
+                    return settled.Outcome;
 
-                case { Lock: { } taken }:
-                    logger.LockTaken();
-                    return await deployment.RunAsync(taken, stop);
-
-                case { IsReadOnly: true } when waited >= options.ConnectTimeout:
-                    return new Outcome.ReadOnly(look.PendingCount, look.Inspection.InRecovery, waited);
-
-                case { IsReadOnly: false } when waited >= options.LockTimeout:
-                    return new Outcome.LockTimedOut(waited, look.Holder?.ToString() ?? "a session that could not be seen");
-
-                case { IsReadOnly: true } when reported != "read-only":
-                    reported = "read-only";
-                    logger.WaitingForWritableServer(look.PendingCount, look.Inspection.InRecovery ? "in recovery" : "read-only", (options.ConnectTimeout - waited).TotalSeconds);
-                    break;
-
-                case { Holder: { } holder } when reported != $"{holder.Pid}":
-                    reported = $"{holder.Pid}";
-                    logger.WaitingForLock($"{holder}");
-                    break;
+                case Look.LockTaken taken:
+                    await using (taken.Lock)
+                    {
+                        logger.LockTaken();
+                        return await deployment.RunAsync(taken.Lock, stop);
+                    }
             }
 
-            await Task.Delay(backoff.Next(), stop);
+            if (wait.Over(look) is { } outcome)
+            {
+                return outcome;
+            }
+
+            await Task.Delay(wait.NextPause(look), stop);
         }
     }
 
-    /// <summary>One poll: looks, decides, and tries for the lock on the same connection, which is held only when the lock was obtained.</summary>
+    /// <summary>One connection: looks, decides, and tries for the lock, which keeps the connection.</summary>
+    /// <param name="isWaiting">The lock was taken at the last look. As long as it is, nothing else is worth a look.</param>
+    /// <param name="stop">Ends the look.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the look.")]
-    private async Task<Look> LookAsync(CancellationToken stop)
+    private async Task<Look> LookAsync(bool isWaiting, CancellationToken stop)
     {
-        MigrationLock? migrationLock = null;
         var connection = await database.OpenAsync(stop);
+        MigrationLock? migrationLock = null;
         try
         {
+            if (isWaiting && await LockQueries.IsTakenAsync(connection, stop))
+            {
+                return new Look.LockHeld(await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
+            }
+
             var inspection = await InspectionQuery.ReadAsync(connection, stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
-            var pendingCount = verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count;
             if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed))
             {
-                return new Look(inspection, Outcome.Of(verdict, catalog, options), null, null, 0);
+                return new Look.Settled(inspection, Outcome.Of(verdict, catalog, options));
             }
 
             // A standby would grant the lock too.
             if (inspection.InRecovery || inspection.ReadOnly)
             {
-                return new Look(inspection, null, null, null, pendingCount);
+                return new Look.ReadOnly(inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
             }
 
-            migrationLock = await MigrationLock.TryTakeAsync(connection, logger, stop);
-            var holder = migrationLock is null ? await SessionQueries.FindLockHolderAsync(connection, stop) : null;
-            return new Look(inspection, null, migrationLock, holder, pendingCount);
+            migrationLock = await MigrationLock.TryTakeAsync(connection, options.Timings, logger, stop);
+            return migrationLock is not null
+                ? new Look.LockTaken(migrationLock)
+                : new Look.LockHeld(await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
         }
         finally
         {
@@ -120,15 +112,5 @@ internal sealed class MigrationRunner(
         {
             logger.ServerIsReadOnly(inspection.InRecovery ? "in recovery" : "read-only");
         }
-    }
-
-    /// <param name="Inspection">What the database showed.</param>
-    /// <param name="Outcome">Null when there is something to deploy or to seed.</param>
-    /// <param name="Lock">Null when none was needed, or another session holds it.</param>
-    /// <param name="Holder">Who holds it, when we do not; null also when it was freed just now.</param>
-    /// <param name="PendingCount">How many alterations are to be deployed or seeded.</param>
-    private sealed record Look(Inspection Inspection, Outcome? Outcome, MigrationLock? Lock, ServerSession? Holder, int PendingCount)
-    {
-        public bool IsReadOnly => Inspection.InRecovery || Inspection.ReadOnly;
     }
 }

@@ -46,6 +46,9 @@ internal abstract record Outcome
     public sealed record LockTimedOut(TimeSpan Waited, string Holder)
         : Outcome(ExitCode.LockTimedOut, $"Another session still works on this database after {Waited.TotalSeconds:0} s: {Holder}. If it is stuck, end it with `select pg_terminate_backend(PID)`, then start again; LOGTO_INIT_LOCK_TIMEOUT_SECONDS sets how long to wait.");
 
+    public sealed record FolderBusy(string Folder, TimeSpan Waited)
+        : Outcome(ExitCode.LockTimedOut, $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s, and two would destroy each other's scripts. If it is stuck, end it, then start again; or give each gate an installation of its own.");
+
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
         : Outcome(ExitCode.DeployFailed, $"{What}: {Applied} of {Planned} alterations are applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} What is applied is complete; mend the cause and start again, and the rest is deployed.");
 

@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -6,8 +7,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>
-/// Looks at what the sessions of the migration wait for, and names it once. Watching is a comfort: a server that we cannot reach now
-/// must not end a deploy that has its connection.
+/// Looks at what the sessions of the migration wait for, names it once, and keeps other runs' CLIs out. Watching is a comfort: a server
+/// that we cannot reach now must not end a deploy that has its connection.
 /// </summary>
 /// <param name="database">Where the sessions are.</param>
 /// <param name="name">The sessions' <c>application_name</c>.</param>
@@ -24,20 +25,29 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, ILogger 
     /// <summary>Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.</summary>
     private NpgsqlConnection? _connection;
 
-    /// <summary>Names the sessions that block those watched, each once.</summary>
+    /// <summary>Names the sessions that block those watched, each once, and ends those of other runs' CLIs.</summary>
     /// <returns>What the watched sessions do; null when the server did not tell.</returns>
-    public async Task<SessionActivity?> ReportBlockersAsync()
+    public Task<SessionActivity?> LookAsync() => AskAsync<SessionActivity?>(async (connection, token) =>
     {
-        using var brief = new CancellationTokenSource(LongestLook);
-        try
+        foreach (var blocker in await SessionQueries.FindBlockersAsync(connection, name, token))
         {
-            return await LookAsync(brief.Token).WaitAsync(brief.Token);
+            if (_reported.Add(blocker.Pid))
+            {
+                logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
+            }
         }
-        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+
+        // A CLI that was frozen together with its gate may wake up at any time, and connect again.
+        foreach (var session in (await SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, name, token)).Ended)
         {
-            return null;
+            logger.EndedSession($"{session}");
         }
-    }
+
+        return await SessionQueries.ReadActivityAsync(connection, name, token);
+    });
+
+    /// <summary>How many more sessions the CLI can have; null when the server did not tell.</summary>
+    public Task<long?> CountFreeSlotsAsync() => AskAsync<long?>(async (connection, token) => await SessionQueries.CountFreeSlotsAsync(connection, token));
 
     public async ValueTask DisposeAsync()
     {
@@ -47,24 +57,30 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, ILogger 
         }
     }
 
-    private async Task<SessionActivity> LookAsync(CancellationToken cancellationToken)
+    /// <returns>Null when the server did not answer in time, or not at all.</returns>
+    private async Task<T?> AskAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> ask)
+    {
+        using var brief = new CancellationTokenSource(LongestLook);
+        try
+        {
+            return await AskAsync(ask, brief.Token).WaitAsync(brief.Token);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+        {
+            return default;
+        }
+    }
+
+    private async Task<T> AskAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         var connection = _connection ?? await database.OpenAsync(cancellationToken);
         _connection = null; // comes back only when it has answered
         try
         {
-            foreach (var blocker in await SessionQueries.FindBlockersAsync(connection, name, cancellationToken))
-            {
-                if (_reported.Add(blocker.Pid))
-                {
-                    logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
-                }
-            }
-
-            var activity = await SessionQueries.ReadActivityAsync(connection, name, cancellationToken);
+            var answer = await ask(connection, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested(); // nobody waits for this look any more, and the next may have begun
             _connection = connection;
-            return activity;
+            return answer;
         }
         finally
         {

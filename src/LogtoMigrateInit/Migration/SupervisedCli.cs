@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -21,7 +20,8 @@ internal enum CliEnd
 }
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
-internal sealed class SupervisedCli(GateOptions options, LogtoInstallation installation, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
+internal sealed class SupervisedCli(
+    GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
 {
     /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
     public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
@@ -29,56 +29,52 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
     public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 
-    /// <summary>
-    /// A CLI that has begun and has no working session for so long has lost its connection without noticing: slonik sets no keep-alive.
-    /// </summary>
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
+    /// <summary>The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.</summary>
+    private const long NeededSlots = 3;
+
+    private static readonly TimeSpan RoomInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The CLI honours DATABASE_STATEMENT_TIMEOUT from here on.</summary>
     private static readonly Version FirstWithStatementTimeout = new(1, 36, 0);
 
-    private readonly string _sessionName = CliEnvironment.ApplicationNamePrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
-
+    /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
+    /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<(CliRun Run, CliEnd End)> RunAsync(
         IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
     {
         Warn(inspection.BehindPooler);
-        var environment = CliEnvironment.Build(options, _sessionName, state, inspection);
-        var started = Stopwatch.GetTimestamp();
+        await using var watch = new SessionWatch(database, sessionName, logger);
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
+        await WaitForRoomAsync(watch, held.Token);
+
+        var environment = CliEnvironment.Build(options, sessionName, state, inspection);
         using var timeout = new CancellationTokenSource();
         if (options.DeployTimeout > TimeSpan.Zero)
         {
             timeout.CancelAfter(options.DeployTimeout);
         }
 
-        using var silent = new CancellationTokenSource();
-        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, silent.Token);
-        var backoff = new Backoff();
-        while (true)
+        using var halfOpen = new CancellationTokenSource();
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, halfOpen.Token);
+
+        var output = new CliOutput(options, pending, logger);
+        logger.StartingCli(string.Join(' ', arguments));
+        int? pid = null;
+        var running = process.RunAsync(arguments, environment, output, started: id => pid = id, interrupt.Token, migrationLock.Lost);
+        await WatchAsync(running, watch, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
+        var run = await running;
+
+        var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
+            : stop.IsCancellationRequested ? CliEnd.Stopped
+            : timeout.IsCancellationRequested ? CliEnd.TimedOut
+            : halfOpen.IsCancellationRequested ? CliEnd.ConnectionLost
+            : CliEnd.ByItself;
+        if (end != CliEnd.ByItself || run.GuardsReason is not null)
         {
-            var output = new CliOutput(options, pending, logger);
-            logger.StartingCli(string.Join(' ', arguments));
-            var run = await WatchAsync(process.RunAsync(arguments, environment, output, interrupt.Token, migrationLock.Lost), output, inspection.BehindPooler ? null : silent);
-
-            var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
-                : stop.IsCancellationRequested ? CliEnd.Stopped
-                : timeout.IsCancellationRequested ? CliEnd.TimedOut
-                : silent.IsCancellationRequested ? CliEnd.ConnectionLost
-                : CliEnd.ByItself;
-            if (end != CliEnd.ByItself)
-            {
-                await CleanUpSessionsAsync();
-                return (run, end);
-            }
-
-            if (run is not { ServerWasFull: true, Finished: 0 } || run.ExitCode == 0 || Stopwatch.GetElapsedTime(started) > options.ConnectTimeout)
-            {
-                return (run, end);
-            }
-
-            logger.RetryingFullServer();
-            await Task.Delay(backoff.Next(serverIsFull: true), interrupt.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await CleanUpSessionsAsync();
         }
+
+        return (run, end);
     }
 
     private void Warn(bool behindPooler)
@@ -94,26 +90,46 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
         }
     }
 
-    /// <summary>Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.</summary>
-    /// <param name="running">The CLI.</param>
-    /// <param name="output">What it printed.</param>
-    /// <param name="silent">Cancelled when the CLI has no working session any more; null when a pooler hides its sessions.</param>
-    private async Task<CliRun> WatchAsync(Task<CliRun> running, CliOutput output, CancellationTokenSource? silent)
+    /// <summary>
+    /// Many replicas that start at once fill a small server for a moment, and a CLI that finds no connection has cost a second of a
+    /// processor. The watch's own connection stays open meanwhile, so that one is certain.
+    /// </summary>
+    private async Task WaitForRoomAsync(SessionWatch watch, CancellationToken held)
     {
         var started = Stopwatch.GetTimestamp();
-        long? lastSeenAtWork = null;
+        var reported = false;
+        while (await watch.CountFreeSlotsAsync() is { } free && free < NeededSlots && Stopwatch.GetElapsedTime(started) < options.ConnectTimeout)
+        {
+            if (!reported)
+            {
+                reported = true;
+                logger.WaitingForRoom(free);
+            }
+
+            await Task.Delay(RoomInterval, held);
+        }
+
+        held.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.</summary>
+    /// <param name="running">The CLI.</param>
+    /// <param name="watch">Looks at its sessions.</param>
+    /// <param name="output">What it printed.</param>
+    /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
+    /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
+    private async Task WatchAsync(Task running, SessionWatch watch, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
+    {
+        var started = Stopwatch.GetTimestamp();
+        long? unknownSince = null;
         var nextReport = TimeSpan.FromSeconds(10);
-        await using var watch = new SessionWatch(database, _sessionName, logger);
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            var activity = await watch.ReportBlockersAsync();
-            if (activity is null or SessionActivity.AtWork || (lastSeenAtWork is null && (activity == SessionActivity.Idle || output.HasBegun)))
+            // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
+            unknownSince = await watch.LookAsync() == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
+            if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > options.Timings.HalfOpen)
             {
-                lastSeenAtWork = Stopwatch.GetTimestamp();
-            }
-            else if (silent is not null && lastSeenAtWork is { } last && Stopwatch.GetElapsedTime(last) > LongestSilence)
-            {
-                await silent.CancelAsync();
+                await halfOpen.CancelAsync();
             }
 
             var elapsed = Stopwatch.GetElapsedTime(started);
@@ -123,8 +139,6 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
                 logger.StillRunning(elapsed.TotalSeconds, output.Running?.FileName ?? "Logto's CLI");
             }
         }
-
-        return await running;
     }
 
     /// <summary>The CLI is gone at once; its server sessions work on until somebody ends them.</summary>
@@ -144,7 +158,7 @@ internal sealed class SupervisedCli(GateOptions options, LogtoInstallation insta
     private async Task TerminateSessionsAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        while (await SessionQueries.TerminateAsync(connection, _sessionName, cancellationToken) > 0)
+        while (await SessionQueries.TerminateAsync(connection, sessionName, cancellationToken) > 0)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
         }

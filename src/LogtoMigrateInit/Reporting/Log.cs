@@ -56,6 +56,12 @@ internal static partial class Log
     [LoggerMessage(1303, LogLevel.Information, "A session of an earlier, killed run still works: {Session}, running: {Query}; waiting for it")]
     public static partial void WaitingForOrphan(this ILogger logger, string session, string query);
 
+    [LoggerMessage(1304, LogLevel.Warning, "Ended a session of another run's CLI, which has lost the right to be there: {Session}")]
+    public static partial void EndedSession(this ILogger logger, string session);
+
+    [LoggerMessage(1305, LogLevel.Information, "Another process runs Logto's CLI in {Folder}; waiting for it, because two would destroy each other's scripts")]
+    public static partial void WaitingForFolder(this ILogger logger, string folder);
+
     [LoggerMessage(1400, LogLevel.Information, "{Pending} of {Shipped} alterations of Logto {Version} are pending: state {State}, target {Target}")]
     public static partial void PlannedDeploy(this ILogger logger, int pending, int shipped, string version, string state, string target);
 
@@ -94,6 +100,9 @@ internal static partial class Log
 
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full; trying again")]
     public static partial void RetryingFullServer(this ILogger logger);
+
+    [LoggerMessage(1512, LogLevel.Information, "Only {Free} more connections are possible; waiting for room for Logto's CLI")]
+    public static partial void WaitingForRoom(this ILogger logger, long free);
 
     [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), and the schema is right all the same")]
     public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string complaint);

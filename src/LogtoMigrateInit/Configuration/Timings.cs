@@ -1,0 +1,24 @@
+namespace LogtoMigrateInit.Configuration;
+
+/// <summary>Every time of the lock and of the CLI's guard, as fixed parts of the lease.</summary>
+/// <param name="Lease">How long the server keeps the lock for a holder that is silent (<c>LOGTO_INIT_LOCK_LEASE_SECONDS</c>).</param>
+internal sealed record Timings(TimeSpan Lease)
+{
+    /// <summary>
+    /// So many pauses without an answer mean that the lock is lost: two thirds of the lease. Counted, not read from a clock, because
+    /// a process that stands still does not count.
+    /// </summary>
+    public const int UnansweredBeats = 8;
+
+    /// <summary>The pause between two signs of life, both the holder's to the server and the gate's to its CLI.</summary>
+    public TimeSpan Beat => Lease / 12;
+
+    /// <summary>A CLI that hears nothing for so long ends itself, well before another replica can have the lock.</summary>
+    public TimeSpan GuardSilence => Lease / 2;
+
+    /// <summary>A CLI that stood still for so long ends itself whatever it hears then: the lease, counted from a sign of life that may be one pause old.</summary>
+    public TimeSpan GuardStandstill => Lease - Beat;
+
+    /// <summary>A CLI with a connection that the server does not know for so long waits for an answer that never comes.</summary>
+    public TimeSpan HalfOpen => Lease;
+}
