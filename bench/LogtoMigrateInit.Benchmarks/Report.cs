@@ -97,8 +97,20 @@ internal sealed class Report(Results results)
             Spread($"to that of the last of {waiting.Replicas}", waiting.LastOfReplicasMs, " ms"),
             Spread($"connections a second while {waiting.Replicas} wait", waiting.SessionsPerSecond, ""),
         ]);
-        Line("The pauses are half a second to a second at random, so the last of many takes a whole one; shorter ones would be a storm of connections.");
+        Line("All waiters together look about twenty times a second, however many they are: each pauses for a twentieth of a second for every session that the database has had since its own last look, at least half a second, and at first no longer than two and a half.");
         Line();
+        Line("## Replicas that wait");
+        Line();
+        Line("Started at once with 22 alterations pending and Logto's own CLI, on a server with `max_connections = 30` that shares the cores with all of them, as an ordinary owner with `connection limit 12`. \"First looks\" is how long as many take when nothing is pending.");
+        Line();
+        Line("![The deploy and the last replica against the number of replicas](herd.svg)");
+        Table(
+            ["", "replicas", "first looks", "deploy", "the last one after it", "connections a second", "server CPU"],
+            results.Herd.Select(row => new[]
+            {
+                row.Binary, $"{row.Replicas}", $"{Number(row.FirstLooksMs, "#,##0")} ms", row.DeployMs is { } deploy ? $"{Number(deploy, "#,##0")} ms" : "not ended after 100 s",
+                row.LastAfterMs is { } last ? $"{Number(last, "#,##0")} ms" : "", row.ConnectionsPerSecond is { } rate ? Number(rate, "0") : "", $"{Number(row.ServerCpuMs, "#,##0")} ms",
+            }));
     }
 
     private void Growth()

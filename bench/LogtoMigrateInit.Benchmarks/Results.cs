@@ -11,7 +11,8 @@ internal sealed record Machine(string Date, int Cores, string Processor, string 
 /// <summary>All of one run.</summary>
 internal sealed record Results(
     Machine Machine, bool Quick, IReadOnlyList<NothingPendingRow> NothingPending, IReadOnlyList<PendingRow> Pending, IReadOnlyList<CliStep> CliSteps, WaitingCost Waiting,
-    IReadOnlyList<ScaleRow> Alterations, IReadOnlyList<ScaleRow> Tables, IReadOnlyList<ScaleRow> Latency, IReadOnlyList<ReplicasRow> Replicas, SizeMap Size)
+    IReadOnlyList<ScaleRow> Alterations, IReadOnlyList<ScaleRow> Tables, IReadOnlyList<ScaleRow> Latency, IReadOnlyList<ReplicasRow> Replicas, IReadOnlyList<HerdRow> Herd,
+    SizeMap Size)
 {
     public IReadOnlyList<Target> Targets => [.. NothingPendingTargets(), .. Pending.SelectMany(PendingTargets), .. OtherTargets()];
 
@@ -41,13 +42,26 @@ internal sealed record Results(
     private IEnumerable<Target> OtherTargets()
     {
         yield return AtMost("waiting for the server: median", Waiting.AfterServerMs.Median, 500, "0", " ms");
-        yield return AtMost("waiting for another replica: median", Waiting.MedianOfReplicasMs.Median, 500, "0", " ms");
-        yield return AtMost("waiting for another replica: connections of one a second", Waiting.SessionsPerSecond.Median / Waiting.Replicas, 2, "0.0", "");
+        yield return AtMost($"{Waiting.Replicas} replicas that wait: connections a second", Waiting.SessionsPerSecond.Median, 30, "0", "");
+        foreach (var target in Herd.Where(row => row.Binary == HerdBench.ThisOne && row.Replicas > 1).SelectMany(HerdTargets))
+        {
+            yield return target;
+        }
+
         yield return AtMost("binary", Size.Binary / 1e6, 11, "0.00", " MB");
         yield return AtMost("binary, compressed", Size.Compressed / 1e6, 5, "0.00", " MB");
         yield return AtMost($"{Alterations[^1].Size:N0} alterations instead of {Alterations[0].Size}", Growth(Alterations, row => row.Gate), 20, "0.0", " ms");
         yield return AtMost($"{Tables[^1].Size:N0} tables instead of {Tables[0].Size}: more than psql with the same query", Growth(Tables, row => row.Gate) - Growth(Tables, row => row.Floor), 2, "0.0", " ms");
         yield return AtMost($"{Replicas[^1].Replicas} replicas at once instead of {Replicas[1].Replicas}: growth of what each takes", GrowthOfEach(row => row.LastMs) / GrowthOfEach(row => row.FloorMs), 1.1, "0.00", " × psql's");
+    }
+
+    private IEnumerable<Target> HerdTargets(HerdRow row)
+    {
+        var alone = Herd.Single(each => each.Binary == row.Binary && each.Replicas == 1).DeployMs!.Value;
+        yield return AtMost(
+            $"{row.Replicas} replicas at once: the deploy", row.DeployMs ?? double.PositiveInfinity, (3 * alone) + row.FirstLooksMs, "#,##0", " ms");
+        yield return AtMost(
+            $"{row.Replicas} replicas at once: the last one after it", row.LastAfterMs ?? double.PositiveInfinity, Math.Max(1000, row.FirstLooksMs), "#,##0", " ms");
     }
 
     private static double Growth(IReadOnlyList<ScaleRow> rows, Func<ScaleRow, Cost> cost) => cost(rows[^1]).WallMs.Median - cost(rows[0]).WallMs.Median;

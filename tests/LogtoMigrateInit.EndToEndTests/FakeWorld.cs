@@ -77,6 +77,10 @@ internal sealed class FakeWorld : IAsyncDisposable
         }
     }
 
+    /// <summary>The address of the database behind a proxy.</summary>
+    public static (string Name, string? Value) Through(TcpProxy proxy, FakeWorld world) =>
+        ("DB_URL", world.Server.Url(world.Database).Replace($":{world.Server.Port}/", $":{proxy.Port}/", StringComparison.Ordinal));
+
     /// <summary>The last line of the log, which an operator reads first.</summary>
     public static string LastLine(GateResult result) => result.LogLines[^1];
 

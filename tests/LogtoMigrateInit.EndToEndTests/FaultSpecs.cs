@@ -11,16 +11,19 @@ public sealed class FaultSpecs(SharedServers servers)
 {
     private const string GateName = "logto-migrate-init";
 
+    /// <summary>The shortest, so that what waits for its end is not waited for long.</summary>
+    private static readonly (string, string?) Lease = ("LOGTO_INIT_LOCK_LEASE_SECONDS", "6");
+
     private static bool IsGate(string name) => name == GateName;
 
     private static bool IsCli(string name) => name.StartsWith($"{GateName}-cli-", StringComparison.Ordinal);
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_half_open_lock_connection_stops_the_CLI_and_its_lease_ends()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var proxy = new TcpProxy(world.Server.Port);
-        await using var gate = world.Start("hold", Through(proxy, world));
+        await using var gate = world.Start("hold", FakeWorld.Through(proxy, world), Lease);
         await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
 
         proxy.Swallow(IsGate);
@@ -31,15 +34,18 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_half_open_connection_of_the_CLI_is_noticed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var proxy = new TcpProxy(world.Server.Port);
-        await using var gate = world.Start("hold", Through(proxy, world));
+        await using var gate = world.Start("hold", FakeWorld.Through(proxy, world), Lease);
         await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
 
+        // As when the server gave up, or failed over, and its farewell never arrived.
         proxy.Swallow(IsCli);
+        await world.Server.ExecuteAsync(
+            world.Database, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and starts_with(application_name, '{GateName}-cli-')", FakeWorld.Token);
         await world.Cli.LetGoAsync(FakeWorld.Token);
 
         var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
@@ -48,18 +54,40 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 120_000)]
     public async Task All_connections_half_open_at_once_end_the_run()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var proxy = new TcpProxy(world.Server.Port);
-        await using var gate = world.Start("hold", Through(proxy, world));
+        await using var gate = world.Start("hold", FakeWorld.Through(proxy, world), Lease);
         await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
 
         proxy.Swallow(_ => true);
 
         Assert.Equal(6, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
         await world.RecoversAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_lock_time_out_counts_from_the_first_time_that_the_lock_was_found_taken()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var holder = world.Start("hold");
+        await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        var later = new TcpProxy(world.Server.Port);
+        var address = FakeWorld.Through(later, world);
+        await later.DisposeAsync();
+        await using var waiter = world.Start("deploy", address, ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "2"));
+        await waiter.WaitForLineAsync("Waiting for the database", cancellationToken: FakeWorld.Token);
+
+        await Task.Delay(TimeSpan.FromSeconds(2.5), FakeWorld.Token); // longer than it would wait for a lock
+        await using var proxy = new TcpProxy(world.Server.Port, later.Port);
+
+        var result = await waiter.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+        Assert.Equal(5, result.ExitCode);
+        Assert.Contains("Another replica migrates", result.StandardError, StringComparison.Ordinal);
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+        Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
     [Theory(Timeout = 120_000)]
@@ -69,7 +97,7 @@ public sealed class FaultSpecs(SharedServers servers)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var proxy = new TcpProxy(world.Server.Port);
-        await using var gate = world.Start("hold", Through(proxy, world));
+        await using var gate = world.Start("hold", FakeWorld.Through(proxy, world), Lease);
         await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
 
         proxy.Cut(ofTheGate ? IsGate : IsCli);
@@ -118,17 +146,16 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 300_000)]
+    [Fact(Timeout = 120_000)]
     public async Task A_frozen_holder_loses_its_CLI_and_its_lease_and_finds_out_when_it_comes_back()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
-        await using var frozen = world.Start("hold");
+        await using var frozen = world.Start("hold", Lease);
         await frozen.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
 
         frozen.Signal(Signals.Stop);
-        await using var next = world.Start();
-        var result = await next.WaitForExitAsync(TimeSpan.FromSeconds(150), FakeWorld.Token);
+        var result = await world.RunAsync();
 
         Assert.True(result.ExitCode == 0, $"{result}");
         Assert.Contains("2 alterations deployed", FakeWorld.LastLine(result), StringComparison.Ordinal);
@@ -187,9 +214,6 @@ public sealed class FaultSpecs(SharedServers servers)
 
         Assert.Equal(0, (await world.RunAsync("deploy", ("LOGTO_INIT_TERMINATION_LOG", file))).ExitCode);
     }
-
-    private static (string, string?) Through(TcpProxy proxy, FakeWorld world) =>
-        ("DB_URL", world.Server.Url(world.Database).Replace($":{world.Server.Port}/", $":{proxy.Port}/", StringComparison.Ordinal));
 
     /// <summary>The letter of <c>/proc/PID/stat</c>: a process whose frozen parent cannot reap it stays a zombie.</summary>
     private static char StateOf(int pid) => File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1][0];

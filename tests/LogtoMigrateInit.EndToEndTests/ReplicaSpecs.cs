@@ -27,6 +27,20 @@ public sealed class ReplicaSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 180_000)]
+    public async Task Two_databases_are_migrated_one_after_the_other_with_one_installation()
+    {
+        await using var one = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var other = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+
+        var results = await Task.WhenAll(
+            one.RunAsync("migrate"), other.RunAsync("migrate", ("LOGTO_INIT_LOGTO_DIR", one.Target.Directory)));
+
+        Assert.All(results, result => Expect.Ending(Expect.Success, result));
+        Assert.All(results, result => Assert.Contains("22 alterations deployed", result.StandardError, StringComparison.Ordinal));
+        Assert.Single(results, result => result.StandardError.Contains("Another process runs Logto's CLI in", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 180_000)]
     public async Task The_one_that_waits_names_the_holder()
     {
         var release = LogtoRelease.Newest;

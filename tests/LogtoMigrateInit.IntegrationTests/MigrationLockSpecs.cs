@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -8,6 +9,9 @@ namespace LogtoMigrateInit.IntegrationTests;
 /// <summary>The lock, as the server sees it.</summary>
 public sealed class MigrationLockSpecs(TestServer server)
 {
+    private static readonly Timings Default = new(TimeSpan.FromSeconds(60));
+    private static readonly Timings Short = new(TimeSpan.FromSeconds(6));
+
     private const string Locked = "exists (select from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database()))";
 
     [Fact(Timeout = 30_000)]
@@ -65,7 +69,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         var name = await server.CreateDatabaseAsync();
         await using var database = server.Connect(name, ("PGOPTIONS", "-c idle_in_transaction_session_timeout=1s -c transaction_timeout=1s"));
         await using var connection = await database.OpenAsync(TestContext.Current.CancellationToken);
-        await using var held = await MigrationLock.TryTakeAsync(connection, NullLogger.Instance, TestContext.Current.CancellationToken);
+        await using var held = await MigrationLock.TryTakeAsync(connection, Default, NullLogger.Instance, TestContext.Current.CancellationToken);
 
         await using var settings = new NpgsqlCommand("select current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('transaction_timeout')", connection);
         Assert.Equal("1min 0", await settings.ExecuteScalarAsync(TestContext.Current.CancellationToken));
@@ -92,15 +96,46 @@ public sealed class MigrationLockSpecs(TestServer server)
         await using var database = server.Connect(name);
         await using var held = await TakeAsync(database);
 
-        var holder = await database.WithConnectionAsync(SessionQueries.FindLockHolderAsync, TestContext.Current.CancellationToken);
+        var holder = await database.WithConnectionAsync(LockQueries.FindHolderAsync, TestContext.Current.CancellationToken);
 
         Assert.Equal((LogtoDatabase.ApplicationName, "postgres", "127.0.0.1"), (holder!.Application, holder.User, holder.Address));
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Whatever_ends_the_beating_means_that_the_lock_is_lost()
+    {
+        await using var database = server.Connect(await server.CreateDatabaseAsync());
+        var connection = await database.OpenAsync(TestContext.Current.CancellationToken);
+        await using var held = await MigrationLock.TryTakeAsync(connection, Short, NullLogger.Instance, TestContext.Current.CancellationToken);
+        var lost = new TaskCompletionSource();
+        await using var registration = held!.Lost.Register(lost.SetResult);
+
+        await connection.DisposeAsync(); // a beat then fails with an exception that no network has
+
+        await lost.Task.WaitAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Who_waits_sees_whether_the_lock_is_taken_and_how_many_sessions_there_were()
+    {
+        var name = await server.CreateDatabaseAsync();
+        await using var database = server.Connect(name);
+        var token = TestContext.Current.CancellationToken;
+        Assert.False(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
+        var held = await TakeAsync(database);
+        Assert.True(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
+        var before = await database.WithConnectionAsync(LockQueries.CountSessionsAsync, token);
+        await held!.DisposeAsync();
+
+        await server.WaitUntilAsync(name, $"not {Locked}");
+        Assert.False(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
+        Assert.True(await database.WithConnectionAsync(LockQueries.CountSessionsAsync, token) > before);
     }
 
     private static async Task<MigrationLock?> TakeAsync(LogtoDatabase database)
     {
         var connection = await database.OpenAsync(TestContext.Current.CancellationToken);
-        var taken = await MigrationLock.TryTakeAsync(connection, NullLogger.Instance, TestContext.Current.CancellationToken);
+        var taken = await MigrationLock.TryTakeAsync(connection, Default, NullLogger.Instance, TestContext.Current.CancellationToken);
         if (taken is null)
         {
             await connection.DisposeAsync();

@@ -5,50 +5,144 @@ using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;
 
-/// <summary>Which sessions count as the work of a killed run.</summary>
+/// <summary>What the holder of the lock does about the sessions of other runs' CLIs, as an ordinary owner of the database.</summary>
 public sealed class OrphanSpecs(TestServer server)
 {
+    private const string Other = CliEnvironment.ApplicationNamePrefix + "other";
+    private const string Own = CliEnvironment.ApplicationNamePrefix + "own";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     [Theory(Timeout = 30_000)]
-    [InlineData("lock table t in share update exclusive mode", CliEnvironment.ApplicationNamePrefix + "1", 1)]
-    [InlineData("lock table t in access exclusive mode", CliEnvironment.ApplicationNamePrefix + "1", 1)]
-    [InlineData("lock table t in access exclusive mode", "psql", 0)]
-    [InlineData("insert into t values (1)", CliEnvironment.ApplicationNamePrefix + "1", 0)]
-    [InlineData("insert into systems values (1)", CliEnvironment.ApplicationNamePrefix + "1", 1)]
-    [InlineData("select 1", CliEnvironment.ApplicationNamePrefix + "1", 0)]
-    public async Task A_session_is_an_orphan_by_its_name_and_its_locks(string statement, string applicationName, int count)
+    [InlineData("select 1", Other, true)]
+    [InlineData("begin; select 1", Other, true)]
+    [InlineData("begin; lock table t in access exclusive mode", Other, true)]
+    [InlineData("begin; insert into systems values (1)", Other, true)]
+    [InlineData("begin; lock table t in access exclusive mode", Own, false)]
+    [InlineData("begin; lock table t in access exclusive mode", "psql", false)]
+    public async Task A_session_that_runs_no_statement_is_ended_by_its_name(string statement, string applicationName, bool ended)
     {
-        var name = await server.CreateDatabaseAsync();
-        await server.ExecuteAsync(name, "create table t (id int); create table systems (id int)");
-        await using var session = await server.Server.OpenAsync(name, TestContext.Current.CancellationToken);
-        await using var work = new NpgsqlCommand($"set application_name = '{applicationName}'; begin; {statement}", session);
-        await work.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
-        await using var database = server.Connect(name);
+        await using var owner = await OwnerAsync();
+        await using var session = await OpenAsync(owner, owner.User, applicationName);
+        await ExecuteAsync(session, statement);
 
-        var orphans = await database.WithConnectionAsync(
-            (connection, token) => SessionQueries.FindOrphansAsync(connection, CliEnvironment.ApplicationNamePrefix, token), TestContext.Current.CancellationToken);
+        var fenced = await FenceAsync(owner);
 
-        Assert.Equal(count, orphans.Count);
+        Assert.Empty(fenced.AtWork);
+        Assert.Equal(ended, fenced.Ended.Count == 1);
+        if (ended)
+        {
+            await server.WaitUntilAsync(owner.Database, $"not exists (select from pg_stat_activity where application_name = '{applicationName}')");
+        }
+        else
+        {
+            await ExecuteAsync(session, "select 1");
+        }
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("lock table t in share update exclusive mode; select pg_sleep(1000)", true)]
+    [InlineData("lock table t in access exclusive mode; select pg_sleep(1000)", true)]
+    [InlineData("insert into systems values (1); select pg_sleep(1000)", true)]
+    [InlineData("insert into t values (1); select pg_sleep(1000)", false)]
+    public async Task A_session_at_work_with_a_strong_lock_is_left_to_end_by_itself(string statement, bool atWork)
+    {
+        await using var owner = await OwnerAsync();
+        var working = WorkAsync(owner, $"begin; {statement}");
+        await server.WaitUntilAsync(owner.Database, $"exists (select from pg_stat_activity where application_name = '{Other}' and wait_event = 'PgSleep')");
+
+        var fenced = await FenceAsync(owner);
+
+        Assert.Equal(atWork, fenced.AtWork.Count == 1);
+        Assert.Equal(!atWork, fenced.Ended.Count == 1);
+        await server.ExecuteAsync("postgres", $"select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{Other}' and datname = '{owner.Database}'");
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => working);
+    }
+
+    [Theory(Timeout = 30_000)]
+    [InlineData("begin; lock table t in access exclusive mode", true)]
+    [InlineData("select 1", false)]
+    public async Task A_session_that_an_owner_may_not_end_is_waited_for_by_its_locks(string statement, bool atWork)
+    {
+        await using var owner = await OwnerAsync();
+        await using var session = await OpenAsync(owner, null, Other);
+        await ExecuteAsync(session, statement);
+
+        var fenced = await FenceAsync(owner);
+
+        Assert.Equal(atWork, fenced.AtWork.Count == 1);
+        Assert.Empty(fenced.Ended);
+        await ExecuteAsync(session, "select 1");
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task The_free_slots_are_those_of_the_tightest_limit()
+    {
+        await using var owner = await OwnerAsync();
+        Assert.InRange(await FreeSlotsAsync(owner), 10, 200);
+        await server.ExecuteAsync("postgres", $"alter database {owner.Database} connection limit 9");
+        Assert.InRange(await FreeSlotsAsync(owner), 5, 8);
+        await server.ExecuteAsync("postgres", $"alter role {owner.User} connection limit 4");
+        Assert.Equal(3, await FreeSlotsAsync(owner));
     }
 
     [Fact(Timeout = 30_000)]
     public async Task Terminating_ends_the_sessions_of_this_run_and_no_others()
     {
-        var name = await server.CreateDatabaseAsync();
-        await using var ours = await server.Server.OpenAsync(name, TestContext.Current.CancellationToken);
-        await using var others = await server.Server.OpenAsync(name, TestContext.Current.CancellationToken);
-        await NameAsync(ours, "run-1");
-        await NameAsync(others, "run-2");
-        await using var database = server.Connect(name);
+        await using var owner = await OwnerAsync();
+        await using var ours = await OpenAsync(owner, owner.User, "run-1");
+        await using var others = await OpenAsync(owner, owner.User, "run-2");
 
-        Assert.Equal(1, await database.WithConnectionAsync((connection, token) => SessionQueries.TerminateAsync(connection, "run-1", token), TestContext.Current.CancellationToken));
+        Assert.Equal(1, await owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.TerminateAsync(connection, "run-1", token), Token));
 
-        await server.WaitUntilAsync(name, "not exists (select from pg_stat_activity where application_name = 'run-1')");
-        Assert.Equal(1L, await server.QueryAsync<long>(name, "select count(*) from pg_stat_activity where application_name = 'run-2'"));
+        await server.WaitUntilAsync(owner.Database, "not exists (select from pg_stat_activity where application_name = 'run-1')");
+        await ExecuteAsync(others, "select 1");
     }
 
-    private static async Task NameAsync(NpgsqlConnection session, string applicationName)
+    private static Task<FencedSessions> FenceAsync(Owner owner) =>
+        owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, Own, token), Token);
+
+    private static Task<long> FreeSlotsAsync(Owner owner) => owner.Connection.WithConnectionAsync(SessionQueries.CountFreeSlotsAsync, Token);
+
+    private async Task<Owner> OwnerAsync()
     {
-        await using var command = new NpgsqlCommand($"set application_name = '{applicationName}'", session);
-        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        var database = await server.CreateDatabaseAsync();
+        var user = $"owner_of_{database}";
+        await server.ExecuteAsync("postgres", $"create role {user} login password 'secret'; alter database {database} owner to {user}");
+        await server.ExecuteAsync(database, $"set role {user}; create schema own; create table public.t (id int); create table public.systems (id int)");
+        return new Owner(database, user, server.Connect(database, ("DB_URL", server.Server.Url(database, user, "secret"))));
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(Owner owner, string? user, string applicationName)
+    {
+        var session = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = server.Server.Port,
+            Database = owner.Database,
+            Username = user ?? Fixtures.PostgresServer.Superuser,
+            Password = user is null ? Fixtures.PostgresServer.Password : "secret",
+            ApplicationName = applicationName,
+            Pooling = false,
+        }.ConnectionString);
+        await session.OpenAsync(Token);
+        return session;
+    }
+
+    private async Task WorkAsync(Owner owner, string statement)
+    {
+        await using var session = await OpenAsync(owner, owner.User, Other);
+        await ExecuteAsync(session, statement);
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection session, string statement)
+    {
+        await using var command = new NpgsqlCommand(statement, session);
+        await command.ExecuteNonQueryAsync(Token);
+    }
+
+    private sealed record Owner(string Database, string User, LogtoDatabase Connection) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Connection.DisposeAsync();
     }
 }

@@ -93,6 +93,9 @@ internal static class SessionQueries
           where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = $1
         """;
 
+    // Not behind a pooler, where it would stay behind on a connection that others use.
+    private const string EndWhenIdle = "select set_config('idle_session_timeout', $1, false) where pg_backend_pid() = $2";
+
     private const string Activity = """
         select coalesce(max(case when a.state = 'idle' then 1 else 2 end), 0) from pg_catalog.pg_stat_activity a
           where a.datname = current_database() and a.application_name = $1
@@ -128,6 +131,16 @@ internal static class SessionQueries
         }
 
         return new FencedSessions(atWork, ended);
+    }
+
+    /// <summary>Has the server end this session when it is idle for so long, because its client may vanish without a word.</summary>
+    public static async Task EndWhenIdleAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(EndWhenIdle, connection)
+        {
+            Parameters = { new() { Value = time.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) }, new() { Value = connection.ProcessID } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>

@@ -23,12 +23,6 @@ internal sealed class Deployment(
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         try
         {
-            using var folder = await TakeFolderAsync(held.Token);
-            if (folder is null)
-            {
-                return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
-            }
-
             var started = Stopwatch.GetTimestamp();
             return await SurveyAsync(started, held.Token) switch
             {
@@ -40,7 +34,10 @@ internal sealed class Deployment(
         }
         catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
         {
-            return new Outcome.LockLost();
+            // Whoever has the lock now may have finished already.
+            return await VerifyBrieflyAsync() is Verdict.Matching matching
+                ? new Outcome.Matches(catalog, matching.State, "deployed by another replica")
+                : new Outcome.LockLost();
         }
     }
 
@@ -51,10 +48,16 @@ internal sealed class Deployment(
         var backoff = new Backoff();
         while (true)
         {
+            using var folder = await TakeFolderAsync(held);
+            if (folder is null)
+            {
+                return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
+            }
+
             var (outcome, run) = MigrationPlan.Decide(catalog, survey.Inspection) switch
             {
-                Verdict.Pending pending => await DeployAsync(pending, survey, migrationLock, held, stop),
-                Verdict.Empty when options.Seed => await SeedAsync(survey, migrationLock, held, stop),
+                Verdict.Pending pending => await DeployAsync(pending, survey, folder, migrationLock, held, stop),
+                Verdict.Empty when options.Seed => await SeedAsync(survey, folder, migrationLock, held, stop),
                 var settled => (Outcome.Of(settled, catalog, options), null),
             };
             if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { ServerWasFull: true })
@@ -73,7 +76,7 @@ internal sealed class Deployment(
     }
 
     private async Task<(Outcome Outcome, CliRun? Run)> DeployAsync(
-        Verdict.Pending pending, Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+        Verdict.Pending pending, Survey.Clear survey, FolderLock folder, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
         var count = pending.Alterations.Count;
@@ -91,7 +94,7 @@ internal sealed class Deployment(
             return (new Outcome.PreflightFailed(inTheWay), null);
         }
 
-        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, migrationLock, stop);
+        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, folder, migrationLock, stop);
         var verdict = await VerifyAsync(end, held);
         if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
         {
@@ -110,7 +113,7 @@ internal sealed class Deployment(
         return (outcome, run);
     }
 
-    private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+    private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, FolderLock folder, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
@@ -120,7 +123,7 @@ internal sealed class Deployment(
             return (impossible, null);
         }
 
-        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, migrationLock, stop);
+        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, folder, migrationLock, stop);
         var verdict = await VerifyAsync(end, held);
         Outcome outcome = verdict switch
         {
@@ -221,13 +224,13 @@ internal sealed class Deployment(
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
     /// <returns>Null when the database could not be seen at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
-    private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken held)
-    {
-        if (end is not (CliEnd.Stopped or CliEnd.LockLost))
-        {
-            return MigrationPlan.Decide(catalog, await database.InspectAsync(held));
-        }
+    private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken held) => end is CliEnd.Stopped or CliEnd.LockLost
+        ? await VerifyBrieflyAsync()
+        : MigrationPlan.Decide(catalog, await database.InspectAsync(held));
 
+    /// <returns>Null when the database could not be seen at once.</returns>
+    private async Task<Verdict?> VerifyBrieflyAsync()
+    {
         using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
         try
         {

@@ -81,7 +81,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
                 await IndexRepair.PrepareSessionAsync(connection, sessionName, options.DdlLockTimeout, cancellationToken);
             }
 
-            await using var watch = new SessionWatch(database, sessionName, logger);
+            await using var watch = new SessionWatch(database, sessionName, options.Timings.Lease, logger);
             var drop = IndexRepair.DropAsync(connection, leftOver, cancellationToken);
             while (await Task.WhenAny(drop, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != drop)
             {

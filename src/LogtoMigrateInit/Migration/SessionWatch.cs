@@ -12,8 +12,9 @@ namespace LogtoMigrateInit.Migration;
 /// </summary>
 /// <param name="database">Where the sessions are.</param>
 /// <param name="name">The sessions' <c>application_name</c>.</param>
+/// <param name="lease">After so long without a look the server ends our own session.</param>
 /// <param name="logger">Names the blockers.</param>
-internal sealed class SessionWatch(LogtoDatabase database, string name, ILogger logger) : IAsyncDisposable
+internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan lease, ILogger logger) : IAsyncDisposable
 {
     /// <summary>The pause between two looks.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -73,10 +74,16 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, ILogger 
 
     private async Task<T> AskAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
+        var isNew = _connection is null;
         var connection = _connection ?? await database.OpenAsync(cancellationToken);
         _connection = null; // comes back only when it has answered
         try
         {
+            if (isNew)
+            {
+                await SessionQueries.EndWhenIdleAsync(connection, lease, cancellationToken);
+            }
+
             var answer = await ask(connection, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested(); // nobody waits for this look any more, and the next may have begun
             _connection = connection;

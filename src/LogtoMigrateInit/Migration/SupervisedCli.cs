@@ -40,10 +40,11 @@ internal sealed class SupervisedCli(
     /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<(CliRun Run, CliEnd End)> RunAsync(
-        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, Inspection inspection, MigrationLock migrationLock, CancellationToken stop)
+        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, Inspection inspection, FolderLock folder,
+        MigrationLock migrationLock, CancellationToken stop)
     {
         Warn(inspection.BehindPooler);
-        await using var watch = new SessionWatch(database, sessionName, logger);
+        await using var watch = new SessionWatch(database, sessionName, options.Timings.Lease, logger);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         await WaitForRoomAsync(watch, held.Token);
 
@@ -60,7 +61,7 @@ internal sealed class SupervisedCli(
         var output = new CliOutput(options, pending, logger);
         logger.StartingCli(string.Join(' ', arguments));
         int? pid = null;
-        var running = process.RunAsync(arguments, environment, output, started: id => pid = id, interrupt.Token, migrationLock.Lost);
+        var running = process.RunAsync(arguments, environment, output, Started, interrupt.Token, migrationLock.Lost);
         await WatchAsync(running, watch, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var run = await running;
 
@@ -75,6 +76,12 @@ internal sealed class SupervisedCli(
         }
 
         return (run, end);
+
+        void Started(int id)
+        {
+            pid = id;
+            folder.Dispose(); // the CLI has inherited it
+        }
     }
 
     private void Warn(bool behindPooler)

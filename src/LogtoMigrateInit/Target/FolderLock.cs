@@ -5,12 +5,13 @@ namespace LogtoMigrateInit.Target;
 
 /// <summary>
 /// The right to run Logto's CLI in one installation folder: every run empties and fills <c>alteration-scripts</c>, so two destroy each
-/// other's. The kernel gives it back when this process ends, however it ends (https://man7.org/linux/man-pages/man2/flock.2.html).
+/// other's. The CLI inherits it and ours is given back once it runs, so that it lives exactly as long as the CLI does, whatever becomes
+/// of this process (https://man7.org/linux/man-pages/man2/flock.2.html).
 /// </summary>
 internal sealed partial class FolderLock : IDisposable
 {
-    // <fcntl.h> and <sys/file.h> on Linux; O_DIRECTORY differs between architectures and is not needed.
-    private const int ReadOnlyCloseOnExecute = 0x80000;
+    // <fcntl.h> and <sys/file.h> on Linux. Not closed at an exec: Node.js is to have it, and keeps it from its own children.
+    private const int ReadOnly = 0;
     private const int ExclusiveWithoutWaiting = 2 | 4;
     private const int WouldBlock = 11;
 
@@ -23,7 +24,7 @@ internal sealed partial class FolderLock : IDisposable
     /// <returns>Null when another process has one of them.</returns>
     public static FolderLock? TryTake(params string[] folders)
     {
-        var opened = folders.Select(folder => Open(folder, ReadOnlyCloseOnExecute)).ToArray();
+        var opened = folders.Select(folder => Open(folder, ReadOnly)).ToArray();
         if (opened.All(TryLock))
         {
             return new FolderLock(opened);

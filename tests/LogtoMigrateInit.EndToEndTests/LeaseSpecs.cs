@@ -1,0 +1,153 @@
+using System.Globalization;
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>
+/// A healthy deploy is never ended by its own guards, and one whose lock may have passed on never goes on. The lease is six seconds;
+/// how long something stands still is the subject of each test, not a wait.
+/// </summary>
+public sealed class LeaseSpecs(SharedServers servers)
+{
+    private const int LeaseSeconds = 6;
+
+    private static readonly (string, string?) Lease = ("LOGTO_INIT_LOCK_LEASE_SECONDS", $"{LeaseSeconds}");
+    private static readonly TimeSpan LessThanTheLease = TimeSpan.FromSeconds(LeaseSeconds * 2 / 3.0);
+    private static readonly TimeSpan MoreThanTheLease = TimeSpan.FromSeconds(LeaseSeconds * 3 / 2.0);
+
+    [Fact(Timeout = 120_000)]
+    public async Task An_alteration_that_computes_for_longer_than_the_lease_is_not_killed()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await world.RunAsync("compute", Lease, Seconds(LeaseSeconds * 4 / 3));
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_CLI_that_has_no_session_for_longer_than_the_lease_has_not_lost_its_connection()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await world.RunAsync("idle", Lease, Seconds(LeaseSeconds * 4 / 3));
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_lock_connection_that_stalls_for_half_the_lease_is_not_lost()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var proxy = new TcpProxy(world.Server.Port);
+        await using var gate = world.Start("hold", Lease, FakeWorld.Through(proxy, world));
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+
+        proxy.Stall(name => name == "logto-migrate-init");
+        await Task.Delay(TimeSpan.FromSeconds(LeaseSeconds / 2.0), FakeWorld.Token);
+        proxy.Resume();
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("hold")]
+    [InlineData("idle")]
+    public async Task A_gate_and_its_CLI_that_stand_still_for_less_than_the_lease_go_on(string mode)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = world.Start(mode, Lease);
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
+
+        Freeze(gate, cli);
+        await Task.Delay(LessThanTheLease, FakeWorld.Token);
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+        Thaw(gate, cli);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("hold")] // its CLI has a session, which waits between two alterations
+    [InlineData("idle")] // its CLI has none, and would connect anew
+    public async Task A_gate_and_its_CLI_that_stood_still_past_the_lease_commit_nothing_any_more(string mode)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = world.Start(mode, Lease);
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
+
+        Freeze(gate, cli);
+        await Task.Delay(MoreThanTheLease, FakeWorld.Token);
+        await using var elsewhere = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+        Expect.Ending(Expect.Success, await world.RunAsync("deploy", Lease, ("LOGTO_INIT_LOGTO_DIR", elsewhere.Directory)));
+        var written = await VersionOfStateAsync(world);
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+        Thaw(gate, cli);
+
+        // What it was to do has been done by the other one.
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        Assert.Equal(written, await VersionOfStateAsync(world));
+        Assert.Equal(2, (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_CLI_alone_that_stood_still_past_the_lease_ends_and_says_why()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = world.Start("hold", Lease);
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
+
+        Signals.Send(cli, Signals.Stop);
+        await Task.Delay(MoreThanTheLease, FakeWorld.Token);
+        Signals.Send(cli, Signals.Continue);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+        Assert.Equal(6, result.ExitCode);
+        Assert.Contains("ended by its guard, because it stood still for", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        await world.RecoversAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_inherited_the_output_of_the_CLI_is_not_waited_for()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        try
+        {
+            Expect.Ending(Expect.Success, await world.RunAsync("leave-heir"));
+            await world.LeavesNothingAsync();
+        }
+        finally
+        {
+            Signals.Send(int.Parse(await File.ReadAllTextAsync(world.Cli.Counter, FakeWorld.Token), CultureInfo.InvariantCulture), Signals.Kill);
+        }
+    }
+
+    private static (string, string?) Seconds(int seconds) => ("FAKE_CLI_SECONDS", $"{seconds}");
+
+    private static void Freeze(Gate gate, int cli)
+    {
+        Signals.Send(gate.Pid, Signals.Stop);
+        Signals.Send(cli, Signals.Stop);
+    }
+
+    private static void Thaw(Gate gate, int cli)
+    {
+        Signals.Send(cli, Signals.Continue);
+        Signals.Send(gate.Pid, Signals.Continue);
+    }
+
+    /// <summary>The transaction that wrote the state last.</summary>
+    private static Task<string> VersionOfStateAsync(FakeWorld world) =>
+        world.Server.QuerySingleAsync<string>(world.Database, "select xmin::text from systems where key = 'alterationState'", FakeWorld.Token);
+}
