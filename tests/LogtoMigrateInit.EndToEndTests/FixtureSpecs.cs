@@ -26,6 +26,25 @@ public sealed class FixtureSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task PostgreSQL_runs_although_its_user_may_not_enter_where_it_is_installed()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root's servers run as somebody else");
+        var closed = Directory.CreateTempSubdirectory("logto closed ");
+        try
+        {
+            await Tool.RunAsync("cp", ["-a", Repository.Postgres(18), Path.Combine(closed.FullName, "postgres")], cancellationToken: Token);
+
+            var reachable = await ServerPrograms.ReachableAsync(Path.Combine(closed.FullName, "postgres"));
+
+            Assert.DoesNotContain(closed.FullName, reachable, StringComparison.Ordinal);
+        }
+        finally
+        {
+            closed.Delete(recursive: true);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task A_server_that_crashed_comes_back_on_its_port_with_its_data()
     {
         await using var server = await PostgresServer.StartAsync(18, cancellationToken: Token);

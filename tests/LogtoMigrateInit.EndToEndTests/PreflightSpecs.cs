@@ -101,18 +101,18 @@ public sealed class PreflightSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 60_000)]
-    [InlineData("755")]
-    [InlineData("700")]
-    public async Task A_scratch_folder_that_is_not_writable_is_exit_code_11(string mode)
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserExecute)]
+    [InlineData(UnixFileMode.None)]
+    public async Task A_scratch_folder_that_is_not_writable_is_exit_code_11(UnixFileMode mode)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         var scratch = Directory.CreateDirectory(Path.Combine(world.Cli.CliDirectory, "alteration-scripts", "utils")).FullName;
         await File.WriteAllTextAsync(Path.Combine(scratch, "1.js"), "", FakeWorld.Token);
-        File.SetUnixFileMode(Path.GetDirectoryName(scratch)!, (UnixFileMode)Convert.ToInt32("777", 8));
-        File.SetUnixFileMode(scratch, (UnixFileMode)Convert.ToInt32(mode, 8));
+        var usual = File.GetUnixFileMode(scratch);
+        File.SetUnixFileMode(scratch, mode);
 
-        var variables = world.Variables();
-        var result = await UnprivilegedUser.RunGateAsync(world, variables, FakeWorld.Token);
+        var result = await UnprivilegedUser.RunGateAsync(world, FakeWorld.Token);
+        File.SetUnixFileMode(scratch, usual); // so that it can be deleted
 
         Assert.Equal(11, result.ExitCode);
         Assert.Contains("alteration-scripts", result.StandardError, StringComparison.Ordinal);

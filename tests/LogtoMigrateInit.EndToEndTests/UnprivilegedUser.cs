@@ -2,27 +2,16 @@ using LogtoMigrateInit.Fixtures;
 
 namespace LogtoMigrateInit.EndToEndTests;
 
-/// <summary>Runs the gate as a user that owns nothing: to root, every file is writable.</summary>
+/// <summary>Runs the gate as a user who is held to what a file's mode says, which root is not.</summary>
 internal static class UnprivilegedUser
 {
-    private const string Nobody = "65534";
+    // Root without its capabilities still reaches its own files, wherever the checkout is.
+    private static readonly string[] Prefix = Environment.IsPrivilegedProcess ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--"] : ["env"];
 
-    public static Task<ToolResult> RunGateAsync(FakeWorld world, IReadOnlyDictionary<string, string?> variables, CancellationToken cancellationToken)
+    public static Task<ToolResult> RunGateAsync(FakeWorld world, CancellationToken cancellationToken)
     {
-        // What the fixture made for this user alone must be readable for the other.
-        for (var folder = world.Cli.Directory; folder != "/"; folder = Path.GetDirectoryName(folder)!)
-        {
-            var mode = File.GetUnixFileMode(folder);
-            if (!mode.HasFlag(UnixFileMode.OtherExecute))
-            {
-                File.SetUnixFileMode(folder, mode | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
-            }
-        }
-
-        var environment = variables.Where(each => each.Value is not null).ToDictionary(each => each.Key, each => each.Value!);
-        environment["LOGTO_INIT_NODE"] = Repository.Node;
-        return Environment.UserName == "root"
-            ? Tool.TryRunAsync("setpriv", [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Repository.Binary], environment, cancellationToken)
-            : Tool.TryRunAsync(Repository.Binary, [], environment, cancellationToken);
+        var variables = world.Variables().Where(each => each.Value is not null).ToDictionary(each => each.Key, each => each.Value!);
+        variables["LOGTO_INIT_NODE"] = Repository.Node;
+        return Tool.TryRunAsync(Prefix[0], [.. Prefix.Skip(1), Repository.Binary], variables, cancellationToken);
     }
 }

@@ -11,6 +11,7 @@ readonly largest_layer=11500000 largest_compressed=5400000
 pattern=${1:-.}
 export LC_ALL=C DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain COMPOSE_INTERACTIVE_NO_CLI=1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH # Debian's docker, whatever else is there
+source tests/fixtures/checkout.sh
 unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION TAG POSTGRES_PASSWORD COMPOSE_FILE COMPOSE_PROJECT_NAME "${!LOGTO_INIT_@}"
 
 #---------------------------------------------------------------------------------------------------------------------- the engine
@@ -79,21 +80,13 @@ wait_for() { # SECONDS COMMAND… : until the command succeeds
   done
 }
 
-install_tools() {
-  local missing=() package
-  for package in docker.io docker-compose debootstrap iptables iproute2 python3-yaml; do
-    dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed' || missing+=("$package")
-  done
-  [ ${#missing[@]} -eq 0 ] && return
-  echo "installing ${missing[*]}"
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$scratch/apt.log" 2>&1
-}
+install_tools() { need docker.io docker-compose debootstrap iptables iproute2 python3-yaml >"$scratch/apt.log" 2>&1; }
 
 start_engine() {
   forward_policy=$(iptables --list-rules FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')
   ip link add "$bridge" type bridge && ip address add 172.31.254.1/24 dev "$bridge" && ip link set "$bridge" up || return 1
   dockerd --data-root "$scratch/data" --exec-root "$scratch/exec" --pidfile "$scratch/pid" --host "unix://$scratch/socket" --bridge "$bridge" \
-    >"$scratch/daemon.log" 2>&1 &
+    >"$scratch/daemon.log" 2>&1 9>&- &
   daemon=$!
   export DOCKER_HOST=unix://$scratch/socket
   wait_for 60 docker info
@@ -583,6 +576,9 @@ test_install_puts_the_gate_into_an_unmodified_logto_image() {
 [ "$(id -u)" -eq 0 ] || skip_all "starting an engine needs root"
 grep -qE '^ID=debian' /etc/os-release 2>/dev/null || skip_all "the tools and the stand-ins are Debian's"
 install_tools || skip_all "Debian's packages could not be installed: $(tail -n 3 "$scratch/apt.log" 2>/dev/null)"
+# Two engines at once would fight over this machine's firewall, and over the network of the bridge.
+exec 9</usr/sbin/dockerd
+flock --nonblock 9 || { echo "waiting for the container tests of another run"; flock 9; }
 start_engine || skip_all "the engine did not start: $(tail -n 3 "$scratch/daemon.log" 2>/dev/null)"
 
 tests/fixtures/install.sh || exit 1
