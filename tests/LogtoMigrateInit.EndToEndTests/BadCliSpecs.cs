@@ -73,23 +73,6 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 60_000)]
-    [InlineData("text")]
-    [InlineData("json")]
-    public async Task Secrets_that_the_CLI_prints_are_masked(string format)
-    {
-        await using var world = await FakeWorld.CreateAsync(servers);
-
-        var result = await world.RunAsync("print-url", ("LOGTO_INIT_LOG_FORMAT", format), ("LOGTO_INIT_LOG_LEVEL", "verbose"));
-
-        Assert.Equal(0, result.ExitCode);
-        Assert.Contains("***", result.StandardError, StringComparison.Ordinal);
-        foreach (var secret in new[] { PostgresServer.Password, Uri.EscapeDataString(PostgresServer.Password) })
-        {
-            Assert.DoesNotContain(secret, $"{result}", StringComparison.OrdinalIgnoreCase);
-        }
-    }
-
     [Fact(Timeout = 60_000)]
     public async Task No_secret_is_in_an_argument()
     {

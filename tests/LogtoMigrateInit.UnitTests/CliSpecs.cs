@@ -11,24 +11,6 @@ public sealed class CliSpecs
 {
     private const string Url = "postgresql://u:p%40ss%22word@db/logto";
 
-    [Theory]
-    [InlineData("connecting to postgresql://u:p%40ss%22word@db/logto?x=1")]
-    [InlineData("password is p@ss\"word.")]
-    [InlineData("{\"password\":\"p@ss\\\"word\"}")]
-    [InlineData("other postgres://somebody:p%40ss@else/where")]
-    public void No_spelling_of_the_password_passes_the_mask(string line)
-    {
-        var masked = new SecretMask(Options()).Apply(line);
-
-        Assert.DoesNotContain("p@ss", masked, StringComparison.Ordinal);
-        Assert.DoesNotContain("p%40ss", masked, StringComparison.Ordinal);
-        Assert.Contains("***", masked, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void The_password_that_a_seed_generates_is_masked() =>
-        Assert.Equal("info base role password: ***", new SecretMask(Options()).Apply("info base role password: s3cr3t"));
-
     [Fact]
     public void The_CLI_gets_no_yes_in_CI_and_asks_nothing_of_an_old_database()
     {

@@ -37,6 +37,18 @@ public sealed class DatabaseUrlSpecs
     [InlineData("postgresql://u:secret@db:port/logto", "port")]
     [InlineData("postgresql://u:secret@db:70000/logto", "port")]
     [InlineData("postgresql://u:secret@one,two/logto", "','")]
+    [InlineData("postgresql://u:12/sec@db/logto", "written as %2F")] // "u" would be the host, and 12 the port
+    [InlineData("postgresql://u:/sec@db/logto", "written as %2F")]
+    [InlineData("postgresql://u:12/sec@db", "written as %2F")]
+    [InlineData("postgresql://u:p@sec/ret@db:5432/logto", "written as %2F")] // "sec" would be the host
+    [InlineData("postgresql://u:p@sec/ret?sec@db/logto", "written as %2F")]
+    [InlineData("postgresql://u:p@sec!ret/x@db/logto", "written as %2F")]
+    [InlineData("postgresql://u:p@db/x?sec=1&sec@db/logto", "%40")] // "sec" would be parameters
+    [InlineData("postgresql://u:p@db/x?sslmode=sec@db/logto", "%40")]
+    [InlineData("postgresql://u:p@db/x#sec@db/logto", "%40")]
+    [InlineData("postgresql://u:1?sec@db/logto", "written as %3F")]
+    [InlineData("postgresql://u:1#sec@db/logto", "written as %23")]
+    [InlineData("postgresql://sec/ret:p@db/logto", "written as %2F")]
     public void A_URL_that_Logto_cannot_use_is_explained_without_its_secrets(string text, string explanation)
     {
         var message = Assert.Throws<FormatException>(() => DatabaseUrl.Parse(text)).Message;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -22,7 +23,7 @@ internal static class CommandLine
         var parsed = root.Parse(arguments);
         if (parsed.Action is ParseErrorAction)
         {
-            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => error.Message).Append("See logto-migrate-init --help.")));
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => OneLine.Escape(error.Message)).Append("See logto-migrate-init --help.")));
             return (int)ExitCode.WrongUsage;
         }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.Commands;
@@ -29,7 +30,7 @@ internal static class InstallCommand
             File.Copy(Environment.ProcessPath!, temporary, overwrite: true);
             File.SetUnixFileMode(temporary, Mode);
             File.Move(temporary, target, overwrite: true);
-            Console.Error.WriteLine($"Installed {target}.");
+            Console.Error.WriteLine(OneLine.Escape($"Installed {target}."));
             return (int)ExitCode.Success;
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
@@ -39,7 +40,7 @@ internal static class InstallCommand
                 File.Delete(temporary);
             }
 
-            Console.Error.WriteLine($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})");
+            Console.Error.WriteLine(OneLine.Escape($"Nothing was installed in {directory}: {unwritable.Message} Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})"));
             return (int)ExitCode.WrongUsage;
         }
     }

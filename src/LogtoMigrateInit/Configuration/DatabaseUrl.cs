@@ -37,19 +37,19 @@ internal sealed record DatabaseUrl(
         var scheme = Schemes.FirstOrDefault(scheme => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
             ?? throw new FormatException("must start with postgresql:// or postgres://, as in postgresql://user:password@host:5432/database");
 
+        RefuseMisplacedCharacter(text[scheme.Length..]);
         var address = text[scheme.Length..].Split('#')[0];
         var (beforeQuery, query) = Cut(address, '?');
         var (authority, path) = Cut(beforeQuery, '/');
-        var hint = MisplacedCharacterHint(text[scheme.Length..]);
 
         var at = authority.LastIndexOf('@');
         var (user, password) = at < 0 ? ("", "") : Cut(authority[..at], ':');
-        var (host, port) = ParseHost(authority[(at + 1)..], mustBeNamed: at >= 0, hint);
+        var (host, port) = ParseHost(authority[(at + 1)..], mustBeNamed: at >= 0);
 
         var database = Decode(DropDotSegments(path), "database name");
         if (database.Length == 0)
         {
-            throw new FormatException("names no database: it ends with /database, as in postgresql://user:password@host:5432/logto" + hint);
+            throw new FormatException("names no database: it ends with /database, as in postgresql://user:password@host:5432/logto");
         }
 
         var parameters = ParseQuery(query);
@@ -59,7 +59,7 @@ internal sealed record DatabaseUrl(
             [.. parameters.Keys.Where(name => name is not ("sslmode" or "application_name"))]);
     }
 
-    private static (string Host, int? Port) ParseHost(string text, bool mustBeNamed, string hint)
+    private static (string Host, int? Port) ParseHost(string text, bool mustBeNamed)
     {
         if (text.StartsWith('['))
         {
@@ -69,12 +69,12 @@ internal sealed record DatabaseUrl(
         var (host, portText) = Cut(text, ':');
         if (host.Length == 0 && (mustBeNamed || text.Length > 0))
         {
-            throw new FormatException("names no host between the user and the port" + hint);
+            throw new FormatException("names no host between the user and the port");
         }
 
         if (host.FirstOrDefault(character => !char.IsAsciiLetterOrDigit(character) && character is not ('.' or '-' or '_')) is var odd and not '\0')
         {
-            throw new FormatException($"has the character '{odd}' in its host name, which Logto cannot resolve" + hint);
+            throw new FormatException($"has the character '{odd}' in its host name, which Logto cannot resolve");
         }
 
         if (portText.Length == 0)
@@ -84,18 +84,22 @@ internal sealed record DatabaseUrl(
 
         return portText.All(char.IsAsciiDigit) && int.TryParse(portText, CultureInfo.InvariantCulture, out var port) && port <= ushort.MaxValue
             ? (host, port == 0 ? null : port)
-            : throw new FormatException("has a port that is no number from 1 to 65535" + hint);
+            : throw new FormatException("has a port that is no number from 1 to 65535");
     }
 
     /// <summary>
-    /// A raw '#', '?' or '/' in a password ends the part of the URL where the user stands; the '@' that follows gives it away.
+    /// A raw '/', '?' or '#' in a password ends the part of the URL where the user stands; the '@' that follows gives it away. A part of
+    /// the password would then be the host, the port, the database or a parameter: looked up, connected to and logged. Logto would take
+    /// such a URL where an '@' is meant there, and only its author can say which it is.
     /// </summary>
-    private static string MisplacedCharacterHint(string afterScheme)
+    private static void RefuseMisplacedCharacter(string afterScheme)
     {
         var end = afterScheme.IndexOfAny(['#', '?', '/']);
-        return end < 0 || !afterScheme[end..].Contains('@', StringComparison.Ordinal)
-            ? ""
-            : $"; the user or the password seems to hold the character '{afterScheme[end]}', which must be written as {Uri.EscapeDataString(afterScheme[end].ToString())}";
+        if (end >= 0 && afterScheme[end..].Contains('@', StringComparison.Ordinal))
+        {
+            throw new FormatException(
+                $"has an '@' behind its first '{afterScheme[end]}', so nobody can tell where its password ends: in the user or the password that character must be written as {Uri.EscapeDataString(afterScheme[end].ToString())}, and an '@' behind it as %40");
+        }
     }
 
     private static string DropDotSegments(string path)

@@ -209,12 +209,11 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         return TimeSpan.Zero;
     }
 
-    /// <summary>A value for a sentence: on one line, and not without end.</summary>
+    /// <summary>A value for a sentence, not without end.</summary>
     private static string Shown(string value)
     {
         const int Longest = 100;
-        var line = string.Concat(value.Take(Longest).Select(character => char.IsControl(character) ? $"\\u{(int)character:x4}" : $"{character}"));
-        return $"'{line}{(value.Length > Longest ? "…" : "")}'";
+        return value.Length > Longest ? $"'{value[..Longest]}…'" : $"'{value}'";
     }
 
     private bool Flag(Variable variable) => Choice(variable, "true", "false") == "true";

@@ -9,7 +9,7 @@ namespace LogtoMigrateInit.Database;
 /// <param name="Application">Empty when it gave none, or when hidden.</param>
 /// <param name="Address">The client's address; <c>local</c> for a Unix socket or when hidden.</param>
 /// <param name="SinceSeconds">Seconds since its transaction, or the session, began; 0 when hidden.</param>
-/// <param name="Query">What it runs or ran last; <c>&lt;hidden&gt;</c> when we may not see it.</param>
+/// <param name="Query">What it runs or ran last, without the values in it; <c>&lt;hidden&gt;</c> when we may not see it.</param>
 internal sealed record ServerSession(int Pid, string? User, string Application, string Address, double SinceSeconds, string Query)
 {
     /// <summary>For a log line: who, from where, since when.</summary>
@@ -43,7 +43,7 @@ internal static class SessionQueries
     internal const string Columns = """
         a.pid, a.usename::text, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
         coalesce(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)), 0)::float8,
-        case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(regexp_replace(a.query, '\s+', ' ', 'g'), 200) end
+        case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(a.query, 10000) end
         """;
 
     // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone.
@@ -189,5 +189,5 @@ internal static class SessionQueries
 
     private static async Task<ServerSession> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken) => new(
         reader.GetInt32(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1),
-        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), reader.GetString(5));
+        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), SqlText.WithoutLiterals(reader.GetString(5)));
 }

@@ -1,6 +1,7 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Migration;
 
@@ -10,7 +11,7 @@ namespace LogtoMigrateInit.Migration;
 /// </summary>
 internal abstract record Outcome
 {
-    private Outcome(ExitCode exitCode, string message) => (ExitCode, Message) = (exitCode, message);
+    private Outcome(ExitCode exitCode, string message) => (ExitCode, Message) = (exitCode, OneLine.Escape(message));
 
     public ExitCode ExitCode { get; }
 

@@ -14,7 +14,7 @@ internal static class CheckReport
         var report = new StringBuilder().AppendLine(outcome.Message);
         foreach (var alteration in PendingOf(outcome))
         {
-            report.Append("  ").AppendLine(alteration.FileName);
+            report.Append("  ").AppendLine(OneLine.Escape(alteration.FileName));
         }
 
         return report.ToString();
