@@ -29,15 +29,22 @@ internal sealed class MigrationRunner(
             {
                 look = await database.RetryAsync(LookAsync, stop);
             }
-            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed)
+            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed == SeedMode.Create)
             {
                 if (Preflight.SeedableName(options.DatabaseUrl.Database) is { } unusable)
                 {
                     return new Outcome.PreflightFailed([unusable]);
                 }
 
-                await database.CreateAsync(stop);
-                continue;
+                try
+                {
+                    await database.CreateAsync(stop);
+                    continue;
+                }
+                catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet)
+                {
+                    return new Outcome.NotCreated(options, refusal.Message);
+                }
             }
 
             await using var migrationLock = look.Lock;
@@ -85,7 +92,7 @@ internal sealed class MigrationRunner(
             var inspection = await InspectionQuery.ReadAsync(connection, stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
             var pendingCount = verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count;
-            if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed))
+            if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed != SeedMode.False))
             {
                 return new Look(inspection, Outcome.Of(verdict, catalog, options), null, null, 0);
             }
@@ -113,7 +120,7 @@ internal sealed class MigrationRunner(
     {
         foreach (var index in inspection.InvalidIndexes)
         {
-            logger.InvalidIndex(index);
+            logger.InvalidIndex(index, LogtoDatabase.Quote(index));
         }
 
         if (inspection.InRecovery || inspection.ReadOnly)
