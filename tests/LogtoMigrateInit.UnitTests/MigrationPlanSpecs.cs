@@ -126,7 +126,7 @@ public sealed class MigrationPlanSpecs
     [InlineData("foreign table", false)]
     public void Something_called_systems_without_any_table_of_Logtos_is_foreign(string kind, bool hasKey) =>
         Assert.Contains(
-            $"a {kind} called 'systems'",
+            $" {kind} called 'systems'",
             Assert.IsType<Verdict.Foreign>(Decide(Logto with { Relations = [new Relation(LogtoNames.Systems, kind, Public)], SystemsHasKey = hasKey })).Reason, StringComparison.Ordinal);
 
     [Theory]

@@ -17,9 +17,9 @@ internal static class MigrationPlan
 
             // Others have views and tables of this name too; it says something about Logto only beside other tables of Logto's.
             _ when missing.Length == LogtoNames.Tables.Count => new Verdict.Foreign(
-                $"it has a {systems.Kind} called 'systems' and none of Logto's other tables"),
+                $"it has {Named(systems.Kind)} called 'systems' and none of Logto's other tables"),
             { Kind: not Relation.Table } => new Verdict.Damaged(
-                $"its 'systems' is a {systems.Kind}, and Logto's is an ordinary table"),
+                $"its 'systems' is {Named(systems.Kind)}, and Logto's is an ordinary table"),
             _ when missing.Length > 0 => new Verdict.Damaged(
                 $"its tables are not complete: '{string.Join("', '", missing)}' {(missing.Length == 1 ? "is" : "are")} missing beside 'systems', and every release since 1.0 has {(missing.Length == 1 ? "it" : "them")}"),
             _ when hasLegacyConfigs => new Verdict.Damaged(
@@ -37,6 +37,8 @@ internal static class MigrationPlan
 
     private static bool HasTable(Inspection database, string name, Relation? systems) =>
         database.Relations.Any(relation => relation.Name == name && relation.Kind == Relation.Table && (systems is null || relation.Schema == systems.Schema));
+
+    private static string Named(string kind) => $"{(kind[0] == 'i' ? "an" : "a")} {kind}";
 
     private static Verdict DecideWithoutState(Inspection database, string[] missing, bool hasLegacyConfigs)
     {

@@ -30,7 +30,7 @@ internal static class TenantRolesSql
         elsif not (t.rolcanlogin and t.rolinherit) or t.rolconnlimit = 0 or t.rolvaliduntil <= now() then
         execute format('alter role %I inherit login connection limit -1 valid until ''infinity''', t.db_user);
         end if;
-        execute format('grant %I to %I', parent, t.db_user);
+        if not pg_has_role(t.db_user::name, parent::name, 'USAGE') then execute format('grant %I to %I', parent, t.db_user); end if;
         end loop;
         end $$
         """);
