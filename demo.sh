@@ -78,7 +78,7 @@ step() { # EXPECTED-EXIT-CODE TITLE DATABASE RELEASE ARGUMENTS…
 }
 
 export LOGTO_INIT_TERMINATION_LOG=$work/none
-LOGTO_INIT_SEED=true step 0 "A first installation: Logto 1.40.1 is seeded into a database that does not exist yet" logto 1.40.1 migrate
+LOGTO_INIT_SEED=create step 0 "A first installation: Logto 1.40.1 is seeded into a database that does not exist yet" logto 1.40.1 migrate
 step 12 "The operator upgrades the image to 1.43.0. What would happen?" logto 1.43.0 check
 step 0 "The gate migrates, with the new image's own CLI" logto 1.43.0 migrate
 step 0 "The container restarts: nothing to do" logto 1.43.0 migrate

@@ -58,7 +58,8 @@ internal static class PendingAlterations
             var name = $"pending_{alterations}";
             await field.Server.ExecuteAsync("postgres", $"drop database if exists {name} with (force)");
             await field.Server.ExecuteAsync("postgres", $"create database {name} template {template}");
-            await field.Server.ExecuteAsync("postgres", $"do $$ begin create role logto_tenant_{name} noinherit; exception when duplicate_object then null; end $$");
+            await field.Server.ExecuteAsync("postgres", $"drop role if exists logto_tenant_{name}");
+            await field.Server.CreateParentRoleAsync(name);
             return field.Server.Url(name);
         }
     }

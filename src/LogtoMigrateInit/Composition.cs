@@ -23,18 +23,20 @@ internal sealed class Composition(GateOptions options, ILogger logger) : IAsyncD
 
     private LogtoInstallation Installation => field ??= LogtoInstallation.Find(options.LogtoDirectory, options.ExpectedVersion);
 
+    private TenantLogins Logins => field ??= new TenantLogins(_database, logger);
+
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
     public MigrationRunner CreateRunner()
     {
         var sessionName = CliEnvironment.NewApplicationName();
         var cli = new SupervisedCli(options, Installation, sessionName, _database, new LogtoCliProcess(options, Installation), logger);
         var leftOvers = new LeftOvers(options, sessionName, _database, logger);
-        var deployment = new Deployment(options, Installation, Catalog, sessionName, _database, cli, leftOvers, logger);
+        var deployment = new Deployment(options, Installation, Catalog, sessionName, _database, cli, leftOvers, Logins, logger);
         return new MigrationRunner(options, Catalog, _database, deployment, logger);
     }
 
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
-    public Checker CreateChecker() => new(options, Catalog, _database, logger);
+    public Checker CreateChecker() => new(options, Catalog, _database, Logins, logger);
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 }

@@ -6,8 +6,9 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>What the CLI would misread as "nothing applied yet" is refused, and not one byte of it is changed.</summary>
 public sealed class DamagedDatabaseSpecs(SharedServers servers)
 {
+    /// <summary>The verdict is the same with alterations pending and with nothing pending.</summary>
     [Theory(Timeout = 60_000)]
-    [InlineData("delete from systems", "no readable row 'alterationState'")]
+    [InlineData("delete from systems", "no row 'alterationState'")]
     [InlineData("""update systems set value = '{"timestamp": "1779421396"}'""", "not a number")]
     [InlineData("""update systems set value = '{"timestamp": -5}'""", "not above zero")]
     [InlineData("""update systems set value = '{"timestamp": 0}'""", "not above zero")]
@@ -20,15 +21,30 @@ public sealed class DamagedDatabaseSpecs(SharedServers servers)
     [InlineData("alter table systems rename to _logto_configs", "before Logto 1.0")]
     [InlineData("alter table systems rename to _logto_configs; drop table users, applications", "deploy on an empty database")]
     [InlineData("drop table systems", "no table 'systems'")]
-    [InlineData("drop table systems, applications, tenants", "none of them is Logto's")]
-    [InlineData("alter table systems rename column value to other", "no readable row")]
+    [InlineData("drop table systems, applications, tenants, logto_configs", "none of them is Logto's (table resources, table roles, table sign_in_experiences, table users)")]
+    [InlineData("alter table systems rename column value to other", "'value'")]
+    [InlineData("alter table systems drop constraint systems_pkey", "lost its primary key")]
+    [InlineData("alter table systems drop constraint systems_pkey; insert into systems select * from systems", "lost its primary key")]
+    [InlineData("alter table systems rename to states; create view systems as select * from states", "'systems' is a view")]
+    [InlineData("drop table systems; create index systems on users (id)", "'systems' is an index")]
+    [InlineData("drop table systems; create type systems as (key text, value jsonb)", "'systems' is a type")]
+    [InlineData("drop table systems; create table systems (key int)", "lost its primary key")]
+    [InlineData("drop table tenants", "'tenants' is missing")]
+    [InlineData("drop table roles, resources", "'roles', 'resources' are missing")]
+    [InlineData("alter table roles rename to parts; create view roles as select * from parts", "'roles' is missing")]
+    [InlineData("create schema other; alter table roles set schema other; alter database current set search_path = public, other", "'roles' is missing")]
+    [InlineData("drop table applications, logto_configs, resources, roles, sign_in_experiences, tenants, users", "a table called 'systems' and none of Logto's other tables")]
+    [InlineData("drop table applications, logto_configs, resources, roles, sign_in_experiences, systems, tenants, users; create view systems as select 'alterationState' as key, '{\"timestamp\": 1786431364}' as value", "a view called 'systems'")]
+    [InlineData("drop table applications, logto_configs, resources, roles, sign_in_experiences, systems, tenants, users; create view orders as select 1", "(view orders)")]
+    [InlineData("drop table applications, logto_configs, resources, roles, sign_in_experiences, systems, tenants, users; create foreign data wrapper w; create server s foreign data wrapper w; create foreign table orders (id int) server s", "(foreign table orders)")]
+    [InlineData("drop table applications, logto_configs, resources, roles, sign_in_experiences, systems, tenants, users; create sequence counter", "(sequence counter)")]
     public async Task A_database_that_the_CLI_would_misread_is_refused_untouched(string damage, string reason)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
-        await world.Server.ExecuteAsync(world.Database, damage, FakeWorld.Token);
+        await world.Server.ExecuteAsync(world.Database, damage.Replace("database current", $"database {world.Database}", StringComparison.Ordinal), FakeWorld.Token);
         var before = await ContentAsync(world);
 
-        foreach (var seed in new[] { "false", "true" })
+        foreach (var seed in new[] { "false", "true", "create" })
         {
             var result = await world.RunAsync("deploy", ("LOGTO_INIT_SEED", seed));
 
@@ -38,6 +54,8 @@ public sealed class DamagedDatabaseSpecs(SharedServers servers)
         }
 
         Assert.Equal(10, (await world.CheckAsync()).ExitCode);
+        await using var upToDate = await FakeCli.CreateAsync(FakeWorld.Alterations[..1], cancellationToken: FakeWorld.Token);
+        Assert.Equal(10, (await world.CheckAsync(("LOGTO_INIT_LOGTO_DIR", upToDate.Directory))).ExitCode);
         Assert.Equal(before, await ContentAsync(world));
         Assert.Empty(await world.Cli.RunsAsync(FakeWorld.Token));
     }

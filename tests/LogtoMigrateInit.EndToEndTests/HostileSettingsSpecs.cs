@@ -76,7 +76,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         var name = $"{scenario.Database}{suffix}";
         await scenario.Server.ExecuteAsync("postgres", $"alter database {PostgresDatabases.Quote(scenario.Database)} rename to {PostgresDatabases.Quote(name)}", FakeWorld.Token);
-        await scenario.Server.ExecuteAsync("postgres", $"create role {PostgresDatabases.Quote($"logto_tenant_{name}")} noinherit", FakeWorld.Token);
+        await scenario.Server.CreateParentRoleAsync(name, FakeWorld.Token);
         var url = scenario.Server.Url(name);
 
         Expect.Ending(Expect.Success, await scenario.RunAsync("migrate", ("DB_URL", url)));
@@ -94,8 +94,10 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
             world.Database,
             $"""
             create schema own authorization {user}; alter role {user} set search_path = own;
-            alter table systems set schema own; alter table users set schema own; alter table applications set schema own; alter table tenants set schema own;
-            alter table own.systems owner to {user}; alter table own.users owner to {user}; alter table own.applications owner to {user}; alter table own.tenants owner to {user};
+            grant usage on schema own to logto_tenant_{world.Database}; alter role logto_tenant_{world.Database}_default set search_path = own;
+            do $$ declare t record; begin for t in select tablename from pg_tables where schemaname = 'public' loop
+            execute format('alter table %I set schema own', t.tablename); execute format('alter table own.%I owner to {user}', t.tablename);
+            end loop; end $$;
             create table public.somebody_elses (id int);
             """,
             FakeWorld.Token);

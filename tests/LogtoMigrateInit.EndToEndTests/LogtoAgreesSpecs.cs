@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
@@ -53,7 +54,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
 
     [Theory(Timeout = 120_000)]
     [InlineData("1.43.0", "1.43.0", Expect.Unstartable)]
-    [InlineData("1.42.0", "1.43.0", Expect.Pending)]
+    [InlineData("1.42.0", "1.43.0", Expect.Unstartable)]
     public async Task Both_see_a_table_without_row_level_security(string from, string to, int exitCode)
     {
         await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease(from), new LogtoRelease(to));
@@ -64,16 +65,34 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_migration_that_ends_with_a_table_without_row_level_security_is_no_success()
+    public async Task A_table_without_row_level_security_is_told_before_the_deploy_and_not_after_it()
     {
         await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
-        await scenario.ExecuteAsync(TableWithoutRls);
+        await scenario.ExecuteAsync("""create table "My Own" (id int)""");
 
         var result = await scenario.RunAsync("migrate");
+        var check = await Gate.RunAsync(["check", "--output", "json"], scenario.Variables(), cancellationToken: TestContext.Current.CancellationToken);
 
         Expect.Ending(Expect.Unstartable, result);
-        Expect.LogContains("left_by_someone", result);
-        Assert.Equal(Expect.Unstartable, await AgreedVerdictAsync(scenario));
+        Assert.Contains("10 alterations are pending and nothing was begun", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("`alter table \"My Own\" enable row level security`", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(new LogtoRelease("1.42.0").LastTimestamp, await scenario.StateAsync());
+        Expect.Ending(Expect.Unstartable, check);
+        using var report = JsonDocument.Parse(check.StandardOutput);
+        Assert.Equal(new LogtoRelease("1.42.0").LastTimestamp, report.RootElement.GetProperty("state").GetDecimal());
+        Assert.Equal(10, report.RootElement.GetProperty("pending").GetArrayLength());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_pending_alteration_that_mends_a_table_is_deployed()
+    {
+        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await scenario.ExecuteAsync(TableWithoutRls);
+        await scenario.Target.AddAlterationAsync(
+            "1.43.0-1899999999-protect.js", "await pool.query(sql`alter table left_by_someone enable row level security`);", TestContext.Current.CancellationToken);
+
+        Expect.Ending(Expect.Success, await scenario.RunAsync("migrate"));
+        Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
     }
 
     [Fact(Timeout = 120_000)]
@@ -100,8 +119,8 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         var result = await scenario.RunAsync("check");
         var expected = logto switch
         {
-            { Undeployed: > 0 } => Expect.Pending,
             { WithoutRls.Count: > 0 } => Expect.Unstartable,
+            { Undeployed: > 0 } => Expect.Pending,
             _ => Expect.Success,
         };
         Expect.Ending(expected, result);

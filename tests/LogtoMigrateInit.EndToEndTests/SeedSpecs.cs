@@ -19,13 +19,14 @@ public sealed class SeedSpecs(SharedServers servers)
     {
         await using var scenario = await CreateAsync(major, exists);
 
-        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true"));
+        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", exists ? "true" : "create"));
         var again = await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true"), ("LOGTO_INIT_NODE", "/nonexistent/node"));
 
         Expect.Ending(Expect.Success, result);
         Expect.Ending(Expect.Success, again);
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
+        Expect.LogContains($"Logged in as 2 of 2 of Logto's own roles (2 in all): logto_tenant_{scenario.Database}_admin, logto_tenant_{scenario.Database}_default", result);
     }
 
     [Theory(Timeout = 180_000)]
@@ -37,7 +38,7 @@ public sealed class SeedSpecs(SharedServers servers)
         using var node = new CountingNode();
 
         var results = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ =>
-            scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true"), ("LOGTO_INIT_NODE", node.Path))));
+            scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "create"), ("LOGTO_INIT_NODE", node.Path))));
 
         Assert.All(results, result => Expect.Ending(Expect.Success, result));
         Assert.Equal(1, node.Count(SeedCommand));
@@ -63,6 +64,41 @@ public sealed class SeedSpecs(SharedServers servers)
             Assert.Equal(0, await scenario.Server.QuerySingleAsync<long>(
                 scenario.Database, "select count(*) from pg_tables where schemaname = 'public'", Token));
         }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task With_seeding_on_a_check_tells_what_migrate_would_do_and_not_to_switch_it_on()
+    {
+        await using var scenario = await CreateAsync(18, exists: true);
+
+        foreach (var seed in new[] { "true", "create" })
+        {
+            var result = await scenario.RunAsync("check", ("LOGTO_INIT_SEED", seed));
+
+            Expect.Ending(Expect.Empty, result);
+            Assert.Contains("is empty. Run `logto-migrate-init migrate`, which seeds it", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_database_that_is_missing_is_not_created_for_an_existing_one()
+    {
+        await using var scenario = await CreateAsync(18, exists: false);
+
+        Expect.Ending(Expect.Refused, await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true")));
+        Assert.False(await scenario.Server.DatabaseExistsAsync(scenario.Database, Token));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_seed_that_failed_says_that_the_database_is_still_empty_only_after_having_looked()
+    {
+        await using var scenario = await CreateAsync(18, exists: true);
+
+        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true"), ("LOGTO_INIT_SEED_ARGUMENTS", "--test=nonsense --no-such"), ("OIDC_PRIVATE_KEY_PATHS", "/nonexistent"));
+
+        Expect.Ending(6, result);
+        Assert.Contains("the database is still empty", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(0, await scenario.Server.QuerySingleAsync<long>(scenario.Database, "select count(*) from pg_tables where schemaname = 'public'", Token));
     }
 
     private async Task<Scenario> CreateAsync(int major, bool exists)

@@ -110,12 +110,46 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.DoesNotContain("Waiting", $"{result}", StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
-    public async Task An_unknown_database_is_exit_code_4_and_names_the_seed()
+    [Theory(Timeout = 60_000)]
+    [InlineData("migrate", "false", "set LOGTO_INIT_SEED=create for one start")]
+    [InlineData("migrate", "true", "LOGTO_INIT_SEED=true seeds only a database that is there")]
+    [InlineData("check", "create", "run `logto-migrate-init migrate`, which creates and seeds it")]
+    public async Task An_unknown_database_is_exit_code_4_and_names_what_is_not_set_yet(string command, string seed, string advice)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
 
-        await EndsAsync(world, 4, "LOGTO_INIT_SEED=true", ("DB_URL", world.Server.Url("no_such_database")));
+        var result = await Gate.RunAsync(
+            [command], world.Variables("deploy", ("DB_URL", world.Server.Url("no_such_database")), ("LOGTO_INIT_SEED", seed)), cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(4, result);
+        Assert.Contains(advice, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.False(await world.Server.DatabaseExistsAsync("no_such_database", FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_missing_database_that_cannot_be_created_is_exit_code_4_with_the_statement_that_creates_it()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        await server.CreateUserAsync("powerless", "pw", cancellationToken: FakeWorld.Token);
+        var variables = new Dictionary<string, string?>
+        {
+            ["DB_URL"] = server.Url("new", "powerless", "pw"),
+            ["LOGTO_INIT_LOGTO_DIR"] = target.Directory,
+            ["LOGTO_INIT_SEED"] = "create",
+        };
+
+        var refused = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+        await server.ExecuteAsync("template1", "alter database postgres rename to elsewhere", FakeWorld.Token);
+        var missing = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+
+        foreach (var (result, reason) in new[] { (refused, "permission denied to create database"), (missing, "database \"postgres\" does not exist") })
+        {
+            Expect.Ending(4, result);
+            Assert.Contains(reason, FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.Contains("`create database \"new\" owner \"powerless\"`", FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.DoesNotContain("LOGTO_INIT_SEED", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
     }
 
     [Fact(Timeout = 60_000)]

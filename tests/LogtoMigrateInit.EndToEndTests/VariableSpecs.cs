@@ -24,7 +24,7 @@ public sealed class VariableSpecs(SharedServers servers)
     public static TheoryData<string, string[], string[]> Choices =>
         new()
         {
-            { "LOGTO_INIT_SEED", ["", "true", "false", "TRUE", "False"], NoFlags },
+            { "LOGTO_INIT_SEED", ["", "true", "false", "create", "TRUE", "False"], NoFlags },
             { "LOGTO_INIT_REPAIR", ["", "true", "false", "TRUE", "False"], NoFlags },
             { "LOGTO_INIT_AHEAD", ["", "fail", "allow", "ALLOW"], [.. NoFlags, "true", "ignore", "fail,allow"] },
             { "LOGTO_INIT_LOG_FORMAT", ["", "text", "json", "JSON"], [.. NoFlags, "xml", "text;json"] },
@@ -33,7 +33,7 @@ public sealed class VariableSpecs(SharedServers servers)
             { "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },
             { "LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },
             { "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", ["", "0", "30", "007", "2147483"], NoSeconds },
-            { "LOGTO_INIT_SEED_ARGUMENTS", ["", " ", "--dapc", "--dapc --encrypt-base-role", $"--{Huge}"], ["-1", "dapc", "--dapc x", "\"--dapc\"", Huge] },
+            { "LOGTO_INIT_SEED_ARGUMENTS", ["", " ", "--dapc", "--dapc --encrypt-base-role", $"--{Huge}"], ["-1", "dapc", "--dapc x", "\"--dapc\"", Huge, "--db-url=postgres://u:p@h/d", "--env=x"] },
             { "DATABASE_STATEMENT_TIMEOUT", ["", " ", "60000", "0.5", "1e5", "DISABLE_TIMEOUT", "disable", "60s", "true", "NaN"], ["-1", "0", "-0.5", " 0 ", "-1e5", "00"] },
         };
 

@@ -7,6 +7,7 @@ using Npgsql;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(TestServer))]
+[assembly: AssemblyFixture(typeof(SharedServers))]
 
 namespace LogtoMigrateInit.IntegrationTests;
 
@@ -47,6 +48,13 @@ public sealed class TestServer : IAsyncLifetime
     internal LogtoDatabase Connect(string database, params (string Name, string Value)[] variables)
     {
         var environment = variables.Append(("DB_URL", Server.Url(database))).DistinctBy(each => each.Item1).ToDictionary(each => each.Item1, each => each.Item2);
+        return Connect(environment);
+    }
+
+    internal static LogtoDatabase Connect(string url) => Connect(new Dictionary<string, string> { ["DB_URL"] = url });
+
+    private static LogtoDatabase Connect(Dictionary<string, string> environment)
+    {
         var options = OptionsReader.Read(environment, out var problems);
         Assert.Empty(problems);
         return new LogtoDatabase(options!, NullLogger<LogtoDatabase>.Instance);

@@ -7,8 +7,11 @@ namespace LogtoMigrateInit.UnitTests;
 /// <summary>The truth table of the plan.</summary>
 public sealed class MigrationPlanSpecs
 {
+    private const uint Public = 2200;
+
     private static readonly AlterationCatalog Catalog = AlterationCatalog.Read(
-        "1.42.0", ["1.40.0-1779421396-a.js", "1.41.0-1782375106-b.js", "1.42.0-1784620000-c.js"]);
+        "1.42.0", ["1.40.0-1779421396-a.js", "1.41.0-1782375106-b.js", "1.42.0-1784620000-c.js"],
+        alteration => alteration.Name == "c" ? "alter table notes enable row level security" : "");
 
     /// <summary>A database that matches the catalog.</summary>
     internal static readonly Inspection Logto = new()
@@ -20,25 +23,23 @@ public sealed class MigrationPlanSpecs
         InRecovery = false,
         ReadOnly = false,
         BehindPooler = false,
-        HasSystems = true,
-        HasLegacyConfigs = false,
-        HasUsers = true,
-        HasApplications = true,
-        HasLogtoConfigs = true,
-        TableCount = 70,
+        Relations = Tables([LogtoNames.Systems, .. LogtoNames.Tables]),
+        SystemsHasKey = true,
+        ObjectCount = 0,
+        Objects = "",
         TablesWithoutRowSecurity = [],
         InvalidIndexes = [],
-        StateJson = State(1784620000),
+        States = [State(1784620000)],
+        TenantRoles = new TenantRoles(2, 0, []),
+        TenantsRefusal = null,
     };
 
     private static readonly Inspection Nothing = Logto with
     {
-        HasSystems = false,
-        HasUsers = false,
-        HasApplications = false,
-        HasLogtoConfigs = false,
-        TableCount = 0,
-        StateJson = null,
+        Relations = [],
+        SystemsHasKey = false,
+        States = [],
+        TenantRoles = null,
     };
 
     [Fact]
@@ -50,48 +51,127 @@ public sealed class MigrationPlanSpecs
     [InlineData(1784619999.5, 1)]
     [InlineData(1674987042, 3)]
     public void All_alterations_above_the_state_are_pending(double state, int count) =>
-        Assert.Equal(count, Assert.IsType<Verdict.Pending>(Decide(Logto with { StateJson = State(state) })).Alterations.Count);
+        Assert.Equal(count, Assert.IsType<Verdict.Pending>(Decide(Logto with { States = [State(state)] })).Alterations.Count);
 
     [Fact]
     public void A_state_above_the_last_alteration_is_ahead() =>
-        Assert.IsType<Verdict.Ahead>(Decide(Logto with { StateJson = State(1784620000.5) }));
+        Assert.IsType<Verdict.Ahead>(Decide(Logto with { States = [State(1784620000.5)] }));
+
+    [Theory]
+    [InlineData(1784620000)]
+    [InlineData(1799999999)]
+    [InlineData(1782375106)]
+    public void A_table_without_row_security_is_unstartable_whatever_the_state(double state) =>
+        Assert.Equal(
+            ["left_over"],
+            Assert.IsType<Verdict.Unstartable>(Decide(Logto with { TablesWithoutRowSecurity = ["left_over"], States = [State(state)] })).TablesWithoutRowSecurity);
+
+    [Theory]
+    [InlineData("notes", true)]
+    [InlineData("note", false)]
+    [InlineData("otes", false)]
+    [InlineData("Notes", false)]
+    public void A_table_without_row_security_is_left_to_a_pending_alteration_that_names_it(string table, bool isPending) =>
+        Assert.Equal(isPending, Decide(Logto with { TablesWithoutRowSecurity = [table], States = [State(1782375106)] }) is Verdict.Pending);
 
     [Fact]
-    public void A_table_without_row_security_is_unstartable_also_when_ahead()
-    {
-        var open = Logto with { TablesWithoutRowSecurity = ["notes"] };
+    public void A_table_that_only_an_applied_alteration_names_is_unstartable() =>
+        Assert.IsType<Verdict.Unstartable>(Decide(Logto with { TablesWithoutRowSecurity = ["notes"] }));
 
-        Assert.Equal(["notes"], Assert.IsType<Verdict.Unstartable>(Decide(open)).TablesWithoutRowSecurity);
-        Assert.IsType<Verdict.Unstartable>(Decide(open with { StateJson = State(1799999999) }));
+    [Theory]
+    [InlineData(1784620000)]
+    [InlineData(1799999999)]
+    [InlineData(1782375106)]
+    public void Roles_that_cannot_be_used_lock_Logto_out_whatever_the_state(double state)
+    {
+        foreach (var roles in new[] { new TenantRoles(2, 1, [new UnusableRole("logto_tenant_logto_admin", "is missing")]), new TenantRoles(0, 0, []) })
+        {
+            Assert.Equal(roles, Assert.IsType<Verdict.LockedOut>(Decide(Logto with { TenantRoles = roles, States = [State(state)] })).Roles);
+        }
     }
 
     [Fact]
-    public void A_table_without_row_security_does_not_hide_pending_alterations() =>
-        Assert.IsType<Verdict.Pending>(Decide(Logto with { TablesWithoutRowSecurity = ["notes"], StateJson = State(1782375106) }));
+    public void Tenants_that_we_may_not_read_are_no_match_and_are_left_to_the_preflight_when_something_is_pending()
+    {
+        var hidden = Logto with { TenantRoles = null, TenantsRefusal = "permission denied" };
+
+        Assert.Equal("permission denied", Assert.IsType<Verdict.Hidden>(Decide(hidden)).Reason);
+        Assert.IsType<Verdict.Hidden>(Decide(hidden with { States = [State(1799999999)] }));
+        Assert.IsType<Verdict.Pending>(Decide(hidden with { States = [State(1782375106)] }));
+    }
 
     [Fact]
-    public void No_table_at_all_is_empty() => Assert.IsType<Verdict.Empty>(Decide(Nothing));
+    public void Before_tenants_had_roles_alterations_are_pending()
+    {
+        var early = Logto with { TenantRoles = null };
+
+        Assert.IsType<Verdict.Pending>(Decide(early with { States = [State(1674987042)] }));
+        Assert.IsType<Verdict.Damaged>(Decide(early));
+    }
 
     [Fact]
-    public void Tables_of_somebody_else_are_foreign() => Assert.IsType<Verdict.Foreign>(Decide(Nothing with { TableCount = 3, HasUsers = true }));
+    public void No_object_at_all_is_empty() => Assert.IsType<Verdict.Empty>(Decide(Nothing));
+
+    [Fact]
+    public void Objects_of_somebody_else_are_foreign_and_named() =>
+        Assert.Contains(
+            "(view orders)", Assert.IsType<Verdict.Foreign>(Decide(Nothing with { ObjectCount = 1, Objects = "view orders", Relations = Tables("users") })).Reason, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("table", true)]
+    [InlineData("table", false)]
+    [InlineData("view", false)]
+    [InlineData("index", false)]
+    [InlineData("type", false)]
+    [InlineData("foreign table", false)]
+    public void Something_called_systems_without_any_table_of_Logtos_is_foreign(string kind, bool hasKey) =>
+        Assert.Contains(
+            $" {kind} called 'systems'",
+            Assert.IsType<Verdict.Foreign>(Decide(Logto with { Relations = [new Relation(LogtoNames.Systems, kind, Public)], SystemsHasKey = hasKey })).Reason, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("view")]
+    [InlineData("index")]
+    [InlineData("partitioned table")]
+    public void Logtos_tables_with_another_kind_of_systems_are_damaged(string kind) =>
+        Assert.Contains(
+            kind,
+            Assert.IsType<Verdict.Damaged>(Decide(Logto with { Relations = [new Relation(LogtoNames.Systems, kind, Public), .. Tables([.. LogtoNames.Tables])] })).Reason, StringComparison.Ordinal);
+
+    public static TheoryData<string> RequiredTables => [.. LogtoNames.Tables];
+
+    [Theory]
+    [MemberData(nameof(RequiredTables))]
+    public void A_table_of_Logtos_that_is_missing_a_view_or_in_another_schema_is_damage_and_named(string name)
+    {
+        var others = Logto.Relations.Where(relation => relation.Name != name).ToArray();
+        foreach (var relations in new Relation[][] { others, [.. others, new Relation(name, "view", Public)], [.. others, new Relation(name, Relation.Table, Public + 1)] })
+        {
+            Assert.Contains($"'{name}'", Assert.IsType<Verdict.Damaged>(Decide(Logto with { Relations = relations })).Reason, StringComparison.Ordinal);
+        }
+    }
 
     [Fact]
     public void Each_damage_has_its_own_reason()
     {
         Inspection[] damaged =
         [
-            Logto with { StateJson = null },
-            Logto with { StateJson = "{}" },
-            Logto with { HasLegacyConfigs = true },
-            Nothing with { HasLegacyConfigs = true, TableCount = 1 },
-            Nothing with { HasLegacyConfigs = true, HasUsers = true, HasApplications = true, TableCount = 12 },
-            Logto with { HasSystems = false, StateJson = null },
+            Logto with { States = [] },
+            Logto with { States = [State(1784620000), State(1784620000)] },
+            Logto with { States = ["{}"] },
+            Logto with { SystemsHasKey = false },
+            Logto with { Relations = [.. Logto.Relations, .. Tables(LogtoNames.LegacyConfigs)] },
+            Nothing with { Relations = Tables(LogtoNames.LegacyConfigs) },
+            Nothing with { Relations = Tables(LogtoNames.LegacyConfigs, "users", "applications") },
+            Nothing with { Relations = Tables("users", "applications") },
         ];
 
         var reasons = damaged.Select(database => Assert.IsType<Verdict.Damaged>(Decide(database)).Reason).ToArray();
 
         Assert.Equal(damaged.Length, reasons.Distinct().Count());
     }
+
+    private static Relation[] Tables(params string[] names) => [.. names.Select(name => new Relation(name, Relation.Table, Public))];
 
     private static Verdict Decide(Inspection database) => MigrationPlan.Decide(Catalog, database);
 

@@ -13,7 +13,7 @@ public sealed class OptionsReaderSpecs
         var options = Read(("DB_URL", Url))!;
 
         Assert.Equal(("/etc/logto", "db", 5432, "u", "p"), (options.LogtoDirectory, options.Host, options.Port, options.User, options.Password));
-        Assert.Equal((false, false, true), (options.Seed, options.AllowAhead, options.Repair));
+        Assert.Equal((SeedMode.False, false, true), (options.Seed, options.AllowAhead, options.Repair));
         Assert.Equal((60, 3600, 0, 0), (options.ConnectTimeout.TotalSeconds, options.LockTimeout.TotalSeconds, options.DeployTimeout.TotalSeconds, options.DdlLockTimeout.TotalSeconds));
         Assert.Equal("DISABLE_TIMEOUT", options.StatementTimeout);
     }
@@ -43,6 +43,37 @@ public sealed class OptionsReaderSpecs
     [InlineData("LOGTO_INIT_PORT_80_TCP")]
     [InlineData("LOGTO_INIT_PORT_80_TCP_ADDR")]
     public void Kubernetes_service_links_are_no_misspellings(string name) => Assert.Empty(Problems(("DB_URL", Url), (name, "tcp://10.0.0.1:80")));
+
+    [Theory]
+    [InlineData("false", "False")]
+    [InlineData("true", "True")]
+    [InlineData("Create", "Create")]
+    public void A_seed_is_for_an_empty_database_or_also_for_a_missing_one(string value, string mode) =>
+        Assert.Equal(Enum.Parse<SeedMode>(mode), Read(("DB_URL", Url), ("LOGTO_INIT_SEED", value))!.Seed);
+
+    [Theory]
+    [InlineData("--db-url=postgres://u:s3cret@elsewhere/logto")]
+    [InlineData("--db=postgres://u:s3cret@elsewhere/logto")]
+    [InlineData("--database-url=x")]
+    [InlineData("--databaseUrl=x")]
+    [InlineData("--dbUrl=x")]
+    [InlineData("--db.url=x")]
+    [InlineData("--no-db")]
+    [InlineData("--env=/tmp/other.env")]
+    [InlineData("--env-file=x")]
+    [InlineData("--e=x")]
+    [InlineData("--dapc --env=x")]
+    public void A_seed_of_another_database_than_DB_URLs_is_refused_without_showing_it(string arguments)
+    {
+        var problem = Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_SEED_ARGUMENTS", arguments)));
+
+        Assert.StartsWith("LOGTO_INIT_SEED_ARGUMENTS", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Other_arguments_of_a_seed_are_taken() =>
+        Assert.Equal(["--dapc", "--encrypt-base-role", "--debug"], Read(("DB_URL", Url), ("LOGTO_INIT_SEED_ARGUMENTS", "--dapc --encrypt-base-role --debug"))!.SeedArguments);
 
     [Fact]
     public void An_empty_variable_counts_as_unset() =>

@@ -21,7 +21,7 @@ public sealed partial class PlanProperties
             var (names, (database, state)) = given;
             var expected = Expect(names, database, state);
             var actual = Describe(names, database);
-            return (actual == expected).Label($"{string.Join(' ', names)} | {database.StateJson}\nexpected {expected}\nactual   {actual}");
+            return (actual == expected).Label($"{string.Join(' ', names)} | {string.Join(' ', database.States)}\nexpected {expected}\nactual   {actual}");
         }));
 
     [Fact]
@@ -70,30 +70,37 @@ public sealed partial class PlanProperties
         (1, Gen.Constant<string[]>(["utils", "readme.js"])));
 
     private static Gen<(Inspection Database, JsonTexts.Json? State)> Databases =>
-        from systems in Gen.Frequency((6, Gen.Constant(true)), (1, Gen.Constant(false)))
-        from legacy in Gen.Frequency((6, Gen.Constant(false)), (1, Gen.Constant(true)))
-        from users in Gen.Elements(true, false)
-        from applications in Gen.Elements(true, false)
-        from configs in Gen.Elements(true, false)
-        from tables in Gen.Elements(0, 1, 70)
+        from relations in Relations
+        from hasKey in Gen.Frequency((9, Gen.Constant(true)), (1, Gen.Constant(false)))
+        from objects in Gen.Elements(0, 1, 70)
         from unprotected in Gen.Frequency((3, Gen.Constant<string[]>([])), (1, Gen.Constant<string[]>(["users"])))
+        from roles in Gen.Frequency((8, Gen.Constant(MigrationPlanSpecs.Logto.TenantRoles)), (1, Gen.Constant<TenantRoles?>(new TenantRoles(2, 1, []))), (1, Gen.Constant<TenantRoles?>(null)))
+        from refusal in Gen.Elements(null, "permission denied")
+        from copies in Gen.Frequency((9, Gen.Constant(1)), (1, Gen.Choose(0, 2)))
         from state in Gen.Frequency(
             (9, from timestamp in Timestamps select ($$"""{"timestamp": {{timestamp}}, "updatedAt": ""}""", (JsonTexts.Json?)new JsonTexts.Json.Object([("timestamp", new JsonTexts.Json.Number(timestamp))]))),
-            (3, from any in JsonTexts.Any select (any.Text, (JsonTexts.Json?)any.Value)),
-            (1, Gen.Constant(((string?)null, (JsonTexts.Json?)null)!)))
+            (3, from any in JsonTexts.Any select (any.Text, (JsonTexts.Json?)any.Value)))
         select (
             MigrationPlanSpecs.Logto with
             {
-                HasSystems = systems,
-                HasLegacyConfigs = legacy,
-                HasUsers = users,
-                HasApplications = applications,
-                HasLogtoConfigs = configs,
-                TableCount = tables,
+                Relations = relations,
+                SystemsHasKey = hasKey,
+                ObjectCount = objects,
                 TablesWithoutRowSecurity = unprotected,
-                StateJson = systems ? state.Item1 : null,
+                States = [.. Enumerable.Repeat(state.Item1, copies)],
+                TenantRoles = roles,
+                TenantsRefusal = roles is null ? refusal : null,
             },
-            systems ? state.Item2 : null);
+            copies == 1 ? state.Item2 : null);
+
+    /// <summary>Mostly all of Logto's tables, else any of them in any form.</summary>
+    private static Gen<Relation[]> Relations => Gen.Frequency(
+        (6, Gen.Constant<Relation[]>([.. MigrationPlanSpecs.Logto.Relations])),
+        (4, from found in (from name in Gen.Elements<string>([LogtoNames.Systems, LogtoNames.Systems, LogtoNames.LegacyConfigs, .. LogtoNames.Tables])
+                           from kind in Gen.Frequency((6, Gen.Constant(Relation.Table)), (1, Gen.Elements("view", "index")))
+                           from schema in Gen.Frequency((6, Gen.Constant(2200u)), (1, Gen.Constant(2201u)))
+                           select new Relation(name, kind, schema)).ListOf()
+            select found.DistinctBy(each => each.Name).ToArray()));
 
     private static string Describe(string[] names, Inspection database)
     {
@@ -110,7 +117,8 @@ public sealed partial class PlanProperties
         return MigrationPlan.Decide(catalog, database) switch
         {
             Verdict.Pending pending => $"pending {string.Join(' ', pending.Alterations.Select(each => each.FileName))}",
-            Verdict.Unstartable unstartable => $"unstartable {string.Join(' ', unstartable.TablesWithoutRowSecurity)}",
+            Verdict.Unstartable unstartable => $"unstartable {string.Join(' ', unstartable.TablesWithoutRowSecurity)} {unstartable.Alterations.Count}",
+            Verdict.LockedOut lockedOut => $"lockedout {lockedOut.Alterations.Count}",
             var other => other.GetType().Name.ToLowerInvariant(),
         };
     }
@@ -124,21 +132,34 @@ public sealed partial class PlanProperties
             return "stopped";
         }
 
-        var logto = database.HasSystems || database.HasLegacyConfigs || database.HasLogtoConfigs || (database.HasUsers && database.HasApplications);
-        if (!logto)
+        var systems = database.Relations.SingleOrDefault(relation => relation.Name == "systems");
+        var tables = database.Relations
+            .Where(relation => relation.Kind == "table" && relation.Schema == (systems?.Schema ?? relation.Schema)).Select(relation => relation.Name).ToHashSet();
+        string[] whole = ["tenants", "users", "applications", "roles", "resources", "logto_configs", "sign_in_experiences"];
+        if (systems is null)
         {
-            return database.TableCount == 0 ? "empty" : "foreign";
+            return tables.Contains("_logto_configs") || tables.Contains("logto_configs") || (tables.Contains("users") && tables.Contains("applications")) ? "damaged"
+                : database.ObjectCount == 0 ? "empty" : "foreign";
         }
 
-        if (!database.HasSystems || database.HasLegacyConfigs || stateValue is null || AcceptedTimestamp(stateValue) is not { } state)
+        if (!whole.Any(tables.Contains))
+        {
+            return "foreign";
+        }
+
+        if (!tables.Contains("systems") || !whole.All(tables.Contains) || !database.SystemsHasKey || tables.Contains("_logto_configs")
+            || stateValue is null || AcceptedTimestamp(stateValue) is not { } state)
         {
             return "damaged";
         }
 
         var numbered = alterations.Select(each => (each.Name, Timestamp: double.Parse(each.Part, CultureInfo.InvariantCulture))).OrderBy(each => each.Timestamp).ToArray();
         var pending = numbered.Where(each => each.Timestamp > state).Select(each => each.Name).ToArray();
-        return pending.Length > 0 ? $"pending {string.Join(' ', pending)}"
-            : database.TablesWithoutRowSecurity.Count > 0 ? $"unstartable {string.Join(' ', database.TablesWithoutRowSecurity)}"
+        return database.TablesWithoutRowSecurity.Count > 0 ? $"unstartable {string.Join(' ', database.TablesWithoutRowSecurity)} {pending.Length}"
+            : database.TenantRoles is { UnusableCount: 1 } ? $"lockedout {pending.Length}"
+            : pending.Length > 0 ? $"pending {string.Join(' ', pending)}"
+            : database.TenantsRefusal is not null ? "hidden"
+            : database.TenantRoles is null ? "damaged"
             : numbered.All(each => each.Timestamp < state) ? "ahead"
             : "matching";
     }

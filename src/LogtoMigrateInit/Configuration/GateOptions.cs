@@ -15,7 +15,7 @@ internal sealed record GateOptions
     /// <summary>Null: any version will do.</summary>
     public required string? ExpectedVersion { get; init; }
 
-    public required bool Seed { get; init; }
+    public required SeedMode Seed { get; init; }
 
     public required IReadOnlyList<string> SeedArguments { get; init; }
 
@@ -67,6 +67,18 @@ internal sealed record GateOptions
 
     /// <summary>Null: none was given.</summary>
     public required string? Password { get; init; }
+}
+
+/// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>
+internal enum SeedMode
+{
+    False,
+
+    /// <summary>An empty database that exists.</summary>
+    True,
+
+    /// <summary>A missing database too.</summary>
+    Create,
 }
 
 /// <summary>How to log; read leniently, because the complaints about the other variables need a log too.</summary>

@@ -53,7 +53,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             DatabaseUrlIsFromFile = isFromFile,
             LogtoDirectory = Text(Variables.LogtoDirectory),
             ExpectedVersion = Optional(Variables.ExpectedVersion.Name),
-            Seed = Flag(Variables.Seed),
+            Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
             AllowAhead = Choice(Variables.Ahead, "fail", "allow") == "allow",
             Repair = Flag(Variables.Repair),
@@ -147,7 +147,19 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Problem(Variables.SeedArguments, $"holds {Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
         }
 
+        if (arguments.FirstOrDefault(NamesDatabase) is { } elsewhere)
+        {
+            Problem(Variables.SeedArguments, $"holds {Shown(elsewhere.Split('=')[0])}, with which Logto's CLI would seed another database than the one that the gate looks at; name the database in DB_URL");
+        }
+
         return arguments;
+    }
+
+    /// <summary>The CLI's <c>--db</c> and <c>--env</c> and their other names, as yargs reads them: also in camel case, negated, or with a dot.</summary>
+    private static bool NamesDatabase(string argument)
+    {
+        var name = argument.Split('=', '.')[0].Replace("-", "", StringComparison.Ordinal).ToUpperInvariant();
+        return (name.StartsWith("NO", StringComparison.Ordinal) ? name[2..] : name) is "DB" or "DBURL" or "DATABASEURL" or "E" or "ENV" or "ENVFILE";
     }
 
     private string ReadStatementTimeout()

@@ -21,19 +21,19 @@ internal sealed record Inspection
     /// <summary>A connection pooler answers for the server: the process it named at login is not the one that runs our statements.</summary>
     public required bool BehindPooler { get; init; }
 
-    public required bool HasSystems { get; init; }
+    /// <summary>What the names of <see cref="LogtoNames"/> mean here, where they mean anything.</summary>
+    public required IReadOnlyList<Relation> Relations { get; init; }
 
-    /// <summary>Where Logto kept its state before 1.0, and what its CLI creates when it misreads a state.</summary>
-    public required bool HasLegacyConfigs { get; init; }
+    /// <summary>The relation <c>systems</c> has its primary key on its column <c>key</c> alone, and a column <c>value</c>.</summary>
+    public required bool SystemsHasKey { get; init; }
 
-    public required bool HasUsers { get; init; }
+    /// <summary>
+    /// Tables, views, sequences and types in <see cref="Schema"/> that no extension owns; counted only where nothing is called <c>systems</c>.
+    /// </summary>
+    public required long ObjectCount { get; init; }
 
-    public required bool HasApplications { get; init; }
-
-    public required bool HasLogtoConfigs { get; init; }
-
-    /// <summary>Tables in <see cref="Schema"/>.</summary>
-    public required long TableCount { get; init; }
+    /// <summary>The first five of them, such as <c>view orders, table users</c>.</summary>
+    public required string Objects { get; init; }
 
     /// <summary>
     /// Tables that make core refuse to start (<c>packages/core/src/env-set/preconditions.ts</c>): all of <see cref="Schema"/>
@@ -44,6 +44,34 @@ internal sealed record Inspection
     /// <summary>Indexes that PostgreSQL does not use because their build was cut short, in <see cref="Schema"/>.</summary>
     public required IReadOnlyList<string> InvalidIndexes { get; init; }
 
-    /// <summary>The text of the state's row; null when there is no such row, no such table, or no such column.</summary>
-    public required string? StateJson { get; init; }
+    /// <summary>The values of the rows <c>alterationState</c>, of which there should be one; none when there is no such table or column.</summary>
+    public required IReadOnlyList<string> States { get; init; }
+
+    /// <summary>The roles that Logto logs in as; null when <c>tenants</c> could not be asked.</summary>
+    public required TenantRoles? TenantRoles { get; init; }
+
+    /// <summary>Why we may not see the rows of <c>tenants</c>; null when we may, or when there is no such table or column.</summary>
+    public required string? TenantsRefusal { get; init; }
 }
+
+/// <summary>What a name means through the role's <c>search_path</c>.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Kind">In words, such as <c>view</c>; an ordinary table is <see cref="Table"/>.</param>
+/// <param name="Schema">The OID of its schema.</param>
+internal sealed record Relation(string Name, string Kind, uint Schema)
+{
+    public const string Table = "table";
+}
+
+/// <summary>
+/// The roles that <c>tenants.db_user</c> names: core reads the table as the user of <c>DB_URL</c> and does all its work as these
+/// (<c>packages/core/src/utils/tenant.ts</c>).
+/// </summary>
+/// <param name="Count">How many the table names.</param>
+/// <param name="UnusableCount">How many of them cannot do what core does as them.</param>
+/// <param name="Unusable">The first five of those.</param>
+internal sealed record TenantRoles(long Count, long UnusableCount, IReadOnlyList<UnusableRole> Unusable);
+
+/// <param name="Name">The role.</param>
+/// <param name="Problem">A clause without its subject, such as <c>is missing</c>.</param>
+internal sealed record UnusableRole(string Name, string Problem);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace LogtoMigrateInit.Database;
@@ -8,14 +9,41 @@ namespace LogtoMigrateInit.Database;
 /// </summary>
 internal static class InspectionQuery
 {
-    private const string Facts = """
+    private const string Kind = """
+        case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'f' then 'foreign table' when 'v' then 'view'
+          when 'm' then 'materialized view' when 'S' then 'sequence' when 'c' then 'type' when 'i' then 'index' else 'relation' end
+        """;
+
+    // set_config is for the last query: without it, who does not own the table "tenants" would see it empty instead of being refused.
+    // It lasts as long as the batch, which is one transaction.
+    private static readonly string Facts = $"""
         select current_database()::text, current_user::text, current_schema()::text,
           current_setting('server_version_num')::int, pg_is_in_recovery(),
           current_setting('transaction_read_only') = 'on', pg_backend_pid(),
-          to_regclass('systems') is not null, to_regclass('_logto_configs') is not null,
-          to_regclass('users') is not null, to_regclass('applications') is not null, to_regclass('logto_configs') is not null,
-          (select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-            where n.nspname = current_schema() and c.relkind in ('r', 'p'))
+          (select string_agg(names.name || ':' || {Kind} || ':' || c.relnamespace, ',')
+            from (values {string.Join(", ", LogtoNames.Tables.Append(LogtoNames.Systems).Append(LogtoNames.LegacyConfigs).Select(name => $"('{name}')"))}) as names (name)
+              join pg_catalog.pg_class c on c.oid = to_regclass(names.name)),
+          exists (select from pg_catalog.pg_index i
+            join pg_catalog.pg_attribute k on k.attrelid = i.indrelid and k.attnum = i.indkey[0] and k.attname = 'key'
+            join pg_catalog.pg_attribute v on v.attrelid = i.indrelid and v.attname = 'value'
+            where i.indrelid = to_regclass('systems') and i.indisprimary and i.indnkeyatts = 1),
+          case when to_regclass('systems') is null then ({Objects}) end,
+          set_config('row_security', 'off', true)
+        """;
+
+    private const string Objects = $"""
+        select count(*) || ':' || coalesce(string_agg(object, ', ' order by object) filter (where number <= 5), '') from (
+          select object, row_number() over (order by object) as number from (
+            select {Kind} || ' ' || c.relname as object from pg_catalog.pg_class c
+              where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
+                and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'c')
+                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+            union all
+            select 'type ' || t.typname from pg_catalog.pg_type t
+              where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
+                and t.typtype in ('d', 'e', 'r')
+                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
+          ) as objects) as numbered
         """;
 
     private const string TablesWithoutRowSecurity = """
@@ -31,36 +59,64 @@ internal static class InspectionQuery
           where not i.indisvalid and n.nspname = current_schema() order by 1
         """;
 
-    // Last, because it fails when its table does not exist; by then the other results have arrived.
-    private const string State = "select value::text from systems where key = 'alterationState'";
+    // The last two fail when their table does not exist; by then the other results have arrived. A view is not run: somebody else's
+    // may do anything.
+    private const string State = """
+        select coalesce(value::text, 'null') from systems where key::text = 'alterationState'
+          and (select relkind in ('r', 'p') from pg_catalog.pg_class where oid = to_regclass('systems'))
+          limit 2
+        """;
+
+    // A name that is too long is cut by the server, when the role is made and when it logs in.
+    private const string Roles = """
+        with parents as materialized (
+          select oid from pg_catalog.pg_roles
+            where rolname in (('logto_tenant_' || current_database())::name, ('logto_tenant_' || replace(current_database(), '-', '_'))::name)),
+        roles as materialized (
+          select t.db_user::text as name, case
+              when r.oid is null then 'is missing'
+              when not r.rolcanlogin or r.rolconnlimit = 0 then 'may not log in'
+              when r.rolvaliduntil <= now() then 'has a password that is no longer valid'
+              when not has_database_privilege(r.oid, current_database(), 'CONNECT') then 'may not connect to this database'
+              when not has_schema_privilege(r.oid, (select relnamespace from pg_catalog.pg_class where oid = to_regclass('applications')), 'USAGE') then 'may not use the schema'
+              when not has_table_privilege(r.oid, 'applications', 'SELECT') or not has_column_privilege(r.oid, 'tenants', 'db_user', 'SELECT')
+                then 'may not read Logto''s tables'
+              when exists (select from parents) and not exists (select from parents p where pg_has_role(r.oid, p.oid, 'USAGE'))
+                then 'is no member of this database''s role logto_tenant_…, to which new tables are granted'
+            end as problem
+            from tenants t left join pg_catalog.pg_roles r on r.rolname = t.db_user::name
+            where t.db_user is not null)
+        select count(*) over (), count(problem) over (), name, problem from roles order by problem is null, name limit 5
+        """;
 
     public static async Task<Inspection> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {
-            BatchCommands = { new(Facts), new(TablesWithoutRowSecurity), new(InvalidIndexes), new(State) },
+            BatchCommands = { new(Facts), new(TablesWithoutRowSecurity), new(InvalidIndexes), new(State), new(Roles) },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
 
         await reader.ReadAsync(cancellationToken);
+        var (objectCount, objects) = ParseObjects(await ReadTextAsync(reader, 9, cancellationToken));
         var inspection = new Inspection
         {
             Database = reader.GetString(0),
             User = reader.GetString(1),
-            Schema = await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2),
+            Schema = await ReadTextAsync(reader, 2, cancellationToken),
             ServerVersion = reader.GetInt32(3),
             InRecovery = reader.GetBoolean(4),
             ReadOnly = reader.GetBoolean(5),
             BehindPooler = reader.GetInt32(6) != connection.ProcessID,
-            HasSystems = reader.GetBoolean(7),
-            HasLegacyConfigs = reader.GetBoolean(8),
-            HasUsers = reader.GetBoolean(9),
-            HasApplications = reader.GetBoolean(10),
-            HasLogtoConfigs = reader.GetBoolean(11),
-            TableCount = reader.GetInt64(12),
+            Relations = ParseRelations(await ReadTextAsync(reader, 7, cancellationToken)),
+            SystemsHasKey = reader.GetBoolean(8),
+            ObjectCount = objectCount,
+            Objects = objects,
             TablesWithoutRowSecurity = [],
             InvalidIndexes = [],
-            StateJson = null,
+            States = [],
+            TenantRoles = null,
+            TenantsRefusal = null,
         };
 
         await reader.NextResultAsync(cancellationToken);
@@ -71,13 +127,25 @@ internal static class InspectionQuery
         try
         {
             await reader.NextResultAsync(cancellationToken);
-            return await reader.ReadAsync(cancellationToken) && !await reader.IsDBNullAsync(0, cancellationToken)
-                ? inspection with { StateJson = reader.GetString(0) }
-                : inspection;
+            inspection = inspection with { States = await ReadNamesAsync(reader, cancellationToken) };
         }
-        catch (PostgresException missing) when (missing.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn)
+        catch (PostgresException other) when (IsAboutAnotherTable(other))
         {
             return inspection;
+        }
+
+        try
+        {
+            await reader.NextResultAsync(cancellationToken);
+            return inspection with { TenantRoles = await ReadRolesAsync(reader, cancellationToken) };
+        }
+        catch (PostgresException other) when (IsAboutAnotherTable(other))
+        {
+            return inspection;
+        }
+        catch (PostgresException refusal) when (refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return inspection with { TenantsRefusal = refusal.MessageText };
         }
     }
 
@@ -92,4 +160,34 @@ internal static class InspectionQuery
 
         return names;
     }
+
+    /// <summary>The table is missing, or what has its name has not its form: no such column, an index, another type.</summary>
+    private static bool IsAboutAnotherTable(PostgresException answer) => answer.SqlState
+        is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.WrongObjectType
+        or PostgresErrorCodes.CannotCoerce or PostgresErrorCodes.UndefinedFunction;
+
+    private static async Task<TenantRoles> ReadRolesAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        var (count, unusableCount) = (0L, 0L);
+        var unusable = new List<UnusableRole>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            (count, unusableCount) = (reader.GetInt64(0), reader.GetInt64(1));
+            if (await ReadTextAsync(reader, 3, cancellationToken) is { } problem)
+            {
+                unusable.Add(new UnusableRole(reader.GetString(2), problem));
+            }
+        }
+
+        return new TenantRoles(count, unusableCount, unusable);
+    }
+
+    private static async Task<string?> ReadTextAsync(NpgsqlDataReader reader, int column, CancellationToken cancellationToken) =>
+        await reader.IsDBNullAsync(column, cancellationToken) ? null : reader.GetString(column);
+
+    private static Relation[] ParseRelations(string? text) =>
+        text is null ? [] : [.. text.Split(',').Select(part => part.Split(':')).Select(part => new Relation(part[0], part[1], uint.Parse(part[2], CultureInfo.InvariantCulture)))];
+
+    private static (long Count, string Objects) ParseObjects(string? text) =>
+        text?.IndexOf(':', StringComparison.Ordinal) is { } colon ? (long.Parse(text[..colon], CultureInfo.InvariantCulture), text[(colon + 1)..]) : (0, "");
 }

@@ -15,7 +15,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     public const string ApplicationName = "logto-migrate-init";
 
     /// <summary>The database in which the CLI creates a missing one (<c>packages/cli/src/database.ts</c>).</summary>
-    private const string MaintenanceDatabase = "postgres";
+    public const string MaintenanceDatabase = "postgres";
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
 
@@ -39,6 +39,20 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 return await use(connection, token);
             },
             cancellationToken);
+
+    /// <summary>The same as another user.</summary>
+    /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
+    public async Task<T> WithConnectionAsync<T>(string user, string? password, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
+    {
+        await using var source = CreateSource(options.DatabaseUrl.Database, user, password);
+        return await RetryAsync(
+            async token =>
+            {
+                await using var connection = await OpenAsync(source, token);
+                return await use(connection, token);
+            },
+            cancellationToken);
+    }
 
     /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
@@ -82,7 +96,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
-        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database), cancellationToken);
+        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database, options.User, options.Password), cancellationToken);
 
     /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
@@ -102,7 +116,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     public async Task CreateAsync(CancellationToken cancellationToken)
     {
         var name = options.DatabaseUrl.Database;
-        await using var source = CreateSource(MaintenanceDatabase);
+        await using var source = CreateSource(MaintenanceDatabase, options.User, options.Password);
         var created = await RetryAsync(
             async token =>
             {
@@ -151,7 +165,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         }
     }
 
-    private NpgsqlDataSource CreateSource(string database)
+    private NpgsqlDataSource CreateSource(string database, string user, string? password)
     {
         // Npgsql reads these, no setting of its own turns that off, and Logto does not know them.
         Environment.SetEnvironmentVariable("PGTZ", null);
@@ -163,8 +177,8 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
             {
                 Host = options.Host,
                 Port = options.Port,
-                Username = options.User,
-                Password = options.Password,
+                Username = user,
+                Password = password,
                 Database = database,
                 ApplicationName = ApplicationName,
                 Options = options.PgOptions,

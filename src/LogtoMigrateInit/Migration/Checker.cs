@@ -8,19 +8,20 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, TenantLogins logins, ILogger logger)
 {
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
+    /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
     /// <param name="stop">Ends the wait.</param>
-    public async Task<Outcome> CheckAsync(bool wait, CancellationToken stop)
+    public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         string? reported = null;
         while (true)
         {
-            var outcome = await LookAsync(stop);
-            if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
+            var outcome = await LookAsync(deep, stop);
+            if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
             {
                 return outcome;
             }
@@ -35,11 +36,24 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         }
     }
 
-    private async Task<Outcome> LookAsync(CancellationToken stop)
+    private async Task<Outcome> LookAsync(bool deep, CancellationToken stop)
     {
         try
         {
-            return Outcome.Of(MigrationPlan.Decide(catalog, await database.InspectAsync(stop)), catalog, options);
+            var inspection = await database.InspectAsync(stop);
+            var verdict = MigrationPlan.Decide(catalog, inspection);
+            var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False
+                ? new Outcome.WouldSeed(options.DatabaseUrl.Database)
+                : Outcome.Of(verdict, catalog, options);
+            var state = outcome switch
+            {
+                Outcome.Matches matches => matches.State,
+                Outcome.AheadAllowed ahead => ahead.State,
+                _ => null,
+            };
+            return deep && state is not null && await logins.TryAsync(inspection.BehindPooler, stop) is { Count: > 0 } failed
+                ? new Outcome.LoginsFailed(catalog, state, failed)
+                : outcome;
         }
         catch (DatabaseException failure)
         {

@@ -12,7 +12,7 @@ namespace LogtoMigrateInit.Migration;
 /// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
     GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, string sessionName, LogtoDatabase database, SupervisedCli cli,
-    LeftOvers leftOvers, ILogger logger)
+    LeftOvers leftOvers, TenantLogins logins, ILogger logger)
 {
     private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
 
@@ -57,7 +57,7 @@ internal sealed class Deployment(
             var (outcome, run) = MigrationPlan.Decide(catalog, survey.Inspection) switch
             {
                 Verdict.Pending pending => await DeployAsync(pending, survey, folder, migrationLock, held, stop),
-                Verdict.Empty when options.Seed => await SeedAsync(survey, folder, migrationLock, held, stop),
+                Verdict.Empty when options.Seed != SeedMode.False => await SeedAsync(survey, folder, migrationLock, held, stop),
                 var settled => (Outcome.Of(settled, catalog, options), null),
             };
             if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { ServerWasFull: true })
@@ -108,7 +108,7 @@ internal sealed class Deployment(
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
                 Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
-            _ => Succeed(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed"),
+            _ => await SucceedAsync(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed", inspection, stop),
         };
         return (outcome, run);
     }
@@ -128,8 +128,8 @@ internal sealed class Deployment(
         Outcome outcome = verdict switch
         {
             _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), Explain(run)),
-            _ => Succeed(run, verdict, "seeded"),
+            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), verdict is Verdict.Empty, Explain(run)),
+            _ => await SucceedAsync(run, verdict, "seeded", inspection, stop),
         };
         return (outcome, run);
     }
@@ -226,7 +226,7 @@ internal sealed class Deployment(
     /// <returns>Null when the database could not be seen at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
     private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken held) => end is CliEnd.Stopped or CliEnd.LockLost
         ? await VerifyBrieflyAsync()
-        : MigrationPlan.Decide(catalog, await database.InspectAsync(held));
+        : Judge(await database.InspectAsync(held));
 
     /// <returns>Null when the database could not be seen at once.</returns>
     private async Task<Verdict?> VerifyBrieflyAsync()
@@ -234,7 +234,7 @@ internal sealed class Deployment(
         using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
         try
         {
-            return MigrationPlan.Decide(catalog, await database.InspectAsync(brief.Token).WaitAsync(brief.Token));
+            return Judge(await database.InspectAsync(brief.Token).WaitAsync(brief.Token));
         }
         catch (Exception unknown) when (unknown is OperationCanceledException or DatabaseException)
         {
@@ -242,14 +242,26 @@ internal sealed class Deployment(
         }
     }
 
-    private Outcome Succeed(CliRun run, Verdict verdict, string done)
+    /// <summary>After a deploy, alterations that are left come first, whatever else is wrong.</summary>
+    private Verdict Judge(Inspection inspection) => MigrationPlan.Decide(catalog, inspection) switch
+    {
+        Verdict.Unstartable { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
+        Verdict.LockedOut { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
+        var verdict => verdict,
+    };
+
+    private async Task<Outcome> SucceedAsync(CliRun run, Verdict verdict, string done, Inspection before, CancellationToken stop)
     {
         if (verdict is not Verdict.Matching matching)
         {
-            // A seed of another release's CLI can end below what this image ships.
-            return verdict is Verdict.Pending left
-                ? new Outcome.AlterationsLeft(catalog, left.State, left.Alterations.Count)
-                : Outcome.Of(verdict, catalog, options);
+            return verdict switch
+            {
+                // A seed of another release's CLI can end below what this image ships.
+                Verdict.Pending left => new Outcome.AlterationsLeft(catalog, left.State, left.Alterations.Count),
+                Verdict.Foreign foreign => new Outcome.DamagedByCli(before.Database, foreign.Reason),
+                Verdict.Damaged damaged => new Outcome.DamagedByCli(before.Database, damaged.Reason),
+                _ => Outcome.Of(verdict, catalog, options),
+            };
         }
 
         if (run.ExitCode != 0)
@@ -257,7 +269,9 @@ internal sealed class Deployment(
             logger.CliFailedInVain(run.ExitCode, run.Complaint);
         }
 
-        return new Outcome.Matches(catalog, matching.State, done);
+        return await logins.TryAsync(before.BehindPooler, stop) is { Count: > 0 } failed
+            ? new Outcome.LoginsFailed(catalog, matching.State, failed)
+            : new Outcome.Matches(catalog, matching.State, done);
     }
 
     private string Describe(CliRun run, CliEnd end) => end switch

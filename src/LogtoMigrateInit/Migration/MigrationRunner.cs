@@ -25,15 +25,22 @@ internal sealed class MigrationRunner(
             {
                 look = await database.RetryAsync(token => LookAsync(wait.IsForLock, token), stop);
             }
-            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed)
+            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed == SeedMode.Create)
             {
                 if (Preflight.SeedableName(options.DatabaseUrl.Database) is { } unusable)
                 {
                     return new Outcome.PreflightFailed([unusable]);
                 }
 
-                await database.CreateAsync(stop);
-                continue;
+                try
+                {
+                    await database.CreateAsync(stop);
+                    continue;
+                }
+                catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet)
+                {
+                    return new Outcome.NotCreated(options, refusal.Message);
+                }
             }
 
             switch (look)
@@ -76,7 +83,7 @@ internal sealed class MigrationRunner(
 
             var inspection = await InspectionQuery.ReadAsync(connection, stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
-            if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed))
+            if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed != SeedMode.False))
             {
                 return new Look.Settled(inspection, Outcome.Of(verdict, catalog, options));
             }
@@ -105,7 +112,7 @@ internal sealed class MigrationRunner(
     {
         foreach (var index in inspection.InvalidIndexes)
         {
-            logger.InvalidIndex(index);
+            logger.InvalidIndex(index, LogtoDatabase.Quote(index));
         }
 
         if (inspection.InRecovery || inspection.ReadOnly)

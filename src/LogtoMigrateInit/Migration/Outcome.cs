@@ -36,7 +36,10 @@ internal abstract record Outcome
         : Outcome(ExitCode.Refused, $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': {Reason}. Correct DB_URL, or the user's password or rights on the server.");
 
     public sealed record NoSuchDatabase(GateOptions Options)
-        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. Correct DB_URL; for a first installation set LOGTO_INIT_SEED=true, which creates and seeds it.");
+        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. {AdviceOnMissing(Options.Seed)}");
+
+    public sealed record NotCreated(GateOptions Options, string Reason)
+        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}', and user '{Options.User}' could not create it through the database '{LogtoDatabase.MaintenanceDatabase}': {Reason}. Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.DatabaseUrl.Database)} owner {LogtoDatabase.Quote(Options.User)}` and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
         : Outcome(ExitCode.Refused, $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. Nothing was deployed. Upgrade PostgreSQL first.");
@@ -56,23 +59,38 @@ internal abstract record Outcome
     public sealed record LockLost()
         : Outcome(ExitCode.DeployFailed, "The migration lock was lost, because its connection broke or this machine stood still, so nothing more was done. What is applied is complete; start again, and the rest is deployed.");
 
-    public sealed record SeedFailed(string What, string Reason)
-        : Outcome(ExitCode.DeployFailed, $"{What}, and nothing of it is in the database, because a seed is one transaction.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} Mend the cause and start again.");
+    public sealed record SeedFailed(string What, bool IsStillEmpty, string Reason)
+        : Outcome(ExitCode.DeployFailed, $"{What}, and {(IsStillEmpty ? "the database is still empty, because a seed is one transaction" : "the database could not be looked at afterwards; a seed is one transaction, so it holds all of it or nothing")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} Mend the cause and start again.");
 
     public sealed record AlterationsLeft(AlterationCatalog Catalog, AlterationState State, int Left)
         : Outcome(ExitCode.Unstartable, $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's output above.");
 
-    public sealed record RowSecurityOff(IReadOnlyList<string> Tables)
-        : Outcome(ExitCode.Unstartable, $"Nothing is pending, and Logto would still refuse to start because {Tables.Count} tables have no row-level security: {Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table {Tables[0]} enable row level security` and restore its policies from a backup.");
+    public sealed record RowSecurityOff(AlterationState State, IReadOnlyList<Alteration> Alterations, IReadOnlyList<string> Tables)
+        : Outcome(ExitCode.Unstartable, $"{Before(Alterations)} Logto would refuse to start: {Tables.Count} {(Tables.Count == 1 ? "table has" : "tables have")} no row-level security{(Alterations.Count > 0 ? ", and no pending alteration names them" : "")}: {Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table {LogtoDatabase.Quote(Tables[0])} enable row level security` and restore its policies from a backup.");
+
+    public sealed record RolesUnusable(AlterationState State, IReadOnlyList<Alteration> Alterations, TenantRoles Roles)
+        : Outcome(ExitCode.Unstartable, $"{Before(Alterations)} Logto would start and answer nothing but errors: {RoleAdvice.Describe(Roles)}");
+
+    public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed)
+        : Outcome(ExitCode.Unstartable, $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, because it cannot work as its tenants' roles: {string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed)}");
+
+    public sealed record TenantsHidden(GateOptions Options, AlterationState State, string Reason)
+        : Outcome(ExitCode.Refused, $"User '{Options.User}' may not read in Logto's table 'tenants' how its tenants log in: {Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's tables.");
 
     public sealed record Ahead(AlterationCatalog Catalog, AlterationState State)
         : Outcome(ExitCode.Ahead, $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto {Catalog.TargetVersion}. Start the newer Logto again; or go back with the newer image's `npm run cli db alteration rollback {Catalog.TargetVersion}`; if that was done already, or in a rolling update, set LOGTO_INIT_AHEAD=allow.");
 
     public sealed record Empty(string Database)
-        : Outcome(ExitCode.Empty, $"The database '{Database}' is empty and seeding is off. Check DB_URL; for a first installation set LOGTO_INIT_SEED=true.");
+        : Outcome(ExitCode.Empty, $"The database '{Database}' is empty and seeding is off. Check DB_URL and the server's storage; for a first installation set LOGTO_INIT_SEED=true for this one start.");
+
+    public sealed record WouldSeed(string Database)
+        : Outcome(ExitCode.Empty, $"The database '{Database}' is empty. Run `logto-migrate-init migrate`, which seeds it, as LOGTO_INIT_SEED says.");
 
     public sealed record NotLogto(string Database, string Reason)
         : Outcome(ExitCode.NotLogto, $"The database '{Database}' is not one that Logto's CLI can migrate safely: {Reason}. Nothing was touched. Check DB_URL, or restore the database from a backup.");
+
+    public sealed record DamagedByCli(string Database, string Reason)
+        : Outcome(ExitCode.NotLogto, $"Logto's CLI has run, and the database '{Database}' is not a whole Logto database now: {Reason}. Look at the CLI's output above, and restore the database from a backup.");
 
     public sealed record TargetUnusable(string Problem) : Outcome(ExitCode.TargetUnusable, Problem);
 
@@ -90,7 +108,9 @@ internal abstract record Outcome
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
         Verdict.Ahead ahead => options.AllowAhead ? new AheadAllowed(catalog, ahead.State) : new Ahead(catalog, ahead.State),
-        Verdict.Unstartable unstartable => new RowSecurityOff(unstartable.TablesWithoutRowSecurity),
+        Verdict.Unstartable open => new RowSecurityOff(open.State, open.Alterations, open.TablesWithoutRowSecurity),
+        Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
+        Verdict.Hidden hidden => new TenantsHidden(options, hidden.State, hidden.Reason),
         Verdict.Pending pending => new Pending(catalog, pending.State, pending.Alterations),
         Verdict.Foreign foreign => new NotLogto(options.DatabaseUrl.Database, foreign.Reason),
         Verdict.Damaged damaged => new NotLogto(options.DatabaseUrl.Database, damaged.Reason),
@@ -107,4 +127,15 @@ internal abstract record Outcome
 
     private static string Some(IReadOnlyList<string> names) =>
         names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";
+
+    private static string Before(IReadOnlyList<Alteration> pending) => pending.Count == 0
+        ? "Nothing is pending, and"
+        : $"{pending.Count} {(pending.Count == 1 ? "alteration is" : "alterations are")} pending and nothing was begun, because afterwards";
+
+    private static string AdviceOnMissing(SeedMode seed) => seed switch
+    {
+        SeedMode.False => "Correct DB_URL; for a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds it.",
+        SeedMode.True => "LOGTO_INIT_SEED=true seeds only a database that is there: correct DB_URL, or create it; LOGTO_INIT_SEED=create does both, for a first installation.",
+        _ => "Correct DB_URL, or run `logto-migrate-init migrate`, which creates and seeds it, as LOGTO_INIT_SEED says.",
+    };
 }

@@ -18,13 +18,13 @@ internal static partial class Preflight
         var problems = Common(inspection, privileges).ToList();
         if (privileges.TablesOfOthers is { Count: > 0 } tables)
         {
-            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables ({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by OLD_OWNER to \"{inspection.User}\"` as their owner, or connect as the owner");
+            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables ({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by OLD_OWNER to {LogtoDatabase.Quote(inspection.User)}` as their owner, or connect as the owner");
         }
 
         var role = $"logto_tenant_{inspection.Database.Replace('-', '_')}";
         if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}") && scripts.Any(script => TenantRole().IsMatch(script)))
         {
-            problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it; run `create role \"{role}\" noinherit` and grant it what the role of the original database has");
+            problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants use it");
         }
 
         return problems;
@@ -43,9 +43,19 @@ internal static partial class Preflight
             problems.Add($"roles of an earlier Logto database of this name are left on the server ({string.Join(", ", privileges.Roles)}) and the seed would fail to create them; when no other database uses them, run `drop owned by ROLE; drop role ROLE` for each");
         }
 
+        if (inspection.Schema is { } schema and not "public")
+        {
+            problems.Add($"Logto can only be seeded into the schema 'public', and the search_path of user '{inspection.User}' begins with '{schema}'; run `alter role {LogtoDatabase.Quote(inspection.User)} in database {LogtoDatabase.Quote(inspection.Database)} set search_path = public`");
+        }
+
+        if (inspection.TablesWithoutRowSecurity is { Count: > 0 } open)
+        {
+            problems.Add($"Logto would refuse to start because tables in the schema have no row-level security ({string.Join(", ", open.Take(5))}{(open.Count > 5 ? ", …" : "")}), which belong to an extension; give the extension a schema of its own");
+        }
+
         if (!privileges.MayCreateRoles)
         {
-            problems.Add($"user '{inspection.User}' may not create roles, which a seed does; run `alter role \"{inspection.User}\" createrole` as a superuser");
+            problems.Add($"user '{inspection.User}' may not create roles, which a seed does; run `alter role {LogtoDatabase.Quote(inspection.User)} createrole` as a superuser");
         }
 
         return problems;
@@ -62,7 +72,7 @@ internal static partial class Preflight
         if (!privileges.MayCreateInSchema)
         {
             yield return inspection.Schema is { } schema
-                ? $"user '{inspection.User}' may not create tables in the schema '{schema}'; run `grant create on schema \"{schema}\" to \"{inspection.User}\"` as its owner"
+                ? $"user '{inspection.User}' may not create tables in the schema '{schema}'; run `grant create on schema {LogtoDatabase.Quote(schema)} to {LogtoDatabase.Quote(inspection.User)}` as its owner"
                 : $"no schema of the search_path of user '{inspection.User}' exists; run `create schema` for it, or reset the role's search_path";
         }
     }

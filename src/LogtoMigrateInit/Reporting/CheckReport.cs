@@ -69,7 +69,13 @@ internal static class CheckReport
         return Encoding.UTF8.GetString(buffer.ToArray()) + Environment.NewLine;
     }
 
-    private static IReadOnlyList<Alteration> PendingOf(Outcome outcome) => outcome is Outcome.Pending pending ? pending.Alterations : [];
+    private static IReadOnlyList<Alteration> PendingOf(Outcome outcome) => outcome switch
+    {
+        Outcome.Pending pending => pending.Alterations,
+        Outcome.RowSecurityOff open => open.Alterations,
+        Outcome.RolesUnusable lockedOut => lockedOut.Alterations,
+        _ => [],
+    };
 
     private static AlterationState? StateOf(Outcome outcome) => outcome switch
     {
@@ -77,6 +83,10 @@ internal static class CheckReport
         Outcome.Ahead ahead => ahead.State,
         Outcome.AheadAllowed ahead => ahead.State,
         Outcome.Pending pending => pending.State,
+        Outcome.RowSecurityOff open => open.State,
+        Outcome.RolesUnusable lockedOut => lockedOut.State,
+        Outcome.LoginsFailed failed => failed.State,
+        Outcome.TenantsHidden hidden => hidden.State,
         _ => null,
     };
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy.</summary>
+/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Debug, "logto-migrate-init {Version}: {Command}")]
@@ -41,8 +41,8 @@ internal static partial class Log
     [LoggerMessage(1205, LogLevel.Information, "{Pending} alterations are pending and the server is {Kind}; waiting for a writable one (giving up in {SecondsLeft:0} s)")]
     public static partial void WaitingForWritableServer(this ILogger logger, int pending, string kind, double secondsLeft);
 
-    [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently \"{Index}\"")]
-    public static partial void InvalidIndex(this ILogger logger, string index);
+    [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
+    public static partial void InvalidIndex(this ILogger logger, string index, string quoted);
 
     [LoggerMessage(1300, LogLevel.Information, "Another replica migrates this database: {Holder}; waiting for it")]
     public static partial void WaitingForLock(this ILogger logger, string holder);
@@ -109,4 +109,10 @@ internal static partial class Log
 
     [LoggerMessage(1510, LogLevel.Warning, "The alteration {Alteration} builds an index in words that are not understood; if an earlier run was interrupted in it, look for a left-over index first")]
     public static partial void UnclearScript(this ILogger logger, string alteration);
+
+    [LoggerMessage(1600, LogLevel.Information, "Logged in as {Succeeded} of {Tried} of Logto's own roles ({Count} in all): {Roles}")]
+    public static partial void TriedLogins(this ILogger logger, int succeeded, int tried, long count, string roles);
+
+    [LoggerMessage(1601, LogLevel.Warning, "Through the connection pooler, nobody could log in as {Role}, one of Logto's own roles: {Reason}. When Logto goes the same way, it answers nothing but errors: make the pooler know the roles that the table \"tenants\" names (PgBouncer's auth_query)")]
+    public static partial void LoginThroughPoolerFailed(this ILogger logger, string role, string reason);
 }

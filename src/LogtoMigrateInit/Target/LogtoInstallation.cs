@@ -75,7 +75,7 @@ internal sealed class LogtoInstallation
         try
         {
             var names = new FileSystemEnumerable<string>(AlterationsDirectory, (ref entry) => entry.FileName.ToString(), AllEntries);
-            return AlterationCatalog.Read(Version, names);
+            return AlterationCatalog.Read(Version, names, ReadScript);
         }
         catch (Exception unusable) when (unusable is FormatException or IOException or UnauthorizedAccessException)
         {

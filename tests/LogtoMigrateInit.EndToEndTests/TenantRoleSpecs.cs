@@ -1,0 +1,253 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Fixtures;
+using Npgsql;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>
+/// Logto logs in as roles of its own, one for each tenant, and answers nothing but errors where it cannot. The SQL that a message
+/// gives is run as given, by an ordinary owner, and after it each role does what Logto does as it.
+/// </summary>
+public sealed class TenantRoleSpecs(SharedServers servers)
+{
+    [Theory(Timeout = 180_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task A_database_restored_without_Logtos_roles_is_refused_until_the_named_SQL_has_made_them(int major)
+    {
+        await using var world = await TenantWorld.SeedAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);
+        await world.ForgetRolesAsync();
+
+        foreach (var command in new[] { "check", "migrate" })
+        {
+            var refused = await world.RunAsync(command);
+
+            Expect.Ending(Expect.Unstartable, refused);
+            Assert.Contains($"2 of the 2 roles that it logs in as cannot be used: '{world.Role("admin")}' is missing, '{world.Role("default")}' is missing.", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+            await world.RunRemedyAsync(refused, end: command == "check" ? "rollback" : "commit");
+        }
+
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+        Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
+        await world.AssertTenantsCanWorkAsync();
+    }
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task Alterations_are_not_begun_where_the_roles_are_missing(int major)
+    {
+        await using var world = await TenantWorld.SeedAsync(servers, major, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await world.ForgetRolesAsync();
+
+        var refused = await world.RunAsync("migrate");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Assert.Contains("10 alterations are pending and nothing was begun", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        Assert.Equal(new LogtoRelease("1.42.0").LastTimestamp, await world.StateAsync());
+        await world.RunRemedyAsync(refused);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+        await world.AssertTenantsCanWorkAsync();
+    }
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major)
+    {
+        await using var original = await TenantWorld.SeedAsync(servers, major, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var clone = await original.CloneAsync();
+
+        var refused = await clone.RunAsync("migrate");
+        Expect.Ending(14, refused);
+        Assert.Contains($"the role 'logto_tenant_{clone.Database}' is missing", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+
+        await clone.RunRemedyAsync(refused);
+        Expect.Ending(Expect.Success, await clone.RunAsync("migrate"));
+        Expect.Ending(Expect.Success, await clone.RunAsync("check", "--deep"));
+        await clone.AssertTenantsCanWorkAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_clone_whose_role_has_no_members_is_refused_because_new_tables_would_be_closed()
+    {
+        await using var original = await TenantWorld.SeedAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var clone = await original.CloneAsync();
+        await clone.Server.ExecuteAsync("postgres", $"create role \"logto_tenant_{clone.Database}\" noinherit", FakeWorld.Token);
+
+        var refused = await clone.RunAsync("migrate");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Assert.Contains("is no member of this database's role", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        await clone.RunRemedyAsync(refused, PostgresServer.Superuser, PostgresServer.Password);
+        Expect.Ending(Expect.Success, await clone.RunAsync("migrate"));
+        await clone.AssertTenantsCanWorkAsync();
+    }
+
+    public static TheoryData<int, string, string> Troubles
+    {
+        get
+        {
+            var troubles = new TheoryData<int, string, string>();
+            foreach (var major in new[] { 14, 18 })
+            {
+                troubles.Add(major, "alter role $role nologin", "may not log in");
+                troubles.Add(major, "alter role $role connection limit 0", "may not log in");
+                troubles.Add(major, "alter role $role valid until '2020-01-01'", "has a password that is no longer valid");
+                troubles.Add(major, "revoke connect on database $database from public; grant connect on database $database to $other", "may not connect to this database");
+                troubles.Add(major, "revoke usage on schema public from public; grant usage on schema public to $other", "may not use the schema");
+                troubles.Add(major, "revoke $parent from $role", "may not read Logto's tables");
+                troubles.Add(major, "revoke $parent from $role; grant select on applications to $role; grant select (db_user) on tenants to $role", "is no member");
+            }
+
+            return troubles;
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [MemberData(nameof(Troubles))]
+    public async Task A_role_that_cannot_do_what_Logto_does_as_it_is_named_with_its_remedy(int major, string trouble, string reason)
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, major);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            trouble.Replace("$role", world.Role("admin"), StringComparison.Ordinal).Replace("$other", world.Role("default"), StringComparison.Ordinal)
+                .Replace("$parent", $"logto_tenant_{world.Database}", StringComparison.Ordinal).Replace("$database", world.Database, StringComparison.Ordinal),
+            FakeWorld.Token);
+
+        var refused = await world.RunAsync("check");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Assert.Contains($"1 of the 2 roles that it logs in as cannot be used: '{world.Role("admin")}' {reason}", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        await world.RunRemedyAsync(refused, PostgresServer.Superuser, PostgresServer.Password);
+        Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Another_password_than_the_tables_is_found_by_logging_in_and_mended_without_showing_either()
+    {
+        await using var world = await TenantWorld.SeedAsync(servers, 17, LogtoRelease.Newest, LogtoRelease.Newest);
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Role("default")} password 'an0ther'", FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await world.RunAsync("check"));
+        var refused = await world.RunAsync("check", "--deep");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Expect.LogContains("Logged in as 1 of 2 of Logto's own roles (2 in all)", refused);
+        Assert.Contains($"as '{world.Role("default")}': password authentication failed", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        await world.RunRemedyAsync(refused);
+        Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
+        await world.AssertTenantsCanWorkAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task After_a_deploy_the_gate_logs_in_as_Logtos_roles()
+    {
+        await using var world = await TenantWorld.SeedAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Role("default")} password 'an0ther'", FakeWorld.Token);
+
+        var refused = await world.RunAsync("migrate");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Assert.Contains($"as '{world.Role("default")}': password authentication failed", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_SQL_shows_no_password_where_it_fails_either()
+    {
+        const string Secret = "un1que-s3cret";
+        await using var world = await TenantWorld.CreateAsync(servers, 17);
+        var member = $"member_{world.Database}";
+        await world.Server.CreateUserAsync(member, "pw", "in role postgres", FakeWorld.Token);
+        await world.Server.ExecuteAsync(world.Database, $"drop role {world.Role("admin")}; update tenants set db_user_password = '{Secret}'", FakeWorld.Token);
+        var making = await world.RunAsync("check");
+        await world.Server.ExecuteAsync(world.Database, $"delete from tenants where id = 'admin'", FakeWorld.Token);
+        var setting = await world.RunAsync("check", "--deep");
+
+        foreach (var (refused, reason) in new[] { (setting, "has kept its password: permission denied"), (making, "was not made: permission denied") })
+        {
+            if (refused == making)
+            {
+                await world.Server.ExecuteAsync(world.Database, $"insert into tenants values ('admin', '{world.Role("admin")}', '{Secret}')", FakeWorld.Token);
+            }
+
+            var failure = await Assert.ThrowsAsync<PostgresException>(() => world.RunRemedyAsync(refused, user: member, password: "pw"));
+
+            Assert.Contains(reason, failure.MessageText, StringComparison.Ordinal);
+            Assert.DoesNotContain(Secret, $"{failure} {failure.Where} {failure.InternalQuery}", StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(world.Server.LogFile, FakeWorld.Token), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Of_many_tenants_five_are_tried_and_named_the_installations_own_two_first()
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, 17);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            do $$ begin for number in 1 .. 20 loop
+            execute format('create role %I login password ''pw'' in role logto_tenant_{world.Database}', 'logto_tenant_{world.Database}_' || number);
+            insert into tenants values ('a' || number, 'logto_tenant_{world.Database}_' || number, 'pw'); end loop; end $$
+            """,
+            FakeWorld.Token);
+
+        var result = await world.RunAsync("check", "--deep");
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains($"Logged in as 5 of 5 of Logto's own roles (22 in all): {world.Role("admin")}, {world.Role("default")}, {world.Role("1")}, {world.Role("10")}, {world.Role("11")}", result);
+        await world.Server.ExecuteAsync(world.Database, $"do $$ begin for number in 1 .. 20 loop execute format('alter role %I nologin', 'logto_tenant_{world.Database}_' || number); end loop; end $$", FakeWorld.Token);
+        var refused = await world.RunAsync("check");
+        Assert.Contains("20 of the 22 roles", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        Assert.Equal(5, Regex.Count(FakeWorld.LastLine(refused), "may not log in"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Tenants_that_name_no_role_are_told()
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, 17);
+        await world.Server.ExecuteAsync(world.Database, "update tenants set db_user = null", FakeWorld.Token);
+
+        var refused = await world.RunAsync("check");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Assert.Contains("names no role", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task Who_does_not_own_the_table_is_refused_and_does_not_take_it_for_empty(int major)
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, major);
+        var reader = $"reader_{world.Database}";
+        await world.Server.CreateUserAsync(reader, "pw", cancellationToken: FakeWorld.Token);
+        await world.Server.ExecuteAsync(world.Database, $"grant select on systems to {reader}", FakeWorld.Token);
+
+        var closed = await world.RunAsync("check", ("DB_URL", world.Server.Url(world.Database, reader, "pw")));
+        await world.Server.ExecuteAsync(world.Database, $"grant select on tenants to {reader}", FakeWorld.Token);
+        var filtered = await world.RunAsync("check", ("DB_URL", world.Server.Url(world.Database, reader, "pw")));
+
+        foreach (var result in new[] { closed, filtered })
+        {
+            Expect.Ending(Expect.Refused, result);
+            Assert.Contains($"User '{reader}' may not read in Logto's table 'tenants'", FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.Contains("row-level security policy for table \"tenants\"", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Behind_a_pooler_that_does_not_know_the_roles_a_failed_login_is_a_warning()
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, 17);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, "extra_float_digits,options", FakeWorld.Token);
+
+        var result = await world.RunAsync("check", ("DB_URL", pooler.Url(world.Database)), "--deep");
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(2, result.LogLines.Count(line => line.Contains("WRN Through the connection pooler, nobody could log in as", StringComparison.Ordinal)));
+    }
+}
