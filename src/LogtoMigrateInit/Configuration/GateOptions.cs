@@ -64,6 +64,9 @@ internal sealed record GateOptions
 
     /// <summary>Null: none was given.</summary>
     public required string? Password { get; init; }
+
+    /// <summary>The password in the form that SCRAM hashes; mostly the same.</summary>
+    public required string? ScramPassword { get; init; }
 }
 
 /// <summary>How to log; read leniently, because the complaints about the other variables need a log too.</summary>

@@ -22,7 +22,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(2);
 
     private readonly TlsTrust _trust = new(options);
-    private NpgsqlDataSource? _source;
+    private PasswordSource? _source;
 
     /// <summary>Looks at the database and waits for it where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
@@ -137,11 +137,11 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>An identifier as SQL text.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    private async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    private async Task<NpgsqlConnection> OpenAsync(PasswordSource source, CancellationToken cancellationToken)
     {
         try
         {
-            return await source.OpenConnectionAsync(cancellationToken);
+            return await source.OpenAsync(cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
         {
@@ -151,11 +151,10 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         }
     }
 
-    private NpgsqlDataSource CreateSource(string database)
+    private PasswordSource CreateSource(string database)
     {
-        // Npgsql reads these, no setting of its own turns that off, and Logto does not know them.
+        // Npgsql reads it, no setting of its own turns that off, and Logto does not know it. What `run` starts gets it all the same.
         Environment.SetEnvironmentVariable("PGTZ", null);
-        Environment.SetEnvironmentVariable("PGREQUIREAUTH", null);
 
         var builder = new NpgsqlSlimDataSourceBuilder
         {
@@ -164,7 +163,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 Host = options.Host,
                 Port = options.Port,
                 Username = options.User,
-                Password = options.Password,
                 Database = database,
                 ApplicationName = ApplicationName,
                 Options = options.PgOptions,
@@ -188,6 +186,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
             builder.UseSslClientAuthenticationOptionsCallback(_trust.Configure);
         }
 
-        return builder.Build();
+        return new PasswordSource(options, builder);
     }
 }
