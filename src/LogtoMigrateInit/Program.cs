@@ -62,6 +62,7 @@ internal static class Program
             await host.StartAsync();
             lifetime = (SignalLifetime)host.Services.GetRequiredService<IHostLifetime>();
             Warn(options, logger);
+            options = WithPasswordOfLogto(options, logger);
             await using var composition = new Composition(options, logger);
             var outcome = await run(composition, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
             await host.StopAsync();
@@ -96,6 +97,18 @@ internal static class Program
             .AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), logger))
             .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
         return builder.Build();
+    }
+
+    /// <summary>Where Logto's own client sends the password unprepared, so must we: passing where Logto is then refused would be a lie.</summary>
+    private static GateOptions WithPasswordOfLogto(GateOptions options, Microsoft.Extensions.Logging.ILogger logger)
+    {
+        if (options.ScramPassword == options.Password || NodePostgres.PreparesPasswords(options.LogtoDirectory))
+        {
+            return options;
+        }
+
+        logger.PasswordIsNotPrepared();
+        return options with { ScramPassword = options.Password };
     }
 
     private static void Warn(GateOptions options, Microsoft.Extensions.Logging.ILogger logger)

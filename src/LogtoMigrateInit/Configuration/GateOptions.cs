@@ -67,6 +67,9 @@ internal sealed record GateOptions
 
     /// <summary>Null: none was given.</summary>
     public required string? Password { get; init; }
+
+    /// <summary>The password in the form that SCRAM hashes; mostly the same.</summary>
+    public required string? ScramPassword { get; init; }
 }
 
 /// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>

@@ -47,6 +47,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
 
         var (url, isFromFile) = ReadUrl();
+        var password = url?.Password ?? Optional("PGPASSWORD");
         var options = new GateOptions
         {
             DatabaseUrl = url!,
@@ -72,7 +73,8 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Host = url?.Host ?? Optional("PGHOST") ?? "localhost",
             Port = url?.Port ?? ReadPort(),
             User = url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "",
-            Password = url?.Password ?? Optional("PGPASSWORD"),
+            Password = password,
+            ScramPassword = password is null ? null : SaslPrep.Prepare(password),
         };
 
         if (url?.Host is null && !options.Host.StartsWith('/') && options.Host.IndexOfAny([':', ',']) >= 0)

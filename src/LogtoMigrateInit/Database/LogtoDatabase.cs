@@ -22,7 +22,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(2);
 
     private readonly TlsTrust _trust = new(options);
-    private NpgsqlDataSource? _source;
+    private PasswordSource? _source;
 
     /// <summary>Looks at the database and waits for it where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
@@ -44,7 +44,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
     public async Task<T> WithConnectionAsync<T>(string user, string? password, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
-        await using var source = CreateSource(options.DatabaseUrl.Database, user, password);
+        await using var source = CreateSource(options.DatabaseUrl.Database, user, password, password is null ? null : SaslPrep.Prepare(password));
         return await RetryAsync(
             async token =>
             {
@@ -96,7 +96,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
-        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database, options.User, options.Password), cancellationToken);
+        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database, options.User, options.Password, options.ScramPassword), cancellationToken);
 
     /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
@@ -116,7 +116,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     public async Task CreateAsync(CancellationToken cancellationToken)
     {
         var name = options.DatabaseUrl.Database;
-        await using var source = CreateSource(MaintenanceDatabase, options.User, options.Password);
+        await using var source = CreateSource(MaintenanceDatabase, options.User, options.Password, options.ScramPassword);
         var created = await RetryAsync(
             async token =>
             {
@@ -151,11 +151,11 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>An identifier as SQL text.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    private async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    private async Task<NpgsqlConnection> OpenAsync(PasswordSource source, CancellationToken cancellationToken)
     {
         try
         {
-            return await source.OpenConnectionAsync(cancellationToken);
+            return await source.OpenAsync(cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
         {
@@ -165,11 +165,14 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         }
     }
 
-    private NpgsqlDataSource CreateSource(string database, string user, string? password)
+    /// <param name="database">Its name.</param>
+    /// <param name="user">Who logs in.</param>
+    /// <param name="password">As it is; null when there is none.</param>
+    /// <param name="scramPassword">The same, prepared for SCRAM.</param>
+    private PasswordSource CreateSource(string database, string user, string? password, string? scramPassword)
     {
-        // Npgsql reads these, no setting of its own turns that off, and Logto does not know them.
+        // Npgsql reads it, no setting of its own turns that off, and Logto does not know it. What `run` starts gets it all the same.
         Environment.SetEnvironmentVariable("PGTZ", null);
-        Environment.SetEnvironmentVariable("PGREQUIREAUTH", null);
 
         var builder = new NpgsqlSlimDataSourceBuilder
         {
@@ -178,7 +181,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 Host = options.Host,
                 Port = options.Port,
                 Username = user,
-                Password = password,
                 Database = database,
                 ApplicationName = ApplicationName,
                 Options = options.PgOptions,
@@ -202,6 +204,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
             builder.UseSslClientAuthenticationOptionsCallback(_trust.Configure);
         }
 
-        return builder.Build();
+        return new PasswordSource(builder, password, scramPassword);
     }
 }

@@ -44,6 +44,9 @@ internal static partial class Log
     [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
     public static partial void InvalidIndex(this ILogger logger, string index, string quoted);
 
+    [LoggerMessage(1210, LogLevel.Warning, "The database password has characters that PostgreSQL keeps in another form (SASLprep, RFC 4013), and node-postgres in this image sends them as they are: where the server asks for SCRAM it refuses Logto. Give the role a password of ASCII letters and digits")]
+    public static partial void PasswordIsNotPrepared(this ILogger logger);
+
     [LoggerMessage(1300, LogLevel.Information, "Another replica migrates this database: {Holder}; waiting for it")]
     public static partial void WaitingForLock(this ILogger logger, string holder);
 
