@@ -39,33 +39,33 @@ check() { # NAME COMMAND… : one check that passes or fails as a whole
 suite() { # NAME SECONDS : one test project, whose summary is added up
   echo "== $1"
   timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor 2>&1 | tee "$work/log" | grep -vE '^ +(Discover|Starting|Finished)'
-  local errors failures total left_out
-  if read -r total errors failures left_out < <(last_numbers 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+'); then
-    passed=$((passed + total - errors - failures - left_out))
-    failed=$((failed + errors + failures))
-    skipped=$((skipped + left_out))
-  else
-    echo "FAILED: $1 did not finish within $2 s, or did not start"
-    failed=$((failed + 1))
-  fi
+  add_up "$1" "$2" "${PIPESTATUS[0]}" "$(last_numbers 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+')"
 }
 
 containers() { # the images and the orchestrators' examples, on a real engine
+  local total right wrong left_out
   echo "== containers"
   timeout --kill-after=60 5400 tests/containers/run.sh 2>&1 | tee "$work/log"
-  local right wrong left_out
-  if read -r right wrong left_out < <(last_numbers '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$'); then
-    passed=$((passed + right))
-    failed=$((failed + wrong))
-    skipped=$((skipped + ${left_out:-0}))
-  else
-    echo "FAILED: the container tests did not finish"
+  set -- "${PIPESTATUS[0]}"
+  read -r right wrong left_out <<<"$(last_numbers '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$')"
+  total=${right:+$((right + wrong + left_out)) 0 $wrong ${left_out:-0}}
+  add_up containers 5400 "$1" "$total"
+}
+
+add_up() { # NAME SECONDS EXIT-CODE "TOTAL ERRORS FAILED SKIPPED" : no numbers, or another exit code than they explain, is a failure too
+  local total errors wrong left_out
+  read -r total errors wrong left_out <<<"$4"
+  if [ -z "$total" ] || { [ "$3" -ne 0 ] && [ $((errors + wrong)) -eq 0 ]; }; then
+    echo "FAILED: $1 ended with exit code $3 and $([ -n "$total" ] && echo 'no failure' || echo 'no summary') (124: not within $2 s)"
     failed=$((failed + 1))
   fi
+  passed=$((passed + total - errors - wrong - left_out))
+  failed=$((failed + errors + wrong))
+  skipped=$((skipped + left_out))
 }
 
 last_numbers() { # PATTERN : the numbers in the last line of the log that matches; nothing when none does
-  grep -oE "$1" "$work/log" | tail -n 1 | grep -oE '[0-9]+' | paste -s -d ' '
+  grep -oE "$1" "$work/log" | tail -n 1 | tr -cs '0-9\n' ' '
 }
 
 publish_without_a_warning() {
