@@ -8,7 +8,7 @@ public sealed class DamagedDatabaseSpecs(SharedServers servers)
 {
     /// <summary>The verdict is the same with alterations pending and with nothing pending.</summary>
     [Theory(Timeout = 60_000)]
-    [InlineData("delete from systems", "no row 'alterationState'")]
+    [InlineData("delete from systems", "no readable row 'alterationState'")]
     [InlineData("""update systems set value = '{"timestamp": "1779421396"}'""", "not a number")]
     [InlineData("""update systems set value = '{"timestamp": -5}'""", "not above zero")]
     [InlineData("""update systems set value = '{"timestamp": 0}'""", "not above zero")]
@@ -22,7 +22,7 @@ public sealed class DamagedDatabaseSpecs(SharedServers servers)
     [InlineData("alter table systems rename to _logto_configs; drop table users, applications", "deploy on an empty database")]
     [InlineData("drop table systems", "no table 'systems'")]
     [InlineData("drop table systems, applications, tenants, logto_configs", "none of them is Logto's (table resources, table roles, table sign_in_experiences, table users)")]
-    [InlineData("alter table systems rename column value to other", "'value'")]
+    [InlineData("alter table systems rename column value to other", "no readable row")]
     [InlineData("alter table systems drop constraint systems_pkey", "lost its primary key")]
     [InlineData("alter table systems drop constraint systems_pkey; insert into systems select * from systems", "lost its primary key")]
     [InlineData("alter table systems rename to states; create view systems as select * from states", "'systems' is a view")]

@@ -25,11 +25,11 @@ internal static class MigrationPlan
             _ when hasLegacyConfigs => new Verdict.Damaged(
                 "it has both 'systems' and '_logto_configs', which is what a deploy with an unreadable state leaves behind"),
             _ when !database.SystemsHasKey => new Verdict.Damaged(
-                "its table 'systems' has lost its primary key on 'key', or its column 'value'"),
+                "its table 'systems' has lost its primary key on 'key'"),
             _ => database.States switch
             {
                 [var json] => DecideByState(catalog, database, json),
-                [] => new Verdict.Damaged("its table 'systems' has no row 'alterationState'"),
+                [] => new Verdict.Damaged("its table 'systems' has no readable row 'alterationState'"),
                 _ => new Verdict.Damaged("its table 'systems' has more than one row 'alterationState'"),
             },
         };

@@ -24,7 +24,7 @@ internal sealed record Inspection
     /// <summary>What the names of <see cref="LogtoNames"/> mean here, where they mean anything.</summary>
     public required IReadOnlyList<Relation> Relations { get; init; }
 
-    /// <summary>The relation <c>systems</c> has its primary key on its column <c>key</c> alone, and a column <c>value</c>.</summary>
+    /// <summary>The relation <c>systems</c> has its primary key on its column <c>key</c> alone.</summary>
     public required bool SystemsHasKey { get; init; }
 
     /// <summary>

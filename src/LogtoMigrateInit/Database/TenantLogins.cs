@@ -23,6 +23,14 @@ internal sealed class TenantLogins(LogtoDatabase database, ILogger logger)
           from tenants where db_user is not null order by id in ('default', 'admin') desc, id limit 5
         """;
 
+    // Logto's tables are those with the policy of its own name (packages/schemas/tables/_after_each.sql).
+    private const string ClosedTables = """
+        select c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_policy p on p.polrelid = c.oid and p.polname = (c.relname || '_tenant_id')::name
+          where c.relnamespace = (select relnamespace from pg_catalog.pg_class where oid = 'applications'::regclass)
+            and c.relname <> 'tenants' and not has_table_privilege(c.oid, 'SELECT')
+          order by 1
+        """;
+
     /// <summary>Tries five at most, and says in the log which ones.</summary>
     /// <param name="behindPooler">A pooler may not know these roles, though Logto connects without it: then failures are warnings.</param>
     /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
@@ -36,7 +44,11 @@ internal sealed class TenantLogins(LogtoDatabase database, ILogger logger)
         {
             try
             {
-                await database.WithConnectionAsync(role, password, ReadOneTableAsync, cancellationToken);
+                var closed = await database.WithConnectionAsync(role, password, ReadClosedTablesAsync, cancellationToken);
+                if (closed.Count > 0)
+                {
+                    failed.Add(new FailedLogin(role, $"permission denied for {closed.Count} of Logto's tables, such as {closed[0]}", IsPassword: false, IsRight: true));
+                }
             }
             catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet || behindPooler)
             {
@@ -76,9 +88,11 @@ internal sealed class TenantLogins(LogtoDatabase database, ILogger logger)
         return (tenants, count);
     }
 
-    private static async Task<object?> ReadOneTableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<string>> ReadClosedTablesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select id from applications limit 1", connection);
-        return await command.ExecuteScalarAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("select id from applications limit 1"), new(ClosedTables) } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return await InspectionQuery.ReadNamesAsync(reader, cancellationToken);
     }
 }

@@ -21,10 +21,17 @@ internal static partial class Preflight
             problems.Add($"user '{inspection.User}' does not own {tables.Count} tables ({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by OLD_OWNER to {LogtoDatabase.Quote(inspection.User)}` as their owner, or connect as the owner");
         }
 
-        var role = $"logto_tenant_{inspection.Database.Replace('-', '_')}";
-        if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}") && scripts.Any(script => TenantRole().IsMatch(script)))
+        if (scripts.Any(script => TenantRole().IsMatch(script)))
         {
-            problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants use it");
+            var role = $"logto_tenant_{inspection.Database.Replace('-', '_')}";
+            if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}"))
+            {
+                problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants use it");
+            }
+            else if (privileges.StrangersToParent is { Count: > 0 } strangers)
+            {
+                problems.Add($"pending alterations grant rights to the role '{role}', and roles that Logto logs in as are no members of it ({string.Join(", ", strangers)}{(strangers.Count == 5 ? ", …" : "")}), so that new tables would be closed to them. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`");
+            }
         }
 
         return problems;
