@@ -32,7 +32,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
         await server.StopAsync();
 
-        await EndsAsync(world, 3, "could not be reached within 1 s", OneSecond);
+        await EndsAsync(world, 3, "could not be used within 1 s", OneSecond);
     }
 
     [Fact(Timeout = 120_000)]

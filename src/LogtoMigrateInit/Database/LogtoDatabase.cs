@@ -160,7 +160,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
         {
             throw _trust.Rejection is { } rejection
-                ? new DatabaseException(DatabaseFailure.Never, $"{rejection} (Logto's sslmode=require checks it; name your authority's file in NODE_EXTRA_CA_CERTS)", exception)
+                ? DatabaseException.OfTls($"{rejection} (Logto's sslmode=require checks it)", exception)
                 : failure;
         }
     }

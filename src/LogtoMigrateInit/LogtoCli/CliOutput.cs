@@ -16,8 +16,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     private const int MaximumLineLength = 4096;
 
     private readonly SecretMask _mask = new(options);
-    private string? _firstError;
-    private string _lastLine = "";
+    private readonly CliComplaint _complaint = new();
     private readonly Lock _gate = new();
     private long _lastFinished = Environment.TickCount64;
 
@@ -34,19 +33,19 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     public string? GuardsReason { get; private set; }
 
     /// <summary>The server had no connection left for the CLI.</summary>
-    public bool ServerWasFull { get; private set; }
+    public bool ServerWasFull => _complaint.ServerWasFull;
 
     /// <summary>The alteration that runs now; null before the first and after the last one.</summary>
     public Alteration? Running => Finished < pending.Count ? pending[Finished] : null;
 
-    /// <summary>The CLI's first words about what went wrong, masked; else its last line; empty when it said nothing.</summary>
+    /// <summary>What the CLI said of what went wrong, masked; empty when it said nothing.</summary>
     public string Complaint
     {
         get
         {
             lock (_gate)
             {
-                return _firstError ?? _lastLine;
+                return _complaint.Text;
             }
         }
     }
@@ -130,12 +129,9 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
                 GuardsReason = line[CliGuard.LinePrefix.Length..];
             }
 
-            ServerWasFull |= line.Contains("53300", StringComparison.Ordinal) || line.Contains("too many clients", StringComparison.Ordinal);
-
             // A secret may stand across the cut, so half of a cut line is dropped after masking.
             var shown = dropped == 0 ? _mask.Apply(line) : $"{Cut(_mask.Apply(line))}… ({dropped} characters cut)";
-            _firstError ??= ErrorLine().Match(shown) is { Success: true } error ? error.Groups[1].Value.Trim() : null;
-            _lastLine = shown.Trim();
+            _complaint.Hear(shown);
             logger.CliLine(stream, shown);
         }
     }
@@ -157,8 +153,4 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     // Logto before 1.35 writes "ocurred".
     [GeneratedRegex(@"Error occ?urred (?:while|during) running alteration (\S+\.js)", RegexOptions.CultureInvariant)]
     private static partial Regex FailedLine();
-
-    // As the CLI's logger begins a line, `[error] ` before 1.2; or as Node.js begins an exception that nobody caught.
-    [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|(?=\w*Error: ))(.+)$", RegexOptions.CultureInvariant)]
-    private static partial Regex ErrorLine();
 }

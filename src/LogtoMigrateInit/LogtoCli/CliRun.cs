@@ -7,4 +7,28 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <param name="GuardsReason">Why its guard ended it; null when it did not.</param>
 /// <param name="ServerWasFull">It found no free connection.</param>
 /// <param name="Finished">How many alterations it reported as done.</param>
-internal sealed record CliRun(int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool ServerWasFull, int Finished);
+internal sealed record CliRun(int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool ServerWasFull, int Finished)
+{
+    /// <summary>A process that a signal ended has this and the signal's number as its exit code.</summary>
+    private const int EndedBySignal = 128;
+
+    /// <summary>The exit code for a sentence, with the signal that it stands for.</summary>
+    public string Ending => (ExitCode - EndedBySignal) switch
+    {
+        9 => $"{ExitCode} (SIGKILL, probably because the container or the machine ran out of memory)",
+        1 => $"{ExitCode} (SIGHUP)",
+        2 => $"{ExitCode} (SIGINT)",
+        3 => $"{ExitCode} (SIGQUIT)",
+        4 => $"{ExitCode} (SIGILL, as of a processor that this Node.js is not made for)",
+        6 => $"{ExitCode} (SIGABRT)",
+        7 => $"{ExitCode} (SIGBUS)",
+        8 => $"{ExitCode} (SIGFPE)",
+        11 => $"{ExitCode} (SIGSEGV)",
+        13 => $"{ExitCode} (SIGPIPE)",
+        15 => $"{ExitCode} (SIGTERM)",
+        24 => $"{ExitCode} (SIGXCPU)",
+        31 => $"{ExitCode} (SIGSYS, as of a seccomp profile)",
+        > 0 and <= 64 and var signal => $"{ExitCode} (signal {signal})",
+        _ => $"{ExitCode}",
+    };
+}

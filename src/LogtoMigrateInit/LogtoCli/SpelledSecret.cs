@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -11,18 +12,26 @@ internal sealed class SpelledSecret(string secret)
 {
     private readonly Rune[] _characters = [.. secret.EnumerateRunes()];
 
+    /// <summary>With what any spelling begins; nearly all of a line is passed over by it.</summary>
+    private readonly SearchValues<char> _beginnings =
+        SearchValues.Create([secret[0], char.ToLowerInvariant(secret[0]), char.ToUpperInvariant(secret[0]), '%', '\\', '+', '\'']);
+
     /// <summary>Writes <paramref name="mask"/> in place of the secret, wherever it stands.</summary>
     public string Hide(string line, string mask)
     {
         var shown = new StringBuilder();
         var copied = 0;
-        for (var start = 0; start < line.Length; start++)
+        for (var start = 0; line.AsSpan(start).IndexOfAny(_beginnings) is var skipped and >= 0;)
         {
+            start += skipped;
             if (FindEnd(line, start) is { } end)
             {
                 shown.Append(line, copied, start - copied).Append(mask);
-                copied = end;
-                start = end - 1;
+                copied = start = end;
+            }
+            else
+            {
+                start++;
             }
         }
 

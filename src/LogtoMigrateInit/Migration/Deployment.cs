@@ -280,7 +280,7 @@ internal sealed class Deployment(
         CliEnd.TimedOut => $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",
         CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
-        _ => $"Logto's CLI failed with exit code {run.ExitCode}",
+        _ => $"Logto's CLI failed with exit code {run.Ending}",
     };
 
     private static string Explain(CliRun run) => run.GuardsReason is not null ? ""

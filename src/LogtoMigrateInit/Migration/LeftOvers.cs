@@ -92,7 +92,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
             logger.IndexDropped(name, leftOver.Table, kind);
             return [];
         }
-        catch (PostgresException refusal) when (!refusal.IsTransient || refusal.SqlState == PostgresErrorCodes.LockNotAvailable)
+        catch (PostgresException refusal) when (refusal.SqlState == PostgresErrorCodes.LockNotAvailable || ServerAnswer.Judge(refusal).Failure != DatabaseFailure.NotYet)
         {
             return [$"the {kind} index '{name}' of an interrupted run could not be dropped: {refusal.MessageText}; run `{leftOver.Removal}`"];
         }

@@ -29,11 +29,11 @@ internal abstract record Outcome
     public sealed record WrongUsage(IReadOnlyList<string> Problems)
         : Outcome(ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: {string.Join("; ", Problems)}.");
 
-    public sealed record Unreachable(GateOptions Options, string Reason)
-        : Outcome(ExitCode.Unreachable, $"The database at {Options.Host}:{Options.Port} could not be reached within {Options.ConnectTimeout.TotalSeconds:0} s: {Reason}. Check that it runs and that the host and port of DB_URL are right; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
+    public sealed record Unreachable(GateOptions Options, string Reason, string Remedy)
+        : Outcome(ExitCode.Unreachable, $"The database at {Options.Host}:{Options.Port} could not be used within {Options.ConnectTimeout.TotalSeconds:0} s: {Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
 
-    public sealed record Refused(GateOptions Options, string Reason)
-        : Outcome(ExitCode.Refused, $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': {Reason}. Correct DB_URL, or the user's password or rights on the server.");
+    public sealed record Refused(GateOptions Options, string Reason, string Remedy)
+        : Outcome(ExitCode.Refused, $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': {Reason}. {Sentence(Remedy)}.");
 
     public sealed record NoSuchDatabase(GateOptions Options)
         : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. {AdviceOnMissing(Options.Seed)}");
@@ -120,10 +120,12 @@ internal abstract record Outcome
     /// <summary>The ending that a database out of reach means.</summary>
     public static Outcome Of(DatabaseException failure, GateOptions options) => failure.Failure switch
     {
-        DatabaseFailure.NotYet => new Unreachable(options, failure.Message),
+        DatabaseFailure.NotYet => new Unreachable(options, failure.Message, failure.Remedy),
         DatabaseFailure.NoSuchDatabase => new NoSuchDatabase(options),
-        _ => new Refused(options, failure.Message),
+        _ => new Refused(options, failure.Message, failure.Remedy),
     };
+
+    private static string Sentence(string clause) => $"{char.ToUpperInvariant(clause[0])}{clause[1..]}";
 
     private static string Some(IReadOnlyList<string> names) =>
         names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";

@@ -1,0 +1,56 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Database;
+
+namespace LogtoMigrateInit.LogtoCli;
+
+/// <summary>Finds the reason in what a failing CLI prints: Logto's logger, Node.js and V8 each put it elsewhere, and other lines after it.</summary>
+internal sealed partial class CliComplaint
+{
+    private string? _outOfMemory;
+    private string? _firstError;
+    private string _lastWords = "";
+
+    /// <summary>The reason on one line; what was said last when nothing looks like one; empty when nothing was said.</summary>
+    public string Text => _outOfMemory ?? _firstError ?? _lastWords;
+
+    /// <summary>The server had no connection left for the CLI.</summary>
+    public bool ServerWasFull { get; private set; }
+
+    /// <summary>Takes the next line, masked.</summary>
+    public void Hear(string line)
+    {
+        if (HeapIsFull().IsMatch(line))
+        {
+            _outOfMemory ??= "Node.js ran out of memory; give it more with NODE_OPTIONS=--max-old-space-size=MEGABYTES, and the container as much and some more";
+        }
+
+        if (_firstError is null && ErrorLine().Match(line) is { Success: true } error)
+        {
+            var reason = error.Groups["reason"].Value.Trim();
+            _firstError = ConnectionLimit.Find(reason) is { } limit ? $"{reason}; {limit.Remedy}" : reason;
+            ServerWasFull |= ConnectionLimit.Find(reason) is not null;
+        }
+
+        // As node-postgres shows an error's SQLSTATE; the digits alone may stand in any value.
+        ServerWasFull |= TooManyConnections().IsMatch(line);
+        if (!FollowsTheReason().IsMatch(line))
+        {
+            _lastWords = line.Trim();
+        }
+    }
+
+    // As the CLI's logger begins a line, `[error] ` before 1.2; as node-postgres names a server's error; or as Node.js begins an exception
+    // that nobody caught (`Error [ERR_MODULE_NOT_FOUND]: …`, `[UnhandledPromiseRejection: …`) and V8 its own end.
+    [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|error: |(?=\[?\w*(?:Error|Rejection|Exception)(?: \[\w+\])?: )|(?=FATAL ERROR: ))(?<reason>.+)$", RegexOptions.CultureInvariant)]
+    private static partial Regex ErrorLine();
+
+    [GeneratedRegex("^FATAL ERROR: .*(?:heap out of memory|heap limit|process out of memory)", RegexOptions.CultureInvariant)]
+    private static partial Regex HeapIsFull();
+
+    [GeneratedRegex(@"^\s*code: '53300',?$", RegexOptions.CultureInvariant)]
+    private static partial Regex TooManyConnections();
+
+    // Stack frames of JavaScript and of V8, ends of objects, Node.js's version, and yargs's advice.
+    [GeneratedRegex(@"^(?:\s+at |\s*\d+: 0x[0-9a-f]+ |[\s\]}),^]*$|Node\.js v\d|Specify --help)", RegexOptions.CultureInvariant)]
+    private static partial Regex FollowsTheReason();
+}
