@@ -15,6 +15,7 @@ internal static class LogSetup
 
     public static Logger Create(LogOptions options)
     {
+        StandardStream.TakeOverError(options.Json ? RemarkAsJson : RemarkAsText);
         var configuration = new LoggerConfiguration().MinimumLevel.Is(options.Level).MinimumLevel.Override("Microsoft", LogEventLevel.Warning);
         return options.Json
             ? configuration.WriteTo.Console(new RenderedCompactJsonFormatter(), standardErrorFromLevel: LevelAlias.Minimum).CreateLogger()
@@ -22,4 +23,9 @@ internal static class LogSetup
                 outputTemplate: TextTemplate, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LevelAlias.Minimum,
                 theme: ConsoleTheme.None).CreateLogger();
     }
+
+    // Not through the logger, whose line is being written just then.
+    private static string RemarkAsText(string sentence) => string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.Now:yyyy-MM-ddTHH:mm:ss.fffK} WRN {sentence}");
+
+    private static string RemarkAsJson(string sentence) => string.Create(CultureInfo.InvariantCulture, $$"""{"@t":"{{DateTime.UtcNow:O}}","@m":"{{sentence}}","@l":"Warning"}""");
 }
