@@ -19,7 +19,11 @@ namespace LogtoMigrateInit;
 /// <summary>Reads the configuration, builds the host, runs one command, and reports how it ended.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] arguments) => CommandLine.InvokeAsync(arguments);
+    public static Task<int> Main(string[] arguments)
+    {
+        StandardStream.TakeOver();
+        return CommandLine.InvokeAsync(arguments);
+    }
 
     /// <summary>Runs a command to its ending, which is logged and written to the termination log; only signals and bugs are caught here.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<Composition, CancellationToken, Task<Outcome>> run)

@@ -31,8 +31,8 @@ internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogg
         signal.Cancel = true;
         if (Interlocked.CompareExchange(ref _stopped, ending, null) is null)
         {
-            logger.Stopping(ending.Name);
             application.StopApplication();
+            logger.Stopping(ending.Name); // last, because a reader of the log may keep us waiting
         }
     }
 }

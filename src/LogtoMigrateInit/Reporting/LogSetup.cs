@@ -16,6 +16,7 @@ internal static class LogSetup
 
     public static Logger Create(LogOptions options)
     {
+        StandardStream.TakeOverError(options.Json ? RemarkAsJson : RemarkAsText);
         ITextFormatter format = options.Json
             ? new RenderedCompactJsonFormatter()
             : new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture);
@@ -23,4 +24,9 @@ internal static class LogSetup
             .WriteTo.Console(new OneLineFormatter(format, exceptions: !options.Json), standardErrorFromLevel: LevelAlias.Minimum)
             .CreateLogger();
     }
+
+    // Not through the logger, whose line is being written just then.
+    private static string RemarkAsText(string sentence) => string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.Now:yyyy-MM-ddTHH:mm:ss.fffK} WRN {sentence}");
+
+    private static string RemarkAsJson(string sentence) => string.Create(CultureInfo.InvariantCulture, $$"""{"@t":"{{DateTime.UtcNow:O}}","@m":"{{sentence}}","@l":"Warning"}""");
 }
