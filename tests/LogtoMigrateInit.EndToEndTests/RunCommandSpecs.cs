@@ -94,6 +94,23 @@ public sealed class RunCommandSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task It_gets_every_byte_of_the_variables_and_arguments_that_the_gate_got()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        string[] variables = [.. world.Variables().Select(each => $"{each.Key}={each.Value}"), $"PATH={Environment.GetEnvironmentVariable("PATH")}"];
+        const string Script = """
+            exec env -i PGTZ=Europe/Vienna PGREQUIREAUTH=scram-sha-256 EMPTY= "LATIN1=$(printf 'caf\351')" "$(printf 'N\303=1')" "$@" \
+                sh -c 'cat "/proc/$$/environ" "/proc/$$/cmdline" | base64 -w0' "$(printf '\377\376')" '' @file --help 'two words' -- -x ''
+            """;
+        var without = await Tool.RunAsync("sh", ["-c", Script, "sh", .. variables], cancellationToken: FakeWorld.Token);
+
+        var with = await Tool.RunAsync("sh", ["-c", Script, "sh", .. variables, Repository.Binary, "run", "--"], cancellationToken: FakeWorld.Token);
+
+        Assert.True(Convert.FromBase64String(without.StandardOutput).AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xFE, 0, 0]) > 0);
+        Assert.Equal(without.StandardOutput, with.StandardOutput);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task A_command_that_is_not_there_is_found_out_before_the_migration()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

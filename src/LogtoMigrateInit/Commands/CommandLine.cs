@@ -20,7 +20,7 @@ internal static class CommandLine
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync());
 
-        var parsed = root.Parse(arguments);
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null }); // an argument that begins with @ is itself
         if (parsed.Action is ParseErrorAction)
         {
             await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => OneLine.Escape(error.Message)).Append("See logto-migrate-init --help.")));

@@ -1,6 +1,6 @@
-using System.Collections;
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using System.Text;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Target;
@@ -47,24 +47,62 @@ internal static partial class RunCommand
         return (int)outcome.ExitCode;
     }
 
-    /// <summary>Replaces this process; comes back only when that failed, with the reason.</summary>
+    /// <summary>
+    /// Replaces this process, and hands on what it was given itself, byte for byte: what is not UTF-8 is lost in .NET's copies of
+    /// variables and arguments, and from that of the variables some are taken away. Comes back only when it failed, with the reason.
+    /// </summary>
     private static string Become(string program, string[] words, string? databaseUrl)
     {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value);
         if (databaseUrl is not null)
         {
-            environment[Variables.DatabaseUrl.Name] = databaseUrl;
+            _ = SetVariable(Variables.DatabaseUrl.Name, databaseUrl, 1);
         }
 
         // .NET ignores SIGPIPE, and what is ignored stays ignored in the new program; a caught signal does not.
         Signal(BrokenPipeSignal, DefaultAction);
-        Execute(program, [.. words, null], [.. environment.Select(variable => $"{variable.Key}={variable.Value}"), null]);
-        return Marshal.GetLastPInvokeErrorMessage();
+        nint[] arguments = [.. AsGiven(words).Select(CString), 0];
+        Execute(program, arguments);
+        var reason = Marshal.GetLastPInvokeErrorMessage();
+        Array.ForEach(arguments, Marshal.FreeHGlobal);
+        return reason;
+    }
+
+    /// <summary>The words, which are the end of our command line, in the bytes that stand there.</summary>
+    private static byte[][] AsGiven(string[] words)
+    {
+        try
+        {
+            var line = File.ReadAllBytes("/proc/self/cmdline"); // a zero byte ends each word
+            var ends = line.Index().Where(each => each.Item == 0).Select(each => each.Index).TakeLast(words.Length + 1).ToArray();
+            byte[][] last = [.. ends.Zip(ends.Skip(1), (before, end) => line[(before + 1)..end])];
+            if (last.Select(Encoding.UTF8.GetString).SequenceEqual(words))
+            {
+                return last;
+            }
+        }
+        catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
+        {
+            // No /proc here: words of UTF-8 are the same without it.
+        }
+
+        return [.. words.Select(Encoding.UTF8.GetBytes)];
+    }
+
+    private static nint CString(byte[] text)
+    {
+        var copy = Marshal.AllocHGlobal(text.Length + 1);
+        Marshal.Copy(text, 0, copy, text.Length);
+        Marshal.WriteByte(copy, text.Length, 0);
+        return copy;
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Execute(string path, string?[] arguments, string?[] environment);
+    [LibraryImport("libc", EntryPoint = "execv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Execute(string path, nint[] arguments);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetVariable(string name, string value, int overwrite);
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "signal")]
