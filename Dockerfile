@@ -4,8 +4,9 @@
 
 # Logto's image is Alpine, so the binary is built there too: musl and glibc do not mix.
 ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0-alpine-aot
-ARG LOGTO_VERSION=latest
-ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION}
+# No default: an image of another release than the one meant must not come out by chance. The tag that stands in is the error message.
+ARG LOGTO_VERSION
+ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION:-set-the-build-argument-LOGTO_VERSION}
 ARG TOOL_IMAGE=alpine:3.22
 
 FROM ${SDK_IMAGE} AS build

@@ -1,9 +1,16 @@
 # The secret first:  nomad var put nomad/jobs/logto DB_URL='postgres://user:password@host:5432/logto'
-#                    nomad job run -var logto_version=1.43.0 logto.nomad.hcl
+#                    nomad job run -var logto_version=1.43.0 -var seed=create logto.nomad.hcl     the first installation
+#                    nomad job run -var logto_version=1.43.0 logto.nomad.hcl                      ever after
 variable "logto_version" {
   type        = string
   default     = "1.43.0"
   description = "The Logto release; the gate's image has the same tag."
+}
+
+variable "seed" {
+  type        = string
+  default     = "false"
+  description = "create, for the first installation only: an empty database, such as that of a mistyped DB_URL, is else an error."
 }
 
 variable "init_image" {
@@ -77,8 +84,7 @@ job "logto" {
       env {
         # An old allocation that is moved after the migration meets a newer database and must be able to start on it.
         LOGTO_INIT_AHEAD = "allow"
-        # For the first installation.
-        LOGTO_INIT_SEED = "true"
+        LOGTO_INIT_SEED  = var.seed
       }
 
       template {

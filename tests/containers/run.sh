@@ -12,7 +12,7 @@ pattern=${1:-.}
 export LC_ALL=C DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain COMPOSE_INTERACTIVE_NO_CLI=1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH # Debian's docker, whatever else is there
 source tests/fixtures/checkout.sh
-unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION TAG POSTGRES_PASSWORD COMPOSE_FILE COMPOSE_PROJECT_NAME "${!LOGTO_INIT_@}"
+unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION SEED TAG POSTGRES_PASSWORD COMPOSE_FILE COMPOSE_PROJECT_NAME "${!LOGTO_INIT_@}"
 
 #---------------------------------------------------------------------------------------------------------------------- the engine
 
@@ -226,7 +226,7 @@ url() { echo "postgres://postgres:${2:-p0stgr3s}@server:5432/$1"; } # DATABASE [
 gate() { timeout 150 docker run --network gate-tests "$@"; }
 
 seeded() { # DATABASE [VERSION] : made by the old gate
-  gate --rm --env DB_URL="$(url "$1")" --env LOGTO_INIT_SEED=true "logto-migrate-init:${2:-$old}"
+  gate --rm --env DB_URL="$(url "$1")" --env LOGTO_INIT_SEED=create "logto-migrate-init:${2:-$old}"
 }
 
 is_current() { # DATABASE
@@ -250,6 +250,8 @@ let_go() { # SERVER DATABASE
 compose() { timeout 150 docker-compose --ansi never "$@"; }
 
 up() { LOGTO_VERSION=$1 compose up --detach; } # VERSION
+
+first_up() { SEED=create up "${1:-$new}"; } # [VERSION] : the first installation
 
 container() { compose ps --quiet "$1" 2>/dev/null | head -n 1; } # SERVICE, of $COMPOSE_FILE
 
@@ -345,6 +347,10 @@ test_a_target_whose_folder_is_not_writable_is_refused_before_anything_is_deploye
 test_compose_seeds_an_empty_database_and_a_second_start_changes_nothing() {
   in_project fresh docker/compose.yaml
   code_of compose up --detach # LOGTO_VERSION comes from .env
+  expect "the exit code of compose without SEED" "$code" 1
+  expect_text "$(gate_log)" 'exit code 4'
+  logto_does_not_run
+  code_of first_up
   expect "the exit code of compose" "$code" 0
   logto_runs $new
   expect_text "$(gate_log)" 'seeding it with Logto'
@@ -361,7 +367,7 @@ test_compose_seeds_an_empty_database_and_a_second_start_changes_nothing() {
 
 test_compose_upgrades_and_a_downgrade_does_not_start_logto() {
   in_project upgrade docker/compose.yaml
-  up $old
+  first_up $old
   logto_runs $old
   local started=$SECONDS
   code_of up $new
@@ -379,7 +385,7 @@ test_compose_upgrades_and_a_downgrade_does_not_start_logto() {
 
 test_compose_with_a_wrong_password_does_not_start_logto() {
   in_project password docker/compose.yaml
-  compose up --detach
+  first_up
   logto_runs $new
   compose stop logto
   export POSTGRES_PASSWORD=wrong
@@ -394,7 +400,7 @@ test_compose_with_a_wrong_password_does_not_start_logto() {
 
 test_compose_with_a_killed_gate_does_not_start_logto_and_the_next_start_carries_on() {
   in_project killed docker/compose.yaml
-  up $old
+  first_up $old
   logto_runs $old
   compose stop logto
   local server gate up
@@ -417,7 +423,7 @@ test_compose_with_a_killed_gate_does_not_start_logto_and_the_next_start_carries_
 
 test_a_killed_logto_starts_again_without_the_gate() {
   in_project restarted docker/compose.yaml
-  compose up --detach
+  first_up
   logto_runs $new
   local gate logto started
   gate=$(container migrate)
@@ -432,7 +438,7 @@ test_a_killed_logto_starts_again_without_the_gate() {
 test_an_existing_compose_file_is_extended() {
   in_project extended $tests/docker-compose.official.yml docker/compose.extend.yaml
   export TAG=$new
-  code_of compose up --detach
+  code_of first_up
   expect "the exit code of compose" "$code" 0
   logto_runs $new app
   expect_text "$(gate_log)" 'seeding it with Logto'
@@ -440,7 +446,7 @@ test_an_existing_compose_file_is_extended() {
 
 test_run_migrates_from_a_secret_file_and_becomes_logto() {
   in_project one_container docker/compose.run.yaml
-  up $old
+  first_up $old
   logto_runs $old logto logto-migrate-init
   local logto
   code_of up $new
@@ -466,7 +472,7 @@ test_run_does_not_start_logto_when_the_gate_refuses() {
 
 test_every_kubernetes_example_passes_pod_security_restricted() {
   local variant
-  for variant in base image-volume job; do
+  for variant in base image-volume job seed; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
   done
@@ -485,6 +491,24 @@ test_the_kubernetes_init_container_migrates_and_its_termination_message_comes_ou
   pod_url=$(url kubernetes wrong) run_pod base Deployment kubernetes
   expect "the exit code with a wrong password" "$code" 4
   expect_text "$message" "refused us as user 'postgres'"
+}
+
+test_the_kubernetes_job_of_the_first_installation_seeds_and_the_pods_alone_do_not() {
+  run_pod base Deployment first_installation
+  expect "the exit code without the job" "$code" 4
+  run_pod seed Job first_installation
+  expect "the exit code of the job" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  run_pod base Deployment first_installation
+  expect "the exit code after the job" "$code" 0
+}
+
+test_a_build_without_a_version_says_so() {
+  local output
+  code_of build no-version >"$scratch/no-version.log" 2>&1
+  output=$(cat "$scratch/no-version.log")
+  [ "$code" -ne 0 ] || fail "it was built"
+  expect_text "$output" 'set-the-build-argument-LOGTO_VERSION'
 }
 
 test_the_kubernetes_image_volume_migrates_with_an_unmodified_logto_image() {
