@@ -3,7 +3,7 @@ using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
 
-/// <summary>What an interrupted concurrent index build leaves behind, with the real CLI and real alterations.</summary>
+/// <summary>What an interrupted concurrent index build leaves behind, with the real CLI and real alterations, for an ordinary owner.</summary>
 public sealed class RepairSpecs(SharedServers servers)
 {
     // 1.41.0-1780381219 creates it without `if not exists`, 1.41.0-1781689400 the other one with it.
@@ -65,6 +65,7 @@ public sealed class RepairSpecs(SharedServers servers)
     {
         var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        await server.CreateOwnerAsync(database, FakeWorld.Token);
         await LeaveAsync(server, database, "mine", "users (id)", valid: false);
 
         var result = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
@@ -141,6 +142,32 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(1L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_deadlock_with_a_drop_is_waited_for()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(target, BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        await using var other = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = other.CreateCommand();
+        command.CommandText = $"alter role {PostgresDatabases.OwnerOf(database)} set deadlock_timeout = '3s'; set deadlock_timeout = '1h'; begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var gate = Gate.Start([], Variables(server, database, target));
+        await gate.WaitForLineAsync("Dropping the index", cancellationToken: FakeWorld.Token);
+        while (!await server.QuerySingleAsync<bool>(database, "select exists (select from pg_stat_activity where datname = current_database() and query like 'drop index%' and wait_event_type = 'Lock')", FakeWorld.Token))
+        {
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        command.CommandText = "lock table users in share update exclusive mode"; // which the drop holds; it finds the deadlock first
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        Assert.Contains("deadlock detected", await gate.WaitForLineAsync("40P01", cancellationToken: FakeWorld.Token), StringComparison.Ordinal);
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData("kill -9")]
     [InlineData("SIGTERM")]
@@ -213,6 +240,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Expect.Ending(14, refused);
         Assert.Contains("being built by another session", FakeWorld.LastLine(refused), StringComparison.Ordinal);
 
+        Assert.True(await server.QuerySingleAsync<bool>(database, $"select to_regclass('{Plain}') is not null", FakeWorld.Token));
         command.CommandText = "commit";
         await command.ExecuteNonQueryAsync(FakeWorld.Token);
         await build;
@@ -226,6 +254,7 @@ public sealed class RepairSpecs(SharedServers servers)
     {
         var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
         await target.CliAsync(server.Url(database), ["db", "alteration", "rollback-to-timestamp", timestamp], FakeWorld.Token);
+        await server.CreateOwnerAsync(database, FakeWorld.Token);
         return (server, database);
     }
 
@@ -239,5 +268,5 @@ public sealed class RepairSpecs(SharedServers servers)
     }
 
     private static Dictionary<string, string?> Variables(PostgresServer server, string database, LogtoInstallation target) =>
-        new() { ["DB_URL"] = server.Url(database), ["LOGTO_INIT_LOGTO_DIR"] = target.Directory };
+        new() { ["DB_URL"] = server.Url(database, PostgresDatabases.OwnerOf(database), PostgresDatabases.OwnerPassword), ["LOGTO_INIT_LOGTO_DIR"] = target.Directory };
 }

@@ -35,13 +35,48 @@ public sealed class ConcurrentIndexSpecs
             ConcurrentIndex.FindIn(Script));
     }
 
+    [Theory]
+    [InlineData("beforeUp: async (pool) => { UP }, beforeDown: async (pool) => { DOWN }, up: async () => {}")]
+    [InlineData("up: async () => {}, beforeUp: async (pool) => { UP }, down: async () => {}, beforeDown: async (pool) => { DOWN }")]
+    [InlineData("beforeDown: async (pool) => { DOWN }, down: async () => {}, beforeUp: async (pool) => { UP }")]
+    [InlineData("'beforeUp': async (pool) => { UP }, 'beforeDown': async (pool) => { DOWN }")]
+    [InlineData("async beforeDown(pool) { DOWN }, async beforeUp(pool) { UP }, async up() {}")]
+    [InlineData("beforeUp: async (pool) => await pool.query(sql`create index concurrently mine on users (id)`), beforeDown: async (pool) => { DOWN }")]
+    [InlineData("beforeUp: async function (pool) { if (pool) { UP } }, beforeDown: async (pool) => { DOWN }")]
+    [InlineData("note: '{ beforeDown: }, up: `', pattern: /[/'`}]/, beforeUp: async (pool) => { UP /* } */ // }\n }, up: async () => {}, beforeDown: async (pool) => { DOWN }")]
+    [InlineData("text: `a ${'}'} ${`nested } ${1}`} }`, beforeUp: async (pool) => { UP }, beforeDown: async (pool) => { DOWN }")]
+    [InlineData("beforeUp: async (pool) => { const note = '}, up: {'; UP }, beforeDown: async (pool) => { DOWN }")]
+    public void The_order_and_the_form_of_the_properties_do_not_matter(string properties)
+    {
+        var script = $"const alteration = {{ {properties} }}; export default alteration;"
+            .Replace("UP", "await pool.query(sql`create index concurrently mine on users (id)`);", StringComparison.Ordinal)
+            .Replace("DOWN", "await pool.query(sql`create index concurrently older on users (id)`);", StringComparison.Ordinal);
+
+        Assert.Equal([new ConcurrentIndex("mine", "users", false)], ConcurrentIndex.FindIn(script));
+    }
+
+    [Fact]
+    public void A_literal_in_SQL_is_no_index() =>
+        Assert.Equal(
+            [new ConcurrentIndex("mine", "users", true)],
+            ConcurrentIndex.FindIn("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently if not exists \"mine\" on only \"public\".users (id) where x <> 'create index concurrently a on b'`); } })"));
+
     [Fact]
     public void A_script_without_beforeUp_builds_none() =>
-        Assert.Equal([], ConcurrentIndex.FindIn("const alteration = { up: async (pool) => { await pool.query(sql`create index a on b (c)`); } };"));
+        Assert.Equal([], ConcurrentIndex.FindIn("const alteration = { /* beforeUp: */ up: async (pool) => { await pool.query(sql`create index a on b (c)`); } };"));
 
     [Theory]
-    [InlineData("beforeUp: async (pool) => { await pool.query(sql`create index concurrently ${name} on users (id)`); }, up: async () => {}")]
-    [InlineData("beforeUp: async (pool) => { await pool.query(sql`create index concurrently on users (id)`); }, up: async () => {}")]
+    [InlineData("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently ${name} on users (id)`); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently on users (id)`); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: async (pool) => { await buildIndex(pool, 'mine', 'users'); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: async (pool) => { await pool.query(createIndex); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: async (pool) => { await pool.query(sql.unsafe(text)); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: async (pool) => { await Promise.all(names.map((name) => build(name))); }, up: async () => {} })")]
+    [InlineData("({ beforeUp: buildIndexes, up: async () => {} })")]
+    [InlineData("({ beforeUp: buildIndexes('a'), up: async () => {} })")]
+    [InlineData("({ beforeUp: async () => {} }); Object.assign(alteration, { beforeUp: async () => {} })")]
+    [InlineData("alteration.beforeUp = async (pool) => { await pool.query(sql`create index concurrently a on b (c)`); };")]
     [InlineData("const { beforeUp } = shared; export default { beforeUp };")]
+    [InlineData("export default { beforeUp, up };")]
     public void Words_that_do_not_say_it_plainly_are_not_guessed_at(string script) => Assert.Null(ConcurrentIndex.FindIn(script));
 }

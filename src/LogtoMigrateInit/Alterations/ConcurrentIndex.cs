@@ -10,36 +10,89 @@ namespace LogtoMigrateInit.Alterations;
 /// <param name="IfNotExists">Whether the script accepts an index of that name that is there already.</param>
 internal sealed partial record ConcurrentIndex(string Name, string Table, bool IfNotExists)
 {
+    private const string Property = "beforeUp";
+
+    private static readonly string[] WordsBeforeParentheses = ["async", "function", "if", "for", "while", "switch", "catch", "return", "await"];
+
     /// <summary>
-    /// Finds them in a script's text, between <c>beforeUp</c> and <c>up</c> only: <c>beforeDown</c> creates
-    /// legitimate indexes of the release before.
+    /// Finds them in a script's text, in <c>beforeUp</c> only: <c>beforeDown</c> creates legitimate indexes of the release before.
     /// </summary>
-    /// <returns>Empty when there is no <c>beforeUp</c>; null when it builds an index in words that are not understood.</returns>
+    /// <returns>Empty when there is no <c>beforeUp</c>; null when it does something in words that are not understood.</returns>
     public static IReadOnlyList<ConcurrentIndex>? FindIn(string script)
     {
-        var code = Comments().Replace(script, " ");
-        var section = BeforeUp().Match(code);
-        if (!section.Success)
+        var tokens = ScriptToken.Read(script);
+        var mentions = tokens.Index().Where(each => each.Item.Is(Property) || each.Item.Text.AsSpan().Trim("'\"") is Property).Select(each => each.Index).ToArray();
+        if (mentions.Length == 0)
         {
-            return code.Contains("beforeUp", StringComparison.Ordinal) ? null : [];
+            return [];
         }
 
-        var indexes = Creation().Matches(section.Value)
+        if (mentions is not [var name] || !IsProperty(tokens, name) || StatementsIn([.. ValueAfter(tokens, name)]) is not { } statements)
+        {
+            return null;
+        }
+
+        var sql = SqlNoise().Replace(string.Join(";\n", statements), " ");
+        var indexes = Creation().Matches(sql)
             .Select(match => new ConcurrentIndex(
                 Unquote(match.Groups["index"].Value), Unquote(match.Groups["table"].Value), match.Groups["guard"].Success))
             .ToArray();
-        return indexes.Length == AnyCreation().Count(section.Value) ? indexes : null;
+        return indexes.Length == AnyCreation().Count(sql) ? indexes : null;
+    }
+
+    /// <summary><c>{ beforeUp: …</c>, <c>, beforeUp(…</c>, also with <c>async</c>; not a shorthand or a variable.</summary>
+    private static bool IsProperty(IReadOnlyList<ScriptToken> tokens, int name)
+    {
+        var before = name > 0 && tokens[name - 1].Is("async") ? name - 2 : name - 1;
+        return before >= 0 && (tokens[before].Is("{") || tokens[before].Is(",")) && name + 1 < tokens.Count && (tokens[name + 1].Is(":") || tokens[name + 1].Is("("));
+    }
+
+    /// <summary>To the comma or the brace that ends the property.</summary>
+    private static IEnumerable<ScriptToken> ValueAfter(IReadOnlyList<ScriptToken> tokens, int name)
+    {
+        var depth = 0;
+        foreach (var token in tokens.Skip(name + 1))
+        {
+            depth += token.Kind != ScriptTokenKind.Mark ? 0 : token.Text switch { "(" or "[" or "{" => 1, ")" or "]" or "}" => -1, _ => 0 };
+            if (depth < 0 || (depth == 0 && token.Is(",")))
+            {
+                yield break;
+            }
+
+            yield return token;
+        }
+    }
+
+    /// <summary>The statements of all calls of the form <c>….query(sql`…`</c>.</summary>
+    /// <returns>Null when anything else is called or computed, or nothing is a function here: it could build an index out of sight.</returns>
+    private static List<string>? StatementsIn(ScriptToken[] value)
+    {
+        var statements = new List<string>();
+        foreach (var (index, token) in value.Index())
+        {
+            var before = index > 0 ? value[index - 1] : default;
+            var isCall = token.Is("(") && index > 0
+                && (before.Kind == ScriptTokenKind.Word ? !WordsBeforeParentheses.Contains(before.Text) : before.Is(")") || before.Is("]") || before.Is(".") || before.Is("}"));
+            switch (token.Kind)
+            {
+                case ScriptTokenKind.Template when before.Is("sql"):
+                    statements.Add(token.Text);
+                    break;
+                case ScriptTokenKind.Template or ScriptTokenKind.ComputedTemplate:
+                case ScriptTokenKind.Mark when isCall && !(before.Is("query") && value[(index + 1)..] is [var tag, { Kind: ScriptTokenKind.Template }, ..] && tag.Is("sql")):
+                    return null;
+            }
+        }
+
+        return value.Any(token => token.Is("{") || token.Is("=")) ? statements : null;
     }
 
     private static string Unquote(string identifier) =>
         identifier.StartsWith('"') ? identifier.Trim('"') : identifier.ToLowerInvariant();
 
-    [GeneratedRegex(@"/\*.*?\*/|(?<!:)//[^\n]*|(?<=\s)--[^\n]*", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
-    private static partial Regex Comments();
-
-    // Up to the property `up:` (or a method `up(`), whatever stands between; the shortest such text.
-    [GeneratedRegex(@"\bbeforeUp\s*[:(].*?(?=[,{\s](async\s+)?up\s*[:(])", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
-    private static partial Regex BeforeUp();
+    // Comments and string literals.
+    [GeneratedRegex(@"/\*.*?\*/|--[^\n]*|'(?:''|[^'])*'", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    private static partial Regex SqlNoise();
 
     [GeneratedRegex(
         @"\bcreate\s+(unique\s+)?index\s+concurrently\s+(?<guard>if\s+not\s+exists\s+)?(?<index>\w+|""[^""]+"")\s+on\s+(only\s+)?((public|""public"")\.)?(?<table>\w+|""[^""]+"")",

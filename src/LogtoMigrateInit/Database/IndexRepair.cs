@@ -27,9 +27,13 @@ internal sealed record LeftOverIndex(ConcurrentIndex Index, string Table, bool I
 /// </summary>
 internal static class IndexRepair
 {
+    // Of another role's build an ordinary owner sees the process and no table, but everybody sees the locks: a build holds one on its table
+    // from its beginning to its end.
     private const string Find = """
         select t.relname::text, i.indisvalid,
-            exists (select from pg_catalog.pg_stat_progress_create_index p where p.index_relid = i.indexrelid or (p.index_relid = 0 and p.relid = i.indrelid))
+            exists (select from pg_catalog.pg_stat_progress_create_index p join pg_catalog.pg_locks l using (pid)
+              where l.locktype = 'relation' and l.relation = i.indrelid and l.granted
+                and l.database = (select oid from pg_catalog.pg_database where datname = current_database()))
           from pg_catalog.pg_index i
           join pg_catalog.pg_class c on c.oid = i.indexrelid
           join pg_catalog.pg_class t on t.oid = i.indrelid
