@@ -1,0 +1,163 @@
+using System.Globalization;
+using LogtoMigrateInit.Fixtures;
+
+namespace LogtoMigrateInit.ChaosTests;
+
+/// <summary>One replica: its gate behind a network of its own, and an orchestrator that starts it again until it passes.</summary>
+internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation installation, World world) : IAsyncDisposable
+{
+    private static readonly TimeSpan OrchestratorsPause = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>What the gate promises after SIGTERM, and as much again for a machine that does other things as well.</summary>
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(8 + 8);
+
+    private readonly TcpProxy _network = new(world.Stage.Server.Port);
+    private readonly List<Func<string>> _logs = [];
+    private ProcessId? _process;
+    private bool _killed;
+    private TimeSpan? _terminated;
+    private TimeSpan _frozenUntil;
+
+    /// <summary>Every log so far, one a run.</summary>
+    public IReadOnlyList<string> Logs => [.. _logs.Select(log => log())];
+
+    public IReadOnlyList<int> ExitCodes { get; private set; } = [];
+
+    public bool HasPassed { get; private set; }
+
+    public TcpProxy Network => _network;
+
+    private string Name => $"replica {index}";
+
+    private ProcessId? Process => _process is { IsAlive: true } running ? running : null;
+
+    /// <summary>The CLI that it runs just now.</summary>
+    private IReadOnlyList<ProcessId> Clis => Process is { } gate ? ProcessTable.ChildrenOf(gate.Pid) : [];
+
+    public bool Deploys => Clis.Count > 0;
+
+    public bool IsRunning => Process is not null;
+
+    /// <summary>Starts it at its time, and again until it passes or everybody should have.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await Task.Delay(plan.StartsAt, cancellationToken);
+        while (!HasPassed)
+        {
+            (_killed, _terminated) = (false, null);
+            await using var gate = Gate.Start([], Variables());
+            _process = ProcessId.Of(gate.Pid);
+            _logs.Add(() => gate.Log);
+            world.Chronicle.Note($"{Name} started as {gate.Pid}");
+            // The world's own limit comes first.
+            var result = await gate.WaitForExitAsync(world.Schedule.Limit * 2, cancellationToken);
+            ExitCodes = [.. ExitCodes, result.ExitCode];
+            world.Chronicle.Note(string.Create(CultureInfo.InvariantCulture, $"{Name} ({gate.Pid}) ended with {result.ExitCode}: {result.LastLine}"));
+            Clock.CleanUp(gate.Pid);
+            HasPassed = result.ExitCode == 0;
+            await JudgeAsync(result.ExitCode, cancellationToken);
+            if (!HasPassed)
+            {
+                await Task.Delay(OrchestratorsPause, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Kills at once, however many processes that is.</summary>
+    public void Kill(Part part)
+    {
+        _killed |= part != Part.Cli;
+        foreach (var process in Select(part))
+        {
+            process.Signal(Signals.Kill);
+        }
+    }
+
+    public void Terminate()
+    {
+        _terminated ??= world.Chronicle.Now;
+        Process?.Signal(Signals.Terminate);
+    }
+
+    /// <summary>Stops it, and continues what is still there later; the CLI wakes up first, which is the worse order.</summary>
+    public async Task FreezeAsync(Part part, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        var processes = Select(part).Reverse().ToList();
+        _frozenUntil = world.Chronicle.Now + duration;
+        foreach (var process in processes.AsEnumerable().Reverse())
+        {
+            process.Signal(Signals.Stop);
+        }
+
+        try
+        {
+            await Task.Delay(duration, cancellationToken);
+        }
+        finally
+        {
+            foreach (var process in processes)
+            {
+                process.Signal(Signals.Continue);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in Select(Part.Both))
+        {
+            process.Signal(Signals.Kill);
+        }
+
+        await _network.DisposeAsync();
+    }
+
+    private IReadOnlyList<ProcessId> Select(Part part) => Process is not { } gate ? [] : part switch
+    {
+        Part.Gate => [gate],
+        Part.Cli => Clis,
+        _ => [gate, .. Clis],
+    };
+
+    private Dictionary<string, string?> Variables()
+    {
+        var variables = world.Variables(installation, _network.Port);
+        foreach (var (name, value) in Clock.Ahead(plan.Clock))
+        {
+            variables[name] = value;
+        }
+
+        return variables;
+    }
+
+    private async Task JudgeAsync(int exitCode, CancellationToken cancellationToken)
+    {
+        if (_terminated is { } at && world.Chronicle.Now - (at > _frozenUntil ? at : _frozenUntil) is var needed && needed > LongestStop)
+        {
+            world.Chronicle.Violate($"{Name} needed {Fault.Seconds(needed)} to end after SIGTERM");
+        }
+
+        if (exitCode == 0)
+        {
+            await world.JudgePassAsync(Name, cancellationToken);
+        }
+        else if (WhyWrong(exitCode) is { } reason)
+        {
+            world.Chronicle.Violate($"{Name} ended with exit code {exitCode}, {reason}");
+        }
+    }
+
+    /// <returns>Null when a fault explains it.</returns>
+    private string? WhyWrong(int exitCode) => exitCode switch
+    {
+        137 when _killed => null,
+        137 => "and nobody killed it",
+        143 when _terminated is not null => null,
+        143 => "and nobody asked it to stop",
+        _ when world.Schedule.IsGentle => "although nothing in this schedule may end a healthy deploy",
+        6 => null,
+        3 or 5 => "although the server was never away, and the lock never held, for as long as that",
+        134 or 139 => "a crash",
+        _ => "which no fault of this schedule explains",
+    };
+}
