@@ -25,6 +25,9 @@ internal sealed class Chronicle
         }
     }
 
+    /// <summary>The schedule's times count from here.</summary>
+    public void Begin() => _clock.Restart();
+
     /// <summary>Notes it, and counts it once however often it is said.</summary>
     public void Violate(string what)
     {

@@ -42,6 +42,10 @@ async Task WorkAsync()
             if (run.Violations.Count > 0)
             {
                 bad.Enqueue(seed);
+            }
+
+            if (run.Violations.Count > 0 || total == 1)
+            {
                 Console.WriteLine(Report.Full(run));
             }
         }

@@ -12,11 +12,15 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(8 + 8);
 
     private readonly TcpProxy _network = new(world.Stage.Server.Port);
+    private readonly Clock _clock = new(plan.Clock);
     private readonly List<Func<string>> _logs = [];
     private ProcessId? _process;
     private bool _killed;
-    private TimeSpan? _terminated;
+    private bool _disturbed;
+    private TimeSpan _frozen;
+    private TimeSpan _frozenCli;
     private TimeSpan _frozenUntil;
+    private TimeSpan? _terminated;
 
     /// <summary>Every log so far, one a run.</summary>
     public IReadOnlyList<string> Logs => [.. _logs.Select(log => log())];
@@ -34,7 +38,8 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     /// <summary>The CLI that it runs just now.</summary>
     private IReadOnlyList<ProcessId> Clis => Process is { } gate ? ProcessTable.ChildrenOf(gate.Pid) : [];
 
-    public bool Deploys => Clis.Count > 0;
+    /// <summary>When its CLI was started, in ticks since the machine was; null without one.</summary>
+    public long? DeploysSince => Clis is [var cli, ..] ? long.Parse(cli.Started, CultureInfo.InvariantCulture) : null;
 
     public bool IsRunning => Process is not null;
 
@@ -44,7 +49,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         await Task.Delay(plan.StartsAt, cancellationToken);
         while (!HasPassed)
         {
-            (_killed, _terminated) = (false, null);
+            (_killed, _disturbed, _frozen, _frozenCli, _terminated) = (false, false, TimeSpan.Zero, TimeSpan.Zero, null);
             await using var gate = Gate.Start([], Variables());
             _process = ProcessId.Of(gate.Pid);
             _logs.Add(() => gate.Log);
@@ -63,10 +68,18 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         }
     }
 
+    /// <summary>From now on it may fail with good reason, because of what is done to its network.</summary>
+    public TcpProxy Disturb()
+    {
+        _disturbed = true;
+        return _network;
+    }
+
     /// <summary>Kills at once, however many processes that is.</summary>
     public void Kill(Part part)
     {
         _killed |= part != Part.Cli;
+        _disturbed = true;
         foreach (var process in Select(part))
         {
             process.Signal(Signals.Kill);
@@ -83,7 +96,17 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     public async Task FreezeAsync(Part part, TimeSpan duration, CancellationToken cancellationToken)
     {
         var processes = Select(part).Reverse().ToList();
-        _frozenUntil = world.Chronicle.Now + duration;
+        if (part == Part.Cli)
+        {
+            _frozenCli += duration;
+        }
+        else
+        {
+            _frozen += duration;
+            _frozenUntil = TimeSpan.FromTicks(Math.Max(_frozenUntil.Ticks, (world.Chronicle.Now + duration).Ticks));
+        }
+
+        _disturbed |= _frozen > world.Schedule.LongestIdleGate || _frozenCli > Schedule.LongestIdleCli;
         foreach (var process in processes.AsEnumerable().Reverse())
         {
             process.Signal(Signals.Stop);
@@ -95,6 +118,11 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         }
         finally
         {
+            if (part == Part.Both)
+            {
+                _clock.StoodStill(duration);
+            }
+
             foreach (var process in processes)
             {
                 process.Signal(Signals.Continue);
@@ -110,6 +138,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         }
 
         await _network.DisposeAsync();
+        _clock.Dispose();
     }
 
     private IReadOnlyList<ProcessId> Select(Part part) => Process is not { } gate ? [] : part switch
@@ -122,7 +151,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     private Dictionary<string, string?> Variables()
     {
         var variables = world.Variables(installation, _network.Port);
-        foreach (var (name, value) in Clock.Ahead(plan.Clock))
+        foreach (var (name, value) in _clock.Variables)
         {
             variables[name] = value;
         }
@@ -154,8 +183,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         137 => "and nobody killed it",
         143 when _terminated is not null => null,
         143 => "and nobody asked it to stop",
-        _ when world.Schedule.IsGentle => "although nothing in this schedule may end a healthy deploy",
-        6 => null,
+        6 => _disturbed ? null : "although nothing was done to it that may end a healthy deploy",
         3 or 5 => "although the server was never away, and the lock never held, for as long as that",
         134 or 139 => "a crash",
         _ => "which no fault of this schedule explains",

@@ -25,6 +25,8 @@ internal sealed class Run(World world)
     /// <summary>A fault that wants the one who deploys waits so long for there to be one.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(15);
+
     private PostgresServer Server => world.Stage.Server;
 
     private Chronicle Chronicle => world.Chronicle;
@@ -41,6 +43,7 @@ internal sealed class Run(World world)
 
     private async Task CarryOutAsync(CancellationToken cancellationToken)
     {
+        Chronicle.Begin();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var token = over.Token;
         var replicas = Task.WhenAll(world.Replicas.Select(each => each.RunAsync(token)));
@@ -74,7 +77,8 @@ internal sealed class Run(World world)
             Chronicle.Violate($"{world.Observer.Clis} CLIs worked on the database, although nothing disturbed the first");
         }
 
-        await world.JudgeAftermathAsync(migrate: true, cancellationToken);
+        await world.MigratePlainlyAsync(cancellationToken);
+        await world.JudgeAftermathAsync(SettlingTime, cancellationToken);
     }
 
     /// <summary>Once everybody has passed nothing is left to disturb, but a fault that has begun is seen to its end.</summary>
@@ -104,12 +108,12 @@ internal sealed class Run(World world)
 
                 break;
             case Fault.Cut cut:
-                await WithAsync(fault, cut.Replica, replica => replica.Network.Cut(NameOf(cut.Part)), over);
+                await WithAsync(fault, cut.Replica, replica => replica.Disturb().Cut(NameOf(cut.Part)), over);
                 break;
             case Fault.Swallow swallow:
                 if (await FindAsync(fault, swallow.Replica, over) is { } swallowed)
                 {
-                    swallowed.Network.Swallow(NameOf(swallow.Part));
+                    swallowed.Disturb().Swallow(NameOf(swallow.Part));
                     await Task.WhenAny(Task.Delay(swallow.For, over));
                     swallowed.Network.CutSwallowed();
                     Chronicle.Note($"over: {fault}");
@@ -118,6 +122,11 @@ internal sealed class Run(World world)
                 break;
             case Fault.Restart restart:
                 Chronicle.Note($"{fault}");
+                foreach (var replica in world.Replicas)
+                {
+                    replica.Disturb();
+                }
+
                 await Server.StopAsync(restart.Mode);
                 await Task.WhenAny(Task.Delay(restart.For, over));
                 await Server.StartAgainAsync(CancellationToken.None);
@@ -145,7 +154,7 @@ internal sealed class Run(World world)
         var since = Chronicle.Now;
         while (true)
         {
-            var found = index is { } number ? world.Replicas[number] : world.Replicas.FirstOrDefault(each => each.Deploys);
+            var found = index is { } number ? world.Replicas[number] : world.Replicas.Where(each => each.DeploysSince is not null).MaxBy(each => each.DeploysSince);
             if (found is { IsRunning: true })
             {
                 Chronicle.Note(index is null ? $"{fault}: replica {world.Replicas.Index().First(each => each.Item == found).Index}" : $"{fault}");

@@ -6,8 +6,6 @@ namespace LogtoMigrateInit.ChaosTests;
 /// <summary>A database, the installations, the replicas and the observer of one schedule.</summary>
 internal sealed class World : IAsyncDisposable
 {
-    private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(15);
-
     private readonly List<LogtoInstallation> _installations = [];
 
     private World(Stage stage, Schedule schedule, string database)
@@ -74,20 +72,23 @@ internal sealed class World : IAsyncDisposable
         }
     }
 
-    /// <summary>The standing rule: a plain run succeeds with no hand on the database, and nothing is left.</summary>
-    public async Task JudgeAftermathAsync(bool migrate, CancellationToken cancellationToken)
+    /// <summary>The first half of the standing rule: a plain run succeeds with no hand on the database.</summary>
+    public async Task MigratePlainlyAsync(CancellationToken cancellationToken)
     {
-        if (migrate)
+        var result = await Gate.RunAsync(["migrate"], Variables(_installations[0], Stage.Server.Port), Schedule.Limit, cancellationToken);
+        if (result.ExitCode != 0)
         {
-            var result = await Gate.RunAsync(["migrate"], Variables(_installations[0], Stage.Server.Port), Schedule.Limit, cancellationToken);
-            if (result.ExitCode != 0)
-            {
-                Chronicle.Violate($"the plain migrate afterwards ended with {result.ExitCode}: {result.LastLine}");
-            }
+            Chronicle.Violate($"the plain migrate afterwards ended with {result.ExitCode}: {result.LastLine}");
         }
+    }
 
+    /// <summary>The second half: the schema and the rows are what they should be, and nothing is left.</summary>
+    /// <param name="settlingTime">Sessions, locks and processes end in their own time, but they end.</param>
+    /// <param name="cancellationToken">Ends the judgement.</param>
+    public async Task JudgeAftermathAsync(TimeSpan settlingTime, CancellationToken cancellationToken)
+    {
         await JudgePassAsync("everybody", cancellationToken);
-        foreach (var left in await LeftBehindAsync(cancellationToken))
+        foreach (var left in await LeftBehindAsync(settlingTime, cancellationToken))
         {
             Chronicle.Violate($"left behind: {left}");
         }
@@ -125,8 +126,7 @@ internal sealed class World : IAsyncDisposable
         await Stage.DropDatabaseAsync(Database, CancellationToken.None);
     }
 
-    /// <summary>Sessions, locks and processes end in their own time, but they end.</summary>
-    private async Task<IReadOnlyList<string>> LeftBehindAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> LeftBehindAsync(TimeSpan settlingTime, CancellationToken cancellationToken)
     {
         const string sql = $"""
             select format('the session %s, pid %s, %s, running: %s', application_name, pid, state, query) from pg_stat_activity
@@ -143,7 +143,7 @@ internal sealed class World : IAsyncDisposable
                 .. await Stage.Server.QueryAsync<string>(Database, sql, cancellationToken),
                 .. _installations.SelectMany(each => ProcessTable.Naming(each.Directory)).Select(each => $"the process {each.Process.Pid}: {each.CommandLine}"),
             ];
-            if (left.Count == 0 || Chronicle.Now - began > SettlingTime)
+            if (left.Count == 0 || Chronicle.Now - began > settlingTime)
             {
                 return left;
             }
