@@ -28,15 +28,17 @@ internal sealed class Chronicle
     /// <summary>The schedule's times count from here.</summary>
     public void Begin() => _clock.Restart();
 
-    /// <summary>Notes it, and counts it once however often it is said.</summary>
-    public void Violate(string what)
+    /// <summary>Counts it once however often it is said.</summary>
+    /// <param name="what">What must not have happened.</param>
+    /// <param name="detail">What was seen the first time.</param>
+    public void Violate(string what, string detail = "")
     {
         lock (_lock)
         {
             if (!_violations.Contains(what))
             {
                 _violations.Add(what);
-                Note($"VIOLATION: {what}");
+                Note($"VIOLATION: {what} {detail}");
             }
         }
     }

@@ -101,8 +101,9 @@ internal sealed class Observer : IAsyncDisposable
 
         if (atWork.DistinctBy(session => session.Name).ToList() is [var first, var second, ..])
         {
-            _chronicle.Violate($"two CLIs are in a transaction at once: {first.Name} and {second.Name}");
-            _chronicle.Note(string.Join("; ", atWork.Select(session => $"{session.Name} {session.What}")));
+            _chronicle.Violate(
+                $"two CLIs are in a transaction at once: {first.Name} and {second.Name}",
+                string.Join("; ", atWork.Select(session => $"{session.Name} {session.What}")));
         }
     }
 

@@ -4,15 +4,20 @@ using LogtoMigrateInit.Fixtures;
 namespace LogtoMigrateInit.ChaosTests;
 
 /// <summary>One replica: its gate behind a network of its own, and an orchestrator that starts it again until it passes.</summary>
-internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation installation, World world) : IAsyncDisposable
+internal sealed class Replica : IAsyncDisposable
 {
     private static readonly TimeSpan OrchestratorsPause = TimeSpan.FromMilliseconds(300);
 
     /// <summary>What the gate promises after SIGTERM, and as much again for a machine that does other things as well.</summary>
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(8 + 8);
 
-    private readonly TcpProxy _network = new(world.Stage.Server.Port);
-    private readonly Clock _clock = new(plan.Clock);
+    private readonly int _index;
+    private readonly ReplicaPlan _plan;
+    private readonly LogtoInstallation _installation;
+    private readonly World _world;
+    private readonly TcpProxy _network;
+    private readonly Clock _clock;
+    private readonly Freezer _freezer;
     private readonly List<Func<string>> _logs = [];
     private ProcessId? _process;
     private bool _killed;
@@ -21,6 +26,14 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     private TimeSpan _frozenCli;
     private TimeSpan _frozenUntil;
     private TimeSpan? _terminated;
+
+    public Replica(int index, ReplicaPlan plan, LogtoInstallation installation, World world)
+    {
+        (_index, _plan, _installation, _world) = (index, plan, installation, world);
+        _network = new TcpProxy(world.Stage.Server.Port);
+        _clock = new Clock(plan.Clock);
+        _freezer = new Freezer(_clock);
+    }
 
     /// <summary>Every log so far, one a run.</summary>
     public IReadOnlyList<string> Logs => [.. _logs.Select(log => log())];
@@ -31,7 +44,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
 
     public TcpProxy Network => _network;
 
-    private string Name => $"replica {index}";
+    private string Name => $"replica {_index}";
 
     private ProcessId? Process => _process is { IsAlive: true } running ? running : null;
 
@@ -46,18 +59,18 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
     /// <summary>Starts it at its time, and again until it passes or everybody should have.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await Task.Delay(plan.StartsAt, cancellationToken);
+        await Task.Delay(_plan.StartsAt, cancellationToken);
         while (!HasPassed)
         {
             (_killed, _disturbed, _frozen, _frozenCli, _terminated) = (false, false, TimeSpan.Zero, TimeSpan.Zero, null);
             await using var gate = Gate.Start([], Variables());
             _process = ProcessId.Of(gate.Pid);
             _logs.Add(() => gate.Log);
-            world.Chronicle.Note($"{Name} started as {gate.Pid}");
+            _world.Chronicle.Note($"{Name} started as {gate.Pid}");
             // The world's own limit comes first.
-            var result = await gate.WaitForExitAsync(world.Schedule.Limit * 2, cancellationToken);
+            var result = await gate.WaitForExitAsync(_world.Schedule.Limit * 2, cancellationToken);
             ExitCodes = [.. ExitCodes, result.ExitCode];
-            world.Chronicle.Note(string.Create(CultureInfo.InvariantCulture, $"{Name} ({gate.Pid}) ended with {result.ExitCode}: {result.LastLine}"));
+            _world.Chronicle.Note(string.Create(CultureInfo.InvariantCulture, $"{Name} ({gate.Pid}) ended with {result.ExitCode}: {result.LastLine}"));
             Clock.CleanUp(gate.Pid);
             HasPassed = result.ExitCode == 0;
             await JudgeAsync(result.ExitCode, cancellationToken);
@@ -88,14 +101,13 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
 
     public void Terminate()
     {
-        _terminated ??= world.Chronicle.Now;
+        _terminated ??= _world.Chronicle.Now;
         Process?.Signal(Signals.Terminate);
     }
 
-    /// <summary>Stops it, and continues what is still there later; the CLI wakes up first, which is the worse order.</summary>
-    public async Task FreezeAsync(Part part, TimeSpan duration, CancellationToken cancellationToken)
+    /// <summary>Stops it, and continues what is still there later.</summary>
+    public Task FreezeAsync(Part part, TimeSpan duration, CancellationToken cancellationToken)
     {
-        var processes = Select(part).Reverse().ToList();
         if (part == Part.Cli)
         {
             _frozenCli += duration;
@@ -103,31 +115,11 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
         else
         {
             _frozen += duration;
-            _frozenUntil = TimeSpan.FromTicks(Math.Max(_frozenUntil.Ticks, (world.Chronicle.Now + duration).Ticks));
+            _frozenUntil = TimeSpan.FromTicks(Math.Max(_frozenUntil.Ticks, (_world.Chronicle.Now + duration).Ticks));
         }
 
-        _disturbed |= _frozen > world.Schedule.LongestIdleGate || _frozenCli > Schedule.LongestIdleCli;
-        foreach (var process in processes.AsEnumerable().Reverse())
-        {
-            process.Signal(Signals.Stop);
-        }
-
-        try
-        {
-            await Task.Delay(duration, cancellationToken);
-        }
-        finally
-        {
-            if (part == Part.Both)
-            {
-                _clock.StoodStill(duration);
-            }
-
-            foreach (var process in processes)
-            {
-                process.Signal(Signals.Continue);
-            }
-        }
+        _disturbed |= _frozen > _world.Schedule.LongestIdleGate || _frozenCli > Schedule.LongestIdleCli;
+        return _freezer.StopAsync(Select(part), part == Part.Both, duration, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -150,7 +142,7 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
 
     private Dictionary<string, string?> Variables()
     {
-        var variables = world.Variables(installation, _network.Port);
+        var variables = _world.Variables(_installation, _network.Port);
         foreach (var (name, value) in _clock.Variables)
         {
             variables[name] = value;
@@ -161,18 +153,18 @@ internal sealed class Replica(int index, ReplicaPlan plan, LogtoInstallation ins
 
     private async Task JudgeAsync(int exitCode, CancellationToken cancellationToken)
     {
-        if (_terminated is { } at && world.Chronicle.Now - (at > _frozenUntil ? at : _frozenUntil) is var needed && needed > LongestStop)
+        if (_terminated is { } at && _world.Chronicle.Now - (at > _frozenUntil ? at : _frozenUntil) is var needed && needed > LongestStop)
         {
-            world.Chronicle.Violate($"{Name} needed {Fault.Seconds(needed)} to end after SIGTERM");
+            _world.Chronicle.Violate($"{Name} needed {Fault.Seconds(needed)} to end after SIGTERM");
         }
 
         if (exitCode == 0)
         {
-            await world.JudgePassAsync(Name, cancellationToken);
+            await _world.JudgePassAsync(Name, cancellationToken);
         }
         else if (WhyWrong(exitCode) is { } reason)
         {
-            world.Chronicle.Violate($"{Name} ended with exit code {exitCode}, {reason}");
+            _world.Chronicle.Violate($"{Name} ended with exit code {exitCode}, {reason}");
         }
     }
 
