@@ -30,7 +30,11 @@ public sealed class FindingSpecs(Stages stages)
 
         await WaitForAsync(() => world.Chronicle.Violations.Any(violation => violation.StartsWith("two CLIs are in a transaction at once", StringComparison.Ordinal)));
         await transaction.CommitAsync(Token);
-        Assert.Contains(await running, result => result.ExitCode != 0);
+        await running;
+
+        // The server's log tells it as well, when the first goes on and the second has failed.
+        await world.JudgeStatementsAsync(Token);
+        Assert.Contains(world.Chronicle.Violations, violation => violation.Contains(" went on after ", StringComparison.Ordinal));
     }
 
     [Fact(Timeout = 120_000)]

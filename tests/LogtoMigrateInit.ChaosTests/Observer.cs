@@ -18,13 +18,14 @@ internal sealed class Observer : IAsyncDisposable
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
-    // One snapshot of the sessions, and what those in a transaction have written or locked. Whoever has only read is no danger yet.
+    // One snapshot of the sessions. The CLI reads the state in a statement of its own, which is no danger; what has written, holds
+    // or wants a lock, or idles in a transaction, is in the middle of an alteration.
     private const string Sessions = $"""
         select a.application_name, format('pid %s, %s, %s: %s', a.pid, a.state, coalesce(l.modes, 'no locks'), left(regexp_replace(a.query, '\s+', ' ', 'g'), 100))
           from pg_stat_activity a
           left join lateral (select string_agg(distinct mode, '+') as modes from pg_locks where pid = a.pid and locktype = 'relation' and mode <> 'AccessShareLock') l on true
           where a.datname = current_database() and starts_with(a.application_name, '{CliPrefix}') and a.application_name <> '{RepairName}'
-            and a.state <> 'idle' and a.xact_start is not null and (a.backend_xid is not null or l.modes is not null)
+            and a.state <> 'idle' and a.xact_start is not null and (a.backend_xid is not null or l.modes is not null or a.state <> 'active')
         """;
 
     private readonly PostgresServer _server;
@@ -43,10 +44,9 @@ internal sealed class Observer : IAsyncDisposable
         _watching = Task.WhenAll(WatchAsync(LookAtSessionsAsync), WatchAsync(LookAtStateAsync));
     }
 
-    /// <summary>How many CLIs have been seen at work.</summary>
-    public int Clis => _clis.Count;
-
     public long Looks => Interlocked.Read(ref _looks);
+
+    public static bool IsCli(string applicationName) => applicationName.StartsWith(CliPrefix, StringComparison.Ordinal) && applicationName != RepairName;
 
     public async ValueTask DisposeAsync()
     {

@@ -38,7 +38,7 @@ internal sealed class Run(World world)
         await new Run(world).CarryOutAsync(cancellationToken);
         return new RunResult(
             schedule, world.Chronicle.Lines, world.Chronicle.Violations, [.. world.Replicas.Select(each => each.ExitCodes)],
-            [.. world.Replicas.Select(each => each.Logs)], world.Observer.Clis, world.Observer.Looks, Stopwatch.GetElapsedTime(started));
+            [.. world.Replicas.Select(each => each.Logs)], world.Statements.Clis.Count, world.Observer.Looks, Stopwatch.GetElapsedTime(started));
     }
 
     private async Task CarryOutAsync(CancellationToken cancellationToken)
@@ -72,12 +72,8 @@ internal sealed class Run(World world)
             replica.Network.CutSwallowed();
         }
 
-        if (world.Schedule.IsGentle && world.Observer.Clis != 1)
-        {
-            Chronicle.Violate($"{world.Observer.Clis} CLIs worked on the database, although nothing disturbed the first");
-        }
-
         await world.MigratePlainlyAsync(cancellationToken);
+        await world.JudgeStatementsAsync(cancellationToken);
         await world.JudgeAftermathAsync(SettlingTime, cancellationToken);
     }
 
@@ -128,6 +124,7 @@ internal sealed class Run(World world)
                 }
 
                 await Server.StopAsync(restart.Mode);
+                await world.Statements.ReadAsync(isFull: true, CancellationToken.None);
                 await Task.WhenAny(Task.Delay(restart.For, over));
                 await Server.StartAgainAsync(CancellationToken.None);
                 Chronicle.Note("the server is back");
@@ -204,7 +201,7 @@ internal sealed class Run(World world)
     private static Func<string, bool> NameOf(Part part) => name => part switch
     {
         Part.Gate => name == GateName,
-        Part.Cli => name.StartsWith(Observer.CliPrefix, StringComparison.Ordinal),
+        Part.Cli => Observer.IsCli(name),
         _ => true,
     };
 }

@@ -73,7 +73,8 @@ internal sealed record Schedule(
         T Any<T>(IReadOnlyList<T> choices) => choices[random.Next(choices.Count)];
         int? AnyReplica() => random.Next(3) == 0 ? random.Next(count) : null;
         Part AnyPart() => Any([Part.Gate, Part.Cli, Part.Both]);
-        TimeSpan BelowOrAbove() => random.Next(2) == 0 ? lease * Between(0.05, 0.6).TotalSeconds : lease * Between(1.1, 2).TotalSeconds;
+        // Above it by a little: whoever comes back is to find the next one at work.
+        TimeSpan BelowOrAbove() => random.Next(2) == 0 ? lease * Between(0.05, 0.6).TotalSeconds : lease + Between(0.6, 8);
         Fault.Block Blocker() => new(Any(Tables), Any(Modes), Between(0.3, 6));
 
         Fault GentleFault() => random.Next(4) switch

@@ -34,7 +34,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public static async Task<Stage> OpenAsync(int major, CancellationToken cancellationToken)
     {
-        var server = await PostgresServer.StartAsync(major, cancellationToken: cancellationToken);
+        var server = await PostgresServer.StartAsync(major, StatementLog.Settings, cancellationToken);
         var judge = await LogtoRelease.Newest.CopyAsync(cancellationToken);
         var stage = new Stage(server, judge);
         try

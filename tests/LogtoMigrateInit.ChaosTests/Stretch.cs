@@ -29,8 +29,8 @@ internal static class Stretch
         await WriteAsync(
             "1.41.0-1779864282-chaos-statement.js",
             "",
-            $"select pg_sleep({Number(delays[0].TotalSeconds)})",
-            "create function chaos_slow(value text) returns text language plpgsql immutable as $f$ begin perform pg_catalog.pg_sleep(0.001); return value; end $f$");
+            "create function chaos_slow(value text) returns text language plpgsql immutable as $f$ begin perform pg_catalog.pg_sleep(0.001); return value; end $f$",
+            $"select pg_sleep({Number(delays[0].TotalSeconds)})");
         await WriteAsync(
             "1.41.0-1780381220-chaos-idle.js",
             $"await new Promise((resolve) => setTimeout(resolve, {Number(delays[1].TotalMilliseconds)}));",

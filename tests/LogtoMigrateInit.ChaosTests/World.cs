@@ -12,6 +12,7 @@ internal sealed class World : IAsyncDisposable
     {
         (Stage, Schedule, Database) = (stage, schedule, database);
         Observer = new Observer(stage.Server, database, Chronicle);
+        Statements = new StatementLog(stage.Server, database);
     }
 
     public Stage Stage { get; }
@@ -23,6 +24,8 @@ internal sealed class World : IAsyncDisposable
     public Chronicle Chronicle { get; } = new();
 
     public Observer Observer { get; }
+
+    public StatementLog Statements { get; }
 
     public IReadOnlyList<Replica> Replicas { get; private set; } = [];
 
@@ -69,6 +72,21 @@ internal sealed class World : IAsyncDisposable
         foreach (var wrong in findings.Where(finding => finding != right))
         {
             Chronicle.Violate($"{who} passed although {wrong}");
+        }
+    }
+
+    /// <summary>One CLI after the other, and a single one where nothing disturbs it.</summary>
+    public async Task JudgeStatementsAsync(CancellationToken cancellationToken)
+    {
+        await Statements.ReadAsync(isFull: false, cancellationToken);
+        foreach (var statement in Statements.Interleaved())
+        {
+            Chronicle.Violate(statement);
+        }
+
+        if (Schedule.IsGentle && Statements.Clis.Count != 1)
+        {
+            Chronicle.Violate($"{Statements.Clis.Count} CLIs worked on the database, although nothing disturbed the first: {string.Join(", ", Statements.Clis)}");
         }
     }
 
