@@ -33,9 +33,9 @@ internal static class ProcessTable
     public static IReadOnlyList<ProcessId> ChildrenOf(int pid) =>
         [.. All().Where(each => Stat(each) is { } stat && stat[1] == $"{pid}" && Signals.IsAlive(each)).Select(ProcessId.Of).OfType<ProcessId>()];
 
-    /// <summary>Those that name this folder in their command line, and how they were called.</summary>
-    public static IReadOnlyList<(ProcessId Process, string CommandLine)> Naming(string folder) =>
-        [.. All().Select(pid => (Process: ProcessId.Of(pid)!, CommandLine: CommandLine(pid))).Where(each => each.Process is not null && each.CommandLine.Contains(folder, StringComparison.Ordinal))];
+    /// <summary>Those that name a file of this installation in their command line, and how they were called.</summary>
+    public static IReadOnlyList<(ProcessId Process, string CommandLine)> Naming(LogtoInstallation installation) =>
+        [.. All().Select(pid => (Process: ProcessId.Of(pid)!, CommandLine: CommandLine(pid))).Where(each => each.Process is not null && each.CommandLine.Contains($"{installation.Directory}/", StringComparison.Ordinal))];
 
     /// <summary>The fields after the name, from the state on (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html); null when it is gone.</summary>
     public static string[]? Stat(int pid)

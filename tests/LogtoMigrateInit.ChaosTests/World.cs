@@ -133,7 +133,7 @@ internal sealed class World : IAsyncDisposable
 
         foreach (var installation in _installations)
         {
-            foreach (var (process, _) in ProcessTable.Naming(installation.Directory))
+            foreach (var (process, _) in ProcessTable.Naming(installation))
             {
                 process.Signal(Signals.Kill);
             }
@@ -159,7 +159,7 @@ internal sealed class World : IAsyncDisposable
             IReadOnlyList<string> left =
             [
                 .. await Stage.Server.QueryAsync<string>(Database, sql, cancellationToken),
-                .. _installations.SelectMany(each => ProcessTable.Naming(each.Directory)).Select(each => $"the process {each.Process.Pid}: {each.CommandLine}"),
+                .. _installations.SelectMany(each => ProcessTable.Naming(each)).Select(each => $"the process {each.Process.Pid}: {each.CommandLine}"),
             ];
             if (left.Count == 0 || Chronicle.Now - began > settlingTime)
             {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LogtoMigrateInit.Fixtures;
+using Npgsql;
 using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
@@ -80,14 +81,20 @@ public sealed class SecretSpecs(SharedServers servers)
         var role = PostgresDatabases.UniqueName("r");
         await world.Server.CreateUserAsync(role, "x", "", FakeWorld.Token);
         await using var other = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
-        await using var command = other.CreateCommand();
-        command.CommandText = $"begin; lock table systems in share mode; {sql.Replace("ROLE", role, StringComparison.Ordinal)}";
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
-
+        var work = $"begin; lock table systems in share mode; {sql.Replace("ROLE", role, StringComparison.Ordinal)}";
+        await ExecuteAsync(other, work);
         var (blocked, _) = await RunAsync("migrate", world.Variables("deploy", ("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "3")));
-        command.CommandText = $"set application_name = 'logto-migrate-init-cli-gone'; {command.CommandText}";
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        // As the session of a killed run, which is left alone only while a statement of it works.
+        await ExecuteAsync(other, "rollback");
+        await using var first = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
+        await ExecuteAsync(first, $"begin; alter role {role} password 'y'");
+        const string gone = "logto-migrate-init-cli-gone";
+        var working = WorkAsync(world, $"set application_name = '{gone}'; {work}");
+        await world.WaitUntilAsync($"exists (select from pg_stat_activity where application_name = '{gone}' and wait_event_type = 'Lock')");
         var (orphaned, lastWords) = await RunAsync("migrate", world.Variables("deploy", ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "1")));
+        await ExecuteAsync(first, "rollback");
+        await working;
 
         Expect.Ending(6, blocked);
         Expect.LogContains($"pid {other.ProcessID}", blocked);
@@ -96,6 +103,18 @@ public sealed class SecretSpecs(SharedServers servers)
         Expect.Ending(5, orphaned);
         Assert.Contains("password", lastWords, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, $"{orphaned}\n{lastWords}", StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static async Task WorkAsync(FakeWorld world, string sql)
+    {
+        await using var session = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
+        await ExecuteAsync(session, sql);
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection session, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, session);
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
     }
 
     private static async Task<(GateResult Result, string LastWords)> RunAsync(string command, Dictionary<string, string?> variables)

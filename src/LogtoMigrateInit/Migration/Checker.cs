@@ -16,11 +16,11 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
     public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
-        var backoff = new Backoff();
+        var pace = new Pace();
         string? reported = null;
         while (true)
         {
-            var outcome = await LookAsync(deep, stop);
+            var (outcome, sessions) = await LookAsync(wait, deep, stop);
             if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
             {
                 return outcome;
@@ -32,15 +32,21 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
                 logger.WaitingForMatch(outcome.Message);
             }
 
-            await Task.Delay(backoff.Next(), stop);
+            await Task.Delay(pace.Next(Stopwatch.GetElapsedTime(started), sessions), stop);
         }
     }
 
-    private async Task<Outcome> LookAsync(bool deep, CancellationToken stop)
+    /// <param name="wait">Count the sessions too, by which those that wait pace themselves.</param>
+    /// <param name="deep">See <see cref="CheckAsync"/>.</param>
+    /// <param name="stop">Ends the look.</param>
+    private async Task<(Outcome Outcome, long? Sessions)> LookAsync(bool wait, bool deep, CancellationToken stop)
     {
         try
         {
-            var inspection = await database.InspectAsync(stop);
+            var (inspection, sessions) = await database.WithConnectionAsync(
+                async (connection, token) => (
+                    await InspectionQuery.ReadAsync(connection, token), wait ? await LockQueries.CountSessionsAsync(connection, token) : null),
+                stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
             var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False
                 ? new Outcome.WouldSeed(options.DatabaseUrl.Database)
@@ -52,12 +58,12 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
                 _ => null,
             };
             return deep && state is not null && await logins.TryAsync(inspection.BehindPooler, stop) is { Count: > 0 } failed
-                ? new Outcome.LoginsFailed(catalog, state, failed)
-                : outcome;
+                ? (new Outcome.LoginsFailed(catalog, state, failed), sessions)
+                : (outcome, sessions);
         }
         catch (DatabaseException failure)
         {
-            return Outcome.Of(failure, options);
+            return (Outcome.Of(failure, options), null);
         }
     }
 }
