@@ -1,10 +1,10 @@
-using System.Text.RegularExpressions;
+using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Fixtures;
 
 namespace LogtoMigrateInit.Benchmarks;
 
 /// <summary>What all measurements share: a server, a seeded database, private installations, and how thorough they are.</summary>
-internal sealed partial class Field : IAsyncDisposable
+internal sealed class Field : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _owned = [];
 
@@ -24,16 +24,7 @@ internal sealed partial class Field : IAsyncDisposable
     /// <summary>The program itself, not Debian's wrapper in Perl.</summary>
     public static string Psql => Directory.GetDirectories("/usr/lib/postgresql").Order().Select(version => Path.Combine(version, "bin", "psql")).Last(File.Exists);
 
-    /// <summary>What the gate reads, taken from its source.</summary>
-    public static string InspectionSql
-    {
-        get
-        {
-            var source = File.ReadAllText(Path.Combine(Repository.Root, "src", "LogtoMigrateInit", "Database", "InspectionQuery.cs"));
-            var statements = SqlConstant().Matches(source).Select(match => match.Groups[1].Value + match.Groups[2].Value).ToArray();
-            return statements.Length == 4 ? string.Join(";\n", statements) : throw new InvalidOperationException($"InspectionQuery.cs holds {statements.Length} statements and not four.");
-        }
-    }
+    private static string InspectionSql => string.Join(";\n", InspectionQuery.Statements);
 
     public static async Task<Field> OpenAsync(bool quick)
     {
@@ -109,9 +100,6 @@ internal sealed partial class Field : IAsyncDisposable
             await owned.DisposeAsync();
         }
     }
-
-    [GeneratedRegex("const string \\w+ = (?:\"\"\"(.*?)\"\"\"|\"(select [^\"]*)\");", RegexOptions.Singleline)]
-    private static partial Regex SqlConstant();
 
     private sealed class TemporaryDirectory : IAsyncDisposable
     {
