@@ -31,6 +31,15 @@ forget_firewall_rules() { # PATTERN : an engine that ends leaves the rules of it
   done
 }
 
+forget_killed_runs() { # a bridge of the same network that nobody serves takes away what is meant for ours
+  local dead
+  for dead in $(ip -brief link | grep -oE '^lmi[0-9]+'); do
+    kill -0 "${dead#lmi}" 2>/dev/null && continue
+    forget_firewall_rules "$dead"
+    ip link delete "$dead"
+  done
+}
+
 clean_up() {
   trap - EXIT
   if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then
@@ -84,6 +93,7 @@ install_tools() { need docker.io docker-compose debootstrap iptables iproute2 py
 
 start_engine() {
   forward_policy=$(iptables --list-rules FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')
+  forget_killed_runs
   ip link add "$bridge" type bridge && ip address add 172.31.254.1/24 dev "$bridge" && ip link set "$bridge" up || return 1
   dockerd --data-root "$scratch/data" --exec-root "$scratch/exec" --pidfile "$scratch/pid" --host "unix://$scratch/socket" --bridge "$bridge" \
     >"$scratch/daemon.log" 2>&1 9>&- &
