@@ -97,7 +97,7 @@ internal sealed class Report(Results results)
             Spread($"to that of the last of {waiting.Replicas}", waiting.LastOfReplicasMs, " ms"),
             Spread($"connections a second while {waiting.Replicas} wait", waiting.SessionsPerSecond, ""),
         ]);
-        Line("All waiters together look about twenty times a second, however many they are: each pauses for a twentieth of a second for every session that the database has had since its own last look, at least half a second, and at first no longer than two and a half.");
+        Line("After the first seconds all waiters together look about twenty times a second: each pauses for a twentieth of a second for every session that the database has had since its own last look, at least half a second, and at first no longer than two and a half.");
         Line();
         Line("## Replicas that wait");
         Line();
