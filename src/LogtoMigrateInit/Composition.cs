@@ -25,18 +25,20 @@ internal sealed class Composition(GateOptions options, ILogger logger) : IAsyncD
 
     private TenantLogins Logins => field ??= new TenantLogins(_database, logger);
 
+    private WatchedInspection Watched => field ??= new WatchedInspection(options, _database, logger);
+
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
     public MigrationRunner CreateRunner()
     {
         var sessionName = CliEnvironment.NewApplicationName();
         var cli = new SupervisedCli(options, Installation, sessionName, _database, new LogtoCliProcess(options, Installation), logger);
         var leftOvers = new LeftOvers(options, sessionName, _database, logger);
-        var deployment = new Deployment(options, Installation, Catalog, sessionName, _database, cli, leftOvers, Logins, logger);
-        return new MigrationRunner(options, Catalog, _database, deployment, logger);
+        var deployment = new Deployment(options, Installation, Catalog, sessionName, _database, Watched, cli, leftOvers, Logins, logger);
+        return new MigrationRunner(options, Catalog, _database, Watched, deployment, logger);
     }
 
     /// <exception cref="UnusableTargetException">The installation of the target cannot be used.</exception>
-    public Checker CreateChecker() => new(options, Catalog, _database, Logins, logger);
+    public Checker CreateChecker() => new(options, Catalog, _database, Watched, Logins, logger);
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 }

@@ -68,7 +68,7 @@ internal static class Program
             Warn(options, logger);
             options = WithPasswordOfLogto(options, logger);
             await using var composition = new Composition(options, logger);
-            var outcome = await run(composition, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            var outcome = await run(composition, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping).WaitAsync(lifetime.Overdue);
             await host.StopAsync();
             return lifetime.Stopped ?? outcome;
         }

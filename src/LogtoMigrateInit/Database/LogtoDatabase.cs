@@ -24,11 +24,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     private readonly TlsTrust _trust = new(options);
     private PasswordSource? _source;
 
-    /// <summary>Looks at the database and waits for it where waiting may help.</summary>
-    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
-    public Task<Inspection> InspectAsync(CancellationToken cancellationToken) =>
-        WithConnectionAsync(InspectionQuery.ReadAsync, cancellationToken);
-
     /// <summary>Opens a connection, lets <paramref name="use"/> work with it and closes it; starts again where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
     public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
@@ -58,7 +53,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
     {
-        var started = Stopwatch.GetTimestamp();
+        long? failing = null;
         var backoff = new Backoff();
         string? reported = null;
         while (true)
@@ -77,7 +72,8 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 throw final;
             }
 
-            var waited = Stopwatch.GetElapsedTime(started);
+            failing ??= Stopwatch.GetTimestamp();
+            var waited = Stopwatch.GetElapsedTime(failing.Value);
             if (waited >= options.ConnectTimeout)
             {
                 throw failure;

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, TenantLogins logins, ILogger logger)
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, ILogger logger)
 {
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
@@ -45,7 +45,7 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         {
             var (inspection, sessions) = await database.WithConnectionAsync(
                 async (connection, token) => (
-                    await InspectionQuery.ReadAsync(connection, token), wait ? await LockQueries.CountSessionsAsync(connection, token) : null),
+                    await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token)), wait ? await LockQueries.CountSessionsAsync(connection, token) : null),
                 stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
             var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False

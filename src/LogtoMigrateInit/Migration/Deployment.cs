@@ -11,8 +11,8 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, string sessionName, LogtoDatabase database, SupervisedCli cli,
-    LeftOvers leftOvers, TenantLogins logins, ILogger logger)
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, string sessionName, LogtoDatabase database, WatchedInspection watched,
+    SupervisedCli cli, LeftOvers leftOvers, TenantLogins logins, ILogger logger)
 {
     private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
 
@@ -186,7 +186,7 @@ internal sealed class Deployment(
         while (true)
         {
             var survey = await database.WithConnectionAsync(
-                (connection, token) => Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, token), held);
+                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, token)), held);
             switch (survey)
             {
                 case Survey.OthersEnded ended:
@@ -226,7 +226,7 @@ internal sealed class Deployment(
     /// <returns>Null when the database could not be seen at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
     private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken held) => end is CliEnd.Stopped or CliEnd.LockLost
         ? await VerifyBrieflyAsync()
-        : Judge(await database.InspectAsync(held));
+        : Judge(await watched.ReadAsync(held));
 
     /// <returns>Null when the database could not be seen at once.</returns>
     private async Task<Verdict?> VerifyBrieflyAsync()
@@ -234,7 +234,7 @@ internal sealed class Deployment(
         using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
         try
         {
-            return Judge(await database.InspectAsync(brief.Token).WaitAsync(brief.Token));
+            return Judge(await watched.ReadAsync(brief.Token).WaitAsync(brief.Token));
         }
         catch (Exception unknown) when (unknown is OperationCanceledException or DatabaseException)
         {

@@ -12,7 +12,7 @@ namespace LogtoMigrateInit.Migration;
 /// preflight → deploy → verify. With nothing pending it is one connection and one look.
 /// </summary>
 internal sealed class MigrationRunner(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, Deployment deployment, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, ILogger logger)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<Outcome> MigrateAsync(CancellationToken stop)
@@ -81,7 +81,7 @@ internal sealed class MigrationRunner(
                 return new Look.LockHeld(await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
             }
 
-            var inspection = await InspectionQuery.ReadAsync(connection, stop);
+            var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, stop));
             var verdict = MigrationPlan.Decide(catalog, inspection);
             if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed != SeedMode.False))
             {

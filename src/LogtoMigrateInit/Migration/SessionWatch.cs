@@ -22,21 +22,19 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
 
     private readonly HashSet<int> _reported = [];
+    private readonly HashSet<SessionlessWait> _reportedWaits = [];
 
     /// <summary>Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.</summary>
     private NpgsqlConnection? _connection;
 
-    /// <summary>Names the sessions that block those watched, each once, and ends those of other runs' CLIs.</summary>
+    /// <summary>What the watched sessions waited for at the last look that succeeded: a phrase; null when for nothing.</summary>
+    public string? WaitsFor { get; private set; }
+
+    /// <summary>Names what the watched sessions wait for, each once, and ends sessions of other runs' CLIs.</summary>
     /// <returns>What the watched sessions do; null when the server did not tell.</returns>
     public Task<SessionActivity?> LookAsync() => AskAsync<SessionActivity?>(async (connection, token) =>
     {
-        foreach (var blocker in await SessionQueries.FindBlockersAsync(connection, name, token))
-        {
-            if (_reported.Add(blocker.Pid))
-            {
-                logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
-            }
-        }
+        await ReportWaitsAsync(connection, token);
 
         // A CLI that was frozen together with its gate may wake up at any time, and connect again.
         foreach (var session in (await SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, name, token)).Ended)
@@ -45,6 +43,13 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         }
 
         return await SessionQueries.ReadActivityAsync(connection, name, token);
+    });
+
+    /// <summary>Names what the watched sessions wait for, each once, and touches nothing: for those who do not hold the lock.</summary>
+    public Task ReportWaitsAsync() => AskAsync(async (connection, token) =>
+    {
+        await ReportWaitsAsync(connection, token);
+        return true;
     });
 
     /// <summary>How many more sessions the CLI can have; null when the server did not tell.</summary>
@@ -56,6 +61,23 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         {
             await LogtoDatabase.CloseAsync(_connection);
         }
+    }
+
+    private async Task ReportWaitsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var blockers = await SessionQueries.FindBlockersAsync(connection, name, cancellationToken);
+        foreach (var blocker in blockers.Where(blocker => _reported.Add(blocker.Pid)))
+        {
+            logger.Blocked($"{blocker}", blocker.Query, blocker.Pid);
+        }
+
+        var waits = await WaitQueries.FindAsync(connection, name, cancellationToken);
+        foreach (var wait in waits.Where(_reportedWaits.Add))
+        {
+            logger.Waits(wait.What, wait.Remedy);
+        }
+
+        WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: {first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
     }
 
     /// <returns>Null when the server did not answer in time, or not at all.</returns>

@@ -118,4 +118,7 @@ internal static partial class Log
 
     [LoggerMessage(1601, LogLevel.Warning, "Through the connection pooler, nobody could log in as {Role}, one of Logto's own roles: {Reason}. When Logto goes the same way, it answers nothing but errors: make the pooler know the roles that the table \"tenants\" names (PgBouncer's auth_query)")]
     public static partial void LoginThroughPoolerFailed(this ILogger logger, string role, string reason);
+
+    [LoggerMessage(1512, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
+    public static partial void Waits(this ILogger logger, string what, string remedy);
 }
