@@ -71,6 +71,42 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task Installs_of_processes_with_one_number_do_not_meet()
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            // Another container's process has the same number, and its file lies there.
+            await Tool.RunAsync(
+                "sh", ["-c", "mkdir \"$1/logto-migrate-init.$$.tmp\" && exec \"$0\" install \"$1\"", Repository.Binary, directory.FullName], cancellationToken: FakeWorld.Token);
+
+            Assert.Equal("logto-migrate-init", Assert.Single(directory.GetFiles()).Name);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Install_into_a_folder_without_a_name_is_refused()
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            var result = await Tool.TryRunAsync("sh", ["-c", "cd \"$1\" && exec \"$0\" install ''", Repository.Binary, directory.FullName], cancellationToken: FakeWorld.Token);
+
+            Assert.Equal(2, result.ExitCode);
+            Assert.Contains("name of the folder is empty", result.StandardError, StringComparison.Ordinal);
+            Assert.Empty(directory.GetFiles());
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Install_into_a_folder_that_is_not_there_says_so()
     {
         var result = await Gate.RunAsync(["install", "/does/not/exist"], Nothing, cancellationToken: FakeWorld.Token);
