@@ -126,5 +126,10 @@ internal static class Program
         {
             logger.IgnoredParameters(string.Join(", ", ignored));
         }
+
+        if (options.IgnoredPasswordFile is { } passwordFile)
+        {
+            logger.IgnoredPasswordFile(passwordFile);
+        }
     }
 }

@@ -101,7 +101,7 @@ public sealed class LeaseSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_CLI_alone_that_stood_still_past_the_lease_ends_and_says_why()
+    public async Task A_CLI_that_stood_still_past_the_lease_goes_on_when_its_gate_did_not()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var gate = world.Start("hold", Lease);
@@ -110,11 +110,35 @@ public sealed class LeaseSpecs(SharedServers servers)
 
         Signals.Send(cli, Signals.Stop);
         await Task.Delay(MoreThanTheLease, FakeWorld.Token);
+        await world.Cli.LetGoAsync(FakeWorld.Token);
         Signals.Send(cli, Signals.Continue);
 
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
+        await world.LeavesNothingAsync();
+    }
+
+    /// <summary>The gate is silent for a lease while its CLI stands still with it, and only the CLI wakes up.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_CLI_that_wakes_up_past_the_lease_before_its_gate_ends_and_says_why()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = world.Start("hold", Lease);
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
+
+        Freeze(gate, cli);
+        await Task.Delay(MoreThanTheLease, FakeWorld.Token);
+        Signals.Send(cli, Signals.Continue);
+        while (Signals.IsAlive(cli))
+        {
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        Signals.Send(gate.Pid, Signals.Continue);
         var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
         Assert.Equal(6, result.ExitCode);
-        Assert.Contains("ended by its guard, because it stood still for", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Expect.LogContains("logto-migrate-init ends Logto's CLI: it and its gate stood still for", result);
         await world.RecoversAsync();
     }
 

@@ -103,6 +103,23 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserExecute)]
+    [InlineData(UnixFileMode.None)]
+    public async Task So_is_one_that_cannot_even_be_looked_into(UnixFileMode mode)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var scratch = Directory.CreateDirectory(Path.Combine(world.Cli.CliDirectory, "alteration-scripts")).FullName;
+        File.SetUnixFileMode(scratch, mode);
+
+        var result = await UnprivilegedUser.RunGateAsync(world, FakeWorld.Token);
+        File.SetUnixFileMode(scratch, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // so that it can be deleted
+
+        Assert.Equal(11, result.ExitCode);
+        Assert.Contains("alteration-scripts", result.StandardError, StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.StateAsync());
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task A_seed_into_another_schema_than_public_is_refused_before_it_fails_half_way()
     {

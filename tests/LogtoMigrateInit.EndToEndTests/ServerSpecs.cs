@@ -25,6 +25,21 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
+    /// <summary>A first attempt of five seconds would use a time-out of five up.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task The_time_for_connecting_counts_from_the_first_failure()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await using var proxy = new TcpProxy((await servers.GetAsync(17)).Port);
+        proxy.SwallowAll();
+        await using var gate = world.Start("nothing", ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "5"), FakeWorld.Through(proxy, world));
+
+        await gate.WaitForLineAsync("Waiting for the database", cancellationToken: FakeWorld.Token);
+        proxy.SwallowNoMore();
+
+        Assert.Equal(0, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task A_server_that_stays_down_is_exit_code_3()
     {

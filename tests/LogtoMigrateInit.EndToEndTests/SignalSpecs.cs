@@ -38,6 +38,30 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task Neither_a_stubborn_CLI_nor_a_server_that_is_silent_takes_more_than_Docker_grants()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        await using var proxy = new TcpProxy(server.Port);
+        await using var gate = world.Start("hang", ("FAKE_CLI_STUBBORN", "1"), FakeWorld.Through(proxy, world));
+        await gate.WaitForLineAsync("to deploy", cancellationToken: FakeWorld.Token);
+        var cli = Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token)).Pid;
+        proxy.SwallowAll();
+
+        gate.Signal(Signals.Terminate);
+
+        // Docker kills after ten seconds.
+        Assert.Equal(143, (await gate.WaitForExitAsync(TimeSpan.FromSeconds(10), FakeWorld.Token)).ExitCode);
+        while (Signals.IsAlive(cli))
+        {
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        proxy.CutSwallowed();
+        await world.RecoversAsync();
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData(Signals.Terminate, 143)]
     [InlineData(Signals.Interrupt, 130)]

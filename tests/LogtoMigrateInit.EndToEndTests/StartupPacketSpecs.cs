@@ -88,20 +88,76 @@ public sealed class StartupPacketSpecs
         }
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task Both_take_a_missing_password_from_the_password_file()
+    /// <summary>Npgsql has a reader of its own, libpq another; what counts is node-postgres's.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData("the first line that fits", "127.0.0.1:*:other:user:wrong\n127.0.0.1:*:*:user:from\\:file\\\\\n127.0.0.1:*:*:user:late\n")]
+    [InlineData("any host", "*:*:*:*:any\n")]
+    [InlineData("its port", "*:1:*:*:wrong\n*:{port}:*:*:right\r\n")]
+    [InlineData("a comment after blanks", "  #*:*:*:*:no\n#*:*:*:*:no\n*:*:*:*:yes\n")]
+    [InlineData("a short line", "*:*:*:*:1\n*:*:*:*:abc\n")]
+    [InlineData("a password with colons", "*:*:*:*:a:b:c\n")]
+    [InlineData("read-only", "*:*:*:*:any\n", "400")]
+    public async Task Both_read_the_password_file_alike(string name, string text, string mode = "600") =>
+        await WithPasswordFileAsync(text, mode, async (listener, place) => await CompareAsync(name, listener, ["postgres://user@{host}/logto"], [place], listener.Port));
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("no line", "elsewhere:*:*:*:wrong\n*:*:*:*:\n::::wrong\n")]
+    [InlineData("open to others", "*:*:*:*:any\n", "644")]
+    [InlineData("open to the group", "*:*:*:*:any\n", "620")]
+    [InlineData("a PGPASSWORD that is empty", "*:*:*:*:any\n", "600", "PGPASSWORD=")]
+    public async Task Where_Logto_finds_no_password_in_the_file_neither_does_the_gate(string name, string text, string mode = "600", params string[] more) =>
+        await WithPasswordFileAsync(text, mode, async (listener, place) =>
+        {
+            var url = $"postgres://user@127.0.0.1:{listener.Port}/logto";
+            var variables = more.Prepend(place).Select(each => each.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+            await Slonik.ConnectAsync([url], variables, FakeWorld.Token);
+            Assert.All(listener.Take(), greeting => Assert.Equal((name, ""), (name, greeting.Password)));
+
+            await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+            var gate = cli.Variables(url, "nothing").Concat(variables.Select(each => KeyValuePair.Create(each.Key, (string?)each.Value))).ToDictionary();
+            var result = await Gate.RunAsync(["check"], gate, cancellationToken: FakeWorld.Token);
+
+            Expect.Ending(4, result);
+            Assert.Contains("No password has been provided", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        });
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_password_file_that_is_not_read_is_named_with_the_reason()
     {
+        await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
         var file = Path.GetTempFileName();
+        await Tool.RunAsync("sh", ["-c", "rm \"$0\" && mkfifo -m 600 \"$0\"", file], cancellationToken: FakeWorld.Token);
         try
         {
-            await File.WriteAllTextAsync(file, "127.0.0.1:*:other:user:wrong\n127.0.0.1:*:*:user:from\\:file\n", FakeWorld.Token);
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            await using var listener = StartupListener.OnLoopback();
-            await CompareAsync("password file", listener, ["postgres://user@{host}/logto"], [$"PGPASSFILE={file}"], listener.Port);
+            var variables = cli.Variables("postgres://user@127.0.0.1:1/logto", "nothing");
+            (variables["PGPASSFILE"], variables["LOGTO_INIT_CONNECT_TIMEOUT_SECONDS"]) = (file, "0");
+
+            Expect.LogContains($"does not read the password file {file}: it is not a plain file", await Gate.RunAsync(["check"], variables, cancellationToken: FakeWorld.Token));
         }
         finally
         {
             File.Delete(file);
+        }
+    }
+
+    private static async Task WithPasswordFileAsync(string text, string mode, Func<StartupListener, string, Task> test)
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            await using var listener = StartupListener.OnLoopback();
+            var file = Path.Combine(directory.FullName, ".pgpass");
+            await File.WriteAllTextAsync(file, text.Replace("{port}", $"{listener.Port}", StringComparison.Ordinal), FakeWorld.Token);
+            File.SetUnixFileMode(file, (UnixFileMode)Convert.ToInt32(mode, 8));
+
+            foreach (var place in new[] { $"PGPASSFILE={file}", $"HOME={directory.FullName}" })
+            {
+                await test(listener, place);
+            }
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
         }
     }
 
@@ -120,7 +176,7 @@ public sealed class StartupPacketSpecs
         {
             var gate = cli.Variables(url, "nothing").Concat(variables.Select(each => KeyValuePair.Create(each.Key, (string?)each.Value))).ToDictionary();
             gate["LOGTO_INIT_CONNECT_TIMEOUT_SECONDS"] = "0";
-            gate["HOME"] = null;
+            gate.TryAdd("HOME", null);
 
             var result = await Gate.RunAsync(["check"], gate, cancellationToken: FakeWorld.Token);
 

@@ -40,7 +40,7 @@ public sealed class WaitSpecs(SharedServers servers)
         await using var statement = blocker.CreateCommand();
         statement.CommandText = "begin; lock table systems in access exclusive mode";
         await statement.ExecuteNonQueryAsync(FakeWorld.Token);
-        await world.Server.ExecuteAsync(world.Database, $"alter role {PostgresDatabases.OwnerOf(world.Database)} set statement_timeout = '4s'", FakeWorld.Token);
+        await world.Server.ExecuteAsync(world.Database, $"alter role {PostgresDatabases.OwnerOf(world.Database)} set statement_timeout = '8s'", FakeWorld.Token);
         variables["LOGTO_INIT_CONNECT_TIMEOUT_SECONDS"] = "1";
 
         var result = await Gate.RunAsync([command], variables, cancellationToken: FakeWorld.Token);

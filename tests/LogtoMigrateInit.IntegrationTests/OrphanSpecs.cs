@@ -1,5 +1,8 @@
+using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Migration;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
 
@@ -10,6 +13,8 @@ public sealed class OrphanSpecs(TestServer server)
 {
     private const string Other = CliEnvironment.ApplicationNamePrefix + "other";
     private const string Own = CliEnvironment.ApplicationNamePrefix + "own";
+
+    private static readonly Timings Lease = new(TimeSpan.FromSeconds(60));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -99,8 +104,39 @@ public sealed class OrphanSpecs(TestServer server)
         await ExecuteAsync(others, "select 1");
     }
 
-    private static Task<FencedSessions> FenceAsync(Owner owner) =>
-        owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, Own, token), Token);
+    [Fact(Timeout = 30_000)]
+    public async Task Who_has_lost_the_lock_without_hearing_of_it_ends_nobody_and_hears_of_it_at_the_next_look()
+    {
+        await using var owner = await OwnerAsync();
+        await using var old = (await TakeLockAsync(owner))!;
+        await server.ExecuteAsync("postgres", $"select pg_terminate_backend({old.Pid})");
+        await server.WaitUntilAsync(owner.Database, $"not exists (select from pg_stat_activity where pid = {old.Pid})");
+        await using var held = (await TakeLockAsync(owner))!;
+        await using var session = await OpenAsync(owner, owner.User, Other);
+        await ExecuteAsync(session, "begin; lock table t in access exclusive mode");
+
+        Assert.Empty((await FenceAsync(owner, old)).Ended);
+        await using var watch = new SessionWatch(owner.Connection, Own, Lease.Lease, NullLogger.Instance);
+        Assert.Null(await watch.LookAsync(old));
+
+        Assert.True(old.Lost.IsCancellationRequested);
+        Assert.False(held.Lost.IsCancellationRequested);
+        await ExecuteAsync(session, "select 1");
+        Assert.NotNull(await watch.LookAsync(held));
+        await server.WaitUntilAsync(owner.Database, $"not exists (select from pg_stat_activity where application_name = '{Other}')");
+    }
+
+    private static async Task<FencedSessions> FenceAsync(Owner owner)
+    {
+        await using var held = await TakeLockAsync(owner);
+        return await FenceAsync(owner, held!);
+    }
+
+    private static Task<FencedSessions> FenceAsync(Owner owner, MigrationLock held) =>
+        owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, Own, held.Pid, token), Token);
+
+    private static async Task<MigrationLock?> TakeLockAsync(Owner owner) =>
+        await MigrationLock.TryTakeAsync(await owner.Connection.OpenAsync(Token), Lease, NullLogger.Instance, Token);
 
     private static Task<long> FreeSlotsAsync(Owner owner) => owner.Connection.WithConnectionAsync(SessionQueries.CountFreeSlotsAsync, Token);
 

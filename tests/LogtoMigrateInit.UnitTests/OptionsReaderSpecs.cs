@@ -42,6 +42,11 @@ public sealed class OptionsReaderSpecs
     [InlineData("LOGTO_INIT_PORT")]
     [InlineData("LOGTO_INIT_PORT_80_TCP")]
     [InlineData("LOGTO_INIT_PORT_80_TCP_ADDR")]
+    [InlineData("LOGTO_INIT_DB_SERVICE_HOST")]
+    [InlineData("LOGTO_INIT_DB_SERVICE_PORT")]
+    [InlineData("LOGTO_INIT_DB_SERVICE_PORT_POSTGRES")]
+    [InlineData("LOGTO_INIT_DB_PORT")]
+    [InlineData("LOGTO_INIT_DB_PORT_5432_TCP_PROTO")]
     public void Kubernetes_service_links_are_no_misspellings(string name) => Assert.Empty(Problems(("DB_URL", Url), (name, "tcp://10.0.0.1:80")));
 
     [Theory]

@@ -10,6 +10,7 @@ internal sealed record GateOptions
     /// <summary>The URL came from <c>DB_URL_FILE</c>, which Logto itself does not read.</summary>
     public required bool DatabaseUrlIsFromFile { get; init; }
 
+    /// <summary>An absolute path.</summary>
     public required string LogtoDirectory { get; init; }
 
     /// <summary>Null: any version will do.</summary>
@@ -70,6 +71,9 @@ internal sealed record GateOptions
 
     /// <summary>The password in the form that SCRAM hashes; mostly the same.</summary>
     public required string? ScramPassword { get; init; }
+
+    /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
+    public required string? IgnoredPasswordFile { get; init; }
 }
 
 /// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>

@@ -47,12 +47,21 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
 
         var (url, isFromFile) = ReadUrl();
+        var logtoDirectory = ReadLogtoDirectory();
+        var (host, port, user) = (url?.Host ?? Optional("PGHOST") ?? "localhost", url?.Port ?? ReadPort(), url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "");
         var password = url?.Password ?? Optional("PGPASSWORD");
+        var passwordFile = PasswordFile.Locate(environment, logtoDirectory);
+        string? ignored = null;
+        if (url is not null && password is null && !environment.ContainsKey("PGPASSWORD"))
+        {
+            password = PasswordFile.Find(passwordFile, (host, port, url.Database, user), out ignored);
+        }
+
         var options = new GateOptions
         {
             DatabaseUrl = url!,
             DatabaseUrlIsFromFile = isFromFile,
-            LogtoDirectory = Text(Variables.LogtoDirectory),
+            LogtoDirectory = logtoDirectory,
             ExpectedVersion = Optional(Variables.ExpectedVersion.Name),
             Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
@@ -70,11 +79,12 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             ExtraCaCertificates = Optional("NODE_EXTRA_CA_CERTS"),
             TrustsEveryCertificate = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0",
             DirectTls = ReadDirectTls(url),
-            Host = url?.Host ?? Optional("PGHOST") ?? "localhost",
-            Port = url?.Port ?? ReadPort(),
-            User = url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "",
+            Host = host,
+            Port = port,
+            User = user,
             Password = password,
             ScramPassword = password is null ? null : SaslPrep.Prepare(password),
+            IgnoredPasswordFile = ignored is null ? null : $"{passwordFile}: {ignored}",
         };
 
         if (url?.Host is null && !options.Host.StartsWith('/') && options.Host.IndexOfAny([':', ',']) >= 0)
@@ -88,6 +98,21 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         }
 
         return options;
+    }
+
+    /// <summary>Absolute, because Logto's CLI runs inside of it.</summary>
+    private string ReadLogtoDirectory()
+    {
+        var directory = Text(Variables.LogtoDirectory);
+        try
+        {
+            return Path.GetFullPath(directory);
+        }
+        catch (Exception lost) when (lost is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            Problem(Variables.LogtoDirectory, $"is {Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
+            return directory;
+        }
     }
 
     private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()
@@ -119,7 +144,15 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
         try
         {
-            return ParseUrl(Variables.DatabaseUrlFile, File.ReadAllText(file));
+            // The URL's parser would join the lines.
+            var text = File.ReadAllText(file).Trim();
+            if (text.AsSpan().ContainsAny('\r', '\n'))
+            {
+                Problem(Variables.DatabaseUrlFile, $"names the file {Shown(file)}, which holds more than one line; it takes one URL and nothing else");
+                return null;
+            }
+
+            return ParseUrl(Variables.DatabaseUrlFile, text);
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -16,7 +16,7 @@ internal sealed record Timings(TimeSpan Lease)
     /// <summary>A CLI that hears nothing for so long ends itself, well before another replica can have the lock.</summary>
     public TimeSpan GuardSilence => Lease / 2;
 
-    /// <summary>A CLI that stood still for so long ends itself whatever it hears then: the lease, counted from a sign of life that may be one pause old.</summary>
+    /// <summary>A CLI that stood still for so long together with its gate ends itself: the lease, counted from a sign of life that may be one pause old.</summary>
     public TimeSpan GuardStandstill => Lease - Beat;
 
     /// <summary>A CLI with a connection that the server does not know for so long waits for an answer that never comes.</summary>

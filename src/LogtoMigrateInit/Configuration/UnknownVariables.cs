@@ -38,8 +38,10 @@ internal static partial class UnknownVariables
         return previous[^1];
     }
 
-    // Kubernetes sets these in every pod beside a Service called "logto-init"
-    // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
-    [GeneratedRegex(@"^LOGTO_INIT_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\z", RegexOptions.CultureInvariant)]
+    /// <summary>
+    /// Kubernetes sets these in every pod beside a Service whose name begins with "logto-init"
+    /// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+    /// </summary>
+    [GeneratedRegex(@"^LOGTO_INIT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\z", RegexOptions.CultureInvariant)]
     private static partial Regex ServiceLink();
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -159,6 +160,11 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 ? DatabaseException.OfTls($"{rejection} (Logto's sslmode=require checks it)", exception)
                 : failure;
         }
+        catch (Exception odd) when (odd is ArgumentException or InvalidOperationException || odd.GetType() == typeof(Exception))
+        {
+            // A name too long for DNS, for a socket, or for the packet that names user and database; 0.0.0.0 by another name.
+            throw new DatabaseException(DatabaseFailure.Never, $"nothing can be connected with this host, user and database: {odd.Message.TrimEnd('.')}", "correct them in DB_URL (or PGHOST and PGUSER)", odd);
+        }
     }
 
     /// <param name="database">Its name.</param>
@@ -174,10 +180,12 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         {
             ConnectionStringBuilder =
             {
-                Host = options.Host,
+                // The address of all interfaces reaches this machine; .NET refuses to connect to it, Node.js does not.
+                Host = IPAddress.TryParse(options.Host, out var address) && address.Equals(IPAddress.Any) ? $"{IPAddress.Loopback}" : options.Host,
                 Port = options.Port,
                 Username = user,
                 Database = database,
+                Passfile = "/dev/null", // read as Logto reads it, in PasswordFile
                 ApplicationName = ApplicationName,
                 Options = options.PgOptions,
                 SslMode = options.DatabaseUrl.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,

@@ -39,6 +39,9 @@ internal sealed class MigrationLock : IAsyncDisposable
     /// <summary>Cancelled when the lock is no longer ours for certain: somebody else may be migrating.</summary>
     public CancellationToken Lost => _lost.Token;
 
+    /// <summary>The server process of the session that holds it.</summary>
+    public int Pid => _connection.ProcessID;
+
     /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
     /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
     public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
@@ -70,6 +73,17 @@ internal sealed class MigrationLock : IAsyncDisposable
         _released.Dispose();
     }
 
+    /// <summary>Gives the lock up for lost, whatever the connection believes.</summary>
+    /// <param name="reason">A clause for the log.</param>
+    public async Task LoseAsync(string reason)
+    {
+        if (!_lost.IsCancellationRequested)
+        {
+            _logger.LockLost(reason);
+            await _lost.CancelAsync();
+        }
+    }
+
     private static string Lease(Timings timings) =>
         string.Create(CultureInfo.InvariantCulture, $"set local idle_in_transaction_session_timeout = {timings.Lease.TotalMilliseconds:0}");
 
@@ -92,8 +106,7 @@ internal sealed class MigrationLock : IAsyncDisposable
         catch (Exception broken)
 #pragma warning restore CA1031
         {
-            _logger.LockLost(broken.Message);
-            await _lost.CancelAsync();
+            await LoseAsync(broken.Message);
         }
     }
 

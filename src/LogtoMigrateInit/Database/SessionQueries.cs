@@ -50,15 +50,16 @@ internal static class SessionQueries
     // So is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration,
     // and its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
     // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another pid
-    // than the one that it gave us, connections keep the name of an earlier client, and none is ended.
-    private const string Fence = $"""
+    // than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has lost the
+    // lock and does not know it yet: then they are the next one's.
+    private static readonly string Fence = $"""
         with others as materialized (
           select a.*,
             exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
               or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
                 and (l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
                   or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))) as locks,
-            pg_backend_pid() = $3 and (me.rolsuper or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
+            pg_backend_pid() = $3 and exists (select from pg_catalog.pg_locks l where l.pid = $4 and {LockQueries.IsHeldLock}) and (me.rolsuper or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
           from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid join pg_catalog.pg_roles me on me.rolname = current_user
           where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1) and a.application_name <> $2),
         judged as materialized (select a.*, a.locks and (a.state = 'active' or not a.endable) as at_work from others a)
@@ -108,12 +109,13 @@ internal static class SessionQueries
     /// <param name="connection">Outside of a transaction.</param>
     /// <param name="namePrefix">How the <c>application_name</c> of every CLI begins.</param>
     /// <param name="ownName">That of this run's CLI.</param>
+    /// <param name="lockPid">The server process of the session that holds the lock.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string namePrefix, string ownName, CancellationToken cancellationToken)
+    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string namePrefix, string ownName, int lockPid, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Fence, connection)
         {
-            Parameters = { new() { Value = namePrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID } },
+            Parameters = { new() { Value = namePrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID }, new() { Value = lockPid } },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());

@@ -13,14 +13,16 @@ internal sealed record SessionlessWait(string What, string Remedy);
 /// </summary>
 internal static class WaitQueries
 {
-    // The first condition spares servers without prepared transactions the rest.
+    // A prepared transaction holds the lock on its own number beside its others, and they share a virtual one. The first condition spares
+    // servers without prepared transactions the rest.
     private const string PreparedTransactions = """
         select distinct x.gid::text, x.owner::text
           from pg_catalog.pg_stat_activity a
           join pg_catalog.pg_locks w on w.pid = a.pid and not w.granted
           join pg_catalog.pg_locks h on h.pid is null and h.granted and h.locktype = w.locktype
             and h.database is not distinct from w.database and h.relation is not distinct from w.relation and h.transactionid is not distinct from w.transactionid
-          join pg_catalog.pg_prepared_xacts x on h.virtualtransaction = '-1/' || x.transaction::text
+          join pg_catalog.pg_locks t on t.pid is null and t.locktype = 'transactionid' and t.virtualtransaction = h.virtualtransaction
+          join pg_catalog.pg_prepared_xacts x on x.transaction = t.transactionid
           where exists (select from pg_catalog.pg_prepared_xacts)
             and a.datname = current_database() and a.application_name = $1 and 0 = any (pg_blocking_pids(a.pid))
           order by 1

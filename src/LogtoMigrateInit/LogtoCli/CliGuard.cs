@@ -20,8 +20,9 @@ internal static class CliGuard
         guard.unref();
         """);
 
-    // Silence is counted in steps of at most a second: what a frozen machine missed is no silence, and the bytes that came meanwhile
-    // are read between two steps. A standstill longer than the lease is the end whatever comes then: the lock has passed on.
+    // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life that
+    // wait in the pipe tell whether the gate stood still too: what they do not account for, the lock may have passed on in. Both are judged
+    // in an immediate, before which Node.js reads the pipe (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick).
     private static string Thread(Timings timings) => string.Create(CultureInfo.InvariantCulture, $$"""
         const { Socket } = require('node:net');
         const { write } = require('node:fs');
@@ -29,8 +30,9 @@ internal static class CliGuard
         const end = (reason) => { write(2, '{{LinePrefix.Replace("'", "\\'", StringComparison.Ordinal)}}' + reason + '\n', kill); setTimeout(kill, 100); };
         let last = performance.now();
         let silent = 0;
+        let heard = 0;
         new Socket({ fd: 0 })
-          .on('data', () => { silent = 0; })
+          .on('data', (beats) => { silent = 0; heard += beats.length; })
           .on('end', () => end('its gate is gone'))
           .on('error', () => end('its gate is gone'));
         setInterval(() => {
@@ -38,8 +40,12 @@ internal static class CliGuard
           const passed = now - last;
           last = now;
           silent += Math.min(passed, 1000);
-          if (passed > {{timings.GuardStandstill.TotalMilliseconds:0}}) end(`it stood still for ${Math.round(passed / 1000)} s, and the lock's lease has ended`);
-          else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}}) end(`its gate has been silent for ${Math.round(silent / 1000)} s`);
+          setImmediate(() => {
+            const standstill = passed - heard * {{timings.Beat.TotalMilliseconds:0}};
+            heard = 0;
+            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}}) end(`it and its gate stood still for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
+            else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}}) end(`its gate has been silent for ${Math.round(silent / 1000)} s`);
+          });
         }, 200);
         """);
 

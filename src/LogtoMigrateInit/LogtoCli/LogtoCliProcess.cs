@@ -29,9 +29,11 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
         using var drained = new CancellationTokenSource();
         await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
-        var command = Cli.Wrap(options.Node)
+        // Never by its name alone: .NET would look in the working folder first, and take what is not executable.
+        var node = FilePermission.FindProgram(options.Node)
+            ?? throw new UnusableTargetException($"Node.js was not found: '{options.Node}' is no executable file on PATH. Name it in LOGTO_INIT_NODE, or use Logto's own image.");
+        var command = Start(node, options.LogtoDirectory)
             .WithArguments(["--import", CliGuard.Module(options.Timings), installation.CliEntry, .. arguments])
-            .WithWorkingDirectory(options.LogtoDirectory) // the CLI reads a `.env` from here, as with Logto's own scripts
             .WithEnvironmentVariables(environment)
             .WithStandardInputPipe(PipeSource.Create((input, ended) =>
             {
@@ -39,8 +41,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
                 return BeatAsync(input, ended);
             }))
             .WithStandardOutputPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stdout", drained.Token)))
-            .WithStandardErrorPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stderr", drained.Token)))
-            .WithValidation(CommandResultValidation.None);
+            .WithStandardErrorPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stderr", drained.Token)));
 
         int? exitCode = null;
         try
@@ -55,11 +56,18 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         }
         catch (Win32Exception missing)
         {
-            throw new UnusableTargetException($"Node.js does not start: {missing.Message} Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
+            throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
 
         return new CliRun(exitCode, output.Failed, output.Complaint, output.GuardsReason, output.ServerWasFull, output.Finished);
     }
+
+    /// <summary>With all parts, because the short way asks for our own working folder, which may be gone.</summary>
+    /// <param name="program">An absolute path.</param>
+    /// <param name="folder">Where it works; the CLI reads a <c>.env</c> from there, as with Logto's own scripts.</param>
+    private static Command Start(string program, string folder) => new(
+        program, "", folder, ResourcePolicy.Default, Credentials.Default, new Dictionary<string, string?>(), CommandResultValidation.None,
+        PipeSource.Null, PipeTarget.Null, PipeTarget.Null);
 
     /// <summary>Signs of life for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
     private async Task BeatAsync(Stream input, CancellationToken cancellationToken)

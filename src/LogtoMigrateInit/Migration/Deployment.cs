@@ -24,7 +24,7 @@ internal sealed class Deployment(
         try
         {
             var started = Stopwatch.GetTimestamp();
-            return await SurveyAsync(started, held.Token) switch
+            return await SurveyAsync(started, migrationLock, held.Token) switch
             {
                 Survey.Clear clear => await RunAsync(clear, migrationLock, held.Token, stop),
                 Survey.OthersAtWork { Sessions: [var other, ..] } =>
@@ -66,7 +66,7 @@ internal sealed class Deployment(
             }
 
             fullSince ??= Stopwatch.GetTimestamp();
-            if (Stopwatch.GetElapsedTime(fullSince.Value) > options.ConnectTimeout || await SurveyAgainAsync(backoff, held) is not { } clear)
+            if (Stopwatch.GetElapsedTime(fullSince.Value) > options.ConnectTimeout || await SurveyAgainAsync(backoff, migrationLock, held) is not { } clear)
             {
                 return outcome;
             }
@@ -89,7 +89,7 @@ internal sealed class Deployment(
         }
 
         var first = installation.ReadScript(pending.Alterations[0]);
-        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, held) is { Count: > 0 } inTheWay)
+        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
         {
             return (new Outcome.PreflightFailed(inTheWay), null);
         }
@@ -98,7 +98,7 @@ internal sealed class Deployment(
         var verdict = await VerifyAsync(end, held);
         if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
         {
-            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock.Lost);
+            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock);
         }
 
         Outcome outcome = verdict switch
@@ -178,15 +178,16 @@ internal sealed class Deployment(
 
     /// <summary>Waits while a session of another run still works: its client is gone, and the server has not noticed yet.</summary>
     /// <param name="started">When the wait began; it ends with the lock time-out.</param>
+    /// <param name="migrationLock">Held.</param>
     /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
-    private async Task<Survey> SurveyAsync(long started, CancellationToken held)
+    private async Task<Survey> SurveyAsync(long started, MigrationLock migrationLock, CancellationToken held)
     {
         var backoff = new Backoff();
         int? reported = null;
         while (true)
         {
             var survey = await database.WithConnectionAsync(
-                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, token)), held);
+                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, migrationLock.Pid, token)), held);
             switch (survey)
             {
                 case Survey.OthersEnded ended:
@@ -215,11 +216,11 @@ internal sealed class Deployment(
     }
 
     /// <returns>Null when other sessions work in the database now.</returns>
-    private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, CancellationToken held)
+    private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, MigrationLock migrationLock, CancellationToken held)
     {
         logger.RetryingFullServer();
         await Task.Delay(backoff.Next(serverIsFull: true), held);
-        return await SurveyAsync(Stopwatch.GetTimestamp(), held) as Survey.Clear;
+        return await SurveyAsync(Stopwatch.GetTimestamp(), migrationLock, held) as Survey.Clear;
     }
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>

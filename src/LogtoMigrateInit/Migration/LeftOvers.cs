@@ -18,9 +18,10 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
     /// <param name="alteration">The first pending one; all earlier ones are complete.</param>
     /// <param name="script">Its text.</param>
     /// <param name="behindPooler">A pooler answers for the server.</param>
+    /// <param name="migrationLock">Held.</param>
     /// <param name="cancellationToken">Ends the wait for a drop.</param>
     /// <returns>What is in the way and stays there, each a clause with its remedy; empty when the way is free.</returns>
-    public async Task<IReadOnlyList<string>> RemoveAsync(Alteration alteration, string script, bool behindPooler, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> RemoveAsync(Alteration alteration, string script, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
     {
         var indexes = ConcurrentIndex.FindIn(script);
         if (indexes is null)
@@ -45,7 +46,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
                     }
                     else
                     {
-                        kept.AddRange(await DropAsync(connection, leftOver, behindPooler, token));
+                        kept.AddRange(await DropAsync(connection, leftOver, behindPooler, migrationLock, token));
                     }
                 }
 
@@ -55,13 +56,13 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
     }
 
     /// <summary>After a deploy that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
-    public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler, CancellationToken lockLost)
+    public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler, MigrationLock migrationLock)
     {
-        using var brief = CancellationTokenSource.CreateLinkedTokenSource(lockLost);
+        using var brief = CancellationTokenSource.CreateLinkedTokenSource(migrationLock.Lost);
         brief.CancelAfter(SupervisedCli.CleanUpTime);
         try
         {
-            await RemoveAsync(alteration, script, behindPooler, brief.Token).WaitAsync(brief.Token);
+            await RemoveAsync(alteration, script, behindPooler, migrationLock, brief.Token).WaitAsync(brief.Token);
         }
         catch (Exception postponed) when (postponed is OperationCanceledException or DatabaseException)
         {
@@ -70,7 +71,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
     }
 
     /// <returns>Why it is still there, with its remedy; empty when it is gone.</returns>
-    private async Task<IReadOnlyList<string>> DropAsync(NpgsqlConnection connection, LeftOverIndex leftOver, bool behindPooler, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> DropAsync(NpgsqlConnection connection, LeftOverIndex leftOver, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
     {
         var (name, kind) = (leftOver.Index.Name, leftOver.IsValid ? "complete" : "invalid");
         logger.DroppingIndex(name, leftOver.Table, kind);
@@ -85,7 +86,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
             var drop = IndexRepair.DropAsync(connection, leftOver, cancellationToken);
             while (await Task.WhenAny(drop, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != drop)
             {
-                await watch.LookAsync();
+                await watch.LookAsync(migrationLock);
             }
 
             await drop;

@@ -31,13 +31,20 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     public string? WaitsFor { get; private set; }
 
     /// <summary>Names what the watched sessions wait for, each once, and ends sessions of other runs' CLIs.</summary>
+    /// <param name="migrationLock">Lost when the server no longer knows it as ours, which its own half-open connection cannot tell.</param>
     /// <returns>What the watched sessions do; null when the server did not tell.</returns>
-    public Task<SessionActivity?> LookAsync() => AskAsync<SessionActivity?>(async (connection, token) =>
+    public Task<SessionActivity?> LookAsync(MigrationLock migrationLock) => AskAsync<SessionActivity?>(async (connection, token) =>
     {
+        if (!await LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token))
+        {
+            await migrationLock.LoseAsync("the server has given it up");
+            return null;
+        }
+
         await ReportWaitsAsync(connection, token);
 
         // A CLI that was frozen together with its gate may wake up at any time, and connect again.
-        foreach (var session in (await SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, name, token)).Ended)
+        foreach (var session in (await SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, name, migrationLock.Pid, token)).Ended)
         {
             logger.EndedSession($"{session}");
         }

@@ -62,7 +62,7 @@ internal sealed class SupervisedCli(
         logger.StartingCli(string.Join(' ', arguments));
         int? pid = null;
         var running = process.RunAsync(arguments, environment, output, Started, interrupt.Token, migrationLock.Lost);
-        await WatchAsync(running, watch, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
+        await WatchAsync(running, watch, migrationLock, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var run = await running;
 
         var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
@@ -122,10 +122,11 @@ internal sealed class SupervisedCli(
     /// <summary>Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.</summary>
     /// <param name="running">The CLI.</param>
     /// <param name="watch">Looks at its sessions.</param>
+    /// <param name="migrationLock">The right to be there.</param>
     /// <param name="output">What it printed.</param>
     /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
     /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
-    private async Task WatchAsync(Task running, SessionWatch watch, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
+    private async Task WatchAsync(Task running, SessionWatch watch, MigrationLock migrationLock, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
     {
         var started = Stopwatch.GetTimestamp();
         long? unknownSince = null;
@@ -133,7 +134,7 @@ internal sealed class SupervisedCli(
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
-            unknownSince = await watch.LookAsync() == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
+            unknownSince = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
             if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > options.Timings.HalfOpen)
             {
                 await halfOpen.CancelAsync();

@@ -14,7 +14,7 @@ namespace LogtoMigrateInit.Migration;
 internal sealed class WatchedInspection(GateOptions options, LogtoDatabase database, ILogger logger)
 {
     /// <summary>A starved server needs seconds too, and must not get a second connection from each of a hundred replicas.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>Looks at the database and waits for it where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or did not answer within the connect time-out.</exception>

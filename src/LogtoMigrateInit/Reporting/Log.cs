@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(1203, LogLevel.Warning, "DB_URL has parameters that Logto ignores: {Names}")]
     public static partial void IgnoredParameters(this ILogger logger, string names);
 
+    [LoggerMessage(1207, LogLevel.Warning, "Neither DB_URL nor PGPASSWORD holds a password, and Logto does not read the password file {FileAndReason}")]
+    public static partial void IgnoredPasswordFile(this ILogger logger, string fileAndReason);
+
     [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
     public static partial void ServerIsReadOnly(this ILogger logger, string kind);
 
@@ -119,6 +122,6 @@ internal static partial class Log
     [LoggerMessage(1601, LogLevel.Warning, "Through the connection pooler, nobody could log in as {Role}, one of Logto's own roles: {Reason}. When Logto goes the same way, it answers nothing but errors: make the pooler know the roles that the table \"tenants\" names (PgBouncer's auth_query)")]
     public static partial void LoginThroughPoolerFailed(this ILogger logger, string role, string reason);
 
-    [LoggerMessage(1512, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
+    [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
     public static partial void Waits(this ILogger logger, string what, string remedy);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using LogtoMigrateInit.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Reporting;
@@ -22,14 +23,24 @@ internal static class TerminationLog
 
         try
         {
-            using var stream = new FileStream(file, FileMode.Truncate, FileAccess.Write);
-            stream.Write(Cut(Encoding.UTF8.GetBytes(message)));
+            // A pipe would keep us waiting, and the log itself, as in /dev/stderr, would be emptied; both have the message already.
+            using var stream = IsStandardStream(file) ? null : PlainFile.TryOpen(file, FileAccess.Write);
+            stream?.SetLength(0);
+            stream?.Write(Cut(Encoding.UTF8.GetBytes(message)));
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
             logger.TerminationLogFailed(file, unwritable.Message);
         }
     }
+
+    private static bool IsStandardStream(string file)
+    {
+        var target = FinalTarget(file);
+        return FinalTarget("/proc/self/fd/1") == target || FinalTarget("/proc/self/fd/2") == target;
+    }
+
+    private static string FinalTarget(string file) => File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(file);
 
     private static ReadOnlySpan<byte> Cut(ReadOnlySpan<byte> text)
     {

@@ -17,12 +17,14 @@ internal static partial class FilePermission
     public static bool MayExecute(string path) => Access(path, ExecutePermission) == 0;
 
     /// <summary>Finds a program as a shell would.</summary>
-    /// <returns>Null when it is not there or not executable.</returns>
+    /// <returns>Its absolute path; null when it is not there or not executable.</returns>
     public static string? FindProgram(string name) =>
         (name.Contains('/', StringComparison.Ordinal)
             ? [name]
             : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, name)))
-        .FirstOrDefault(path => File.Exists(path) && MayExecute(path));
+        .Where(path => File.Exists(path) && MayExecute(path))
+        .Select(Path.GetFullPath)
+        .FirstOrDefault();
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "geteuid")]

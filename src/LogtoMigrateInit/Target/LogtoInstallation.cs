@@ -105,15 +105,10 @@ internal sealed class LogtoInstallation
     /// <exception cref="UnusableTargetException">It could not.</exception>
     public void RequireWritableScratch()
     {
-        var mustBeWritable = Directory.Exists(ScratchDirectory)
-            // A folder inside, such as `utils`, can only be removed by who may write in it.
-            ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
-                .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()).Prepend(ScratchDirectory)
-            : [CliDirectory];
         string? readOnly;
         try
         {
-            readOnly = mustBeWritable.FirstOrDefault(folder => !FilePermission.MayWrite(folder));
+            readOnly = MustBeWritable().FirstOrDefault(folder => !FilePermission.MayWrite(folder));
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
@@ -126,6 +121,12 @@ internal sealed class LogtoInstallation
                 $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.");
         }
     }
+
+    /// <summary>A folder inside, such as <c>utils</c>, can only be removed by who may write in it.</summary>
+    private IEnumerable<string> MustBeWritable() => Directory.Exists(ScratchDirectory)
+        ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
+            .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()).Prepend(ScratchDirectory)
+        : [CliDirectory];
 
     private static string ReadVersion(string packageFile)
     {
