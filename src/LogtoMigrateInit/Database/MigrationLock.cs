@@ -33,6 +33,7 @@ internal sealed class MigrationLock : IAsyncDisposable
     private MigrationLock(NpgsqlConnection connection, Timings timings, ILogger logger)
     {
         (_connection, _timings, _logger) = (connection, timings, logger);
+        Pid = connection.ProcessID; // a broken connection does not tell it any more
         _beating = BeatAsync();
     }
 
@@ -40,7 +41,7 @@ internal sealed class MigrationLock : IAsyncDisposable
     public CancellationToken Lost => _lost.Token;
 
     /// <summary>The server process of the session that holds it.</summary>
-    public int Pid => _connection.ProcessID;
+    public int Pid { get; }
 
     /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
     /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
