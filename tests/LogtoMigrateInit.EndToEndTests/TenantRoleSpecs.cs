@@ -33,6 +33,18 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await world.AssertTenantsCanWorkAsync();
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task Where_nothing_can_be_written_missing_roles_are_found_all_the_same()
+    {
+        await using var world = await TenantWorld.CreateAsync(servers, 17);
+        await world.Server.ExecuteAsync("postgres", $"alter database {world.Database} set default_transaction_read_only = on", FakeWorld.Token);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+        await world.Server.ExecuteAsync("postgres", $"drop role {world.Role("admin")}", FakeWorld.Token);
+
+        Expect.Ending(Expect.Unstartable, await world.RunAsync("check"));
+        Expect.Ending(Expect.Unstartable, await world.RunAsync("migrate"));
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData(14)]
     [InlineData(18)]
@@ -52,16 +64,17 @@ public sealed class TenantRoleSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 180_000)]
-    [InlineData(14)]
-    [InlineData(18)]
-    public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major)
+    [InlineData(14, "clone")]
+    [InlineData(18, "clone")]
+    [InlineData(18, "Clone-of")]
+    public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major, string prefix)
     {
         await using var original = await TenantWorld.SeedAsync(servers, major, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
-        await using var clone = await original.CloneAsync();
+        await using var clone = await original.CloneAsync(prefix);
 
         var refused = await clone.RunAsync("migrate");
         Expect.Ending(14, refused);
-        Assert.Contains($"the role 'logto_tenant_{clone.Database}' is missing", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        Assert.Contains($"the role 'logto_tenant_{clone.Database.Replace('-', '_')}' is missing", FakeWorld.LastLine(refused), StringComparison.Ordinal);
 
         await clone.RunRemedyAsync(refused);
         Expect.Ending(Expect.Success, await clone.RunAsync("migrate"));

@@ -74,10 +74,10 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
         }
     }
 
-    public async Task<TenantWorld> CloneAsync()
+    public async Task<TenantWorld> CloneAsync(string prefix = "clone")
     {
-        var name = PostgresDatabases.UniqueName("clone");
-        await server.ExecuteAsync("postgres", $"create database {name} template {database} owner {Owner}", FakeWorld.Token);
+        var name = PostgresDatabases.UniqueName(prefix);
+        await server.ExecuteAsync("postgres", $"create database \"{name}\" template {database} owner {Owner}", FakeWorld.Token);
         return new TenantWorld(server, name, directory, server.Url(name, Owner, OwnersPassword), null);
     }
 
