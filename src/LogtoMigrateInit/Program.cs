@@ -22,11 +22,11 @@ internal static class Program
     public static Task<int> Main(string[] arguments)
     {
         StandardStream.TakeOver();
-        return CommandLine.InvokeAsync(arguments);
+        return CommandLine.InvokeAsync(arguments, RunAsync);
     }
 
-    /// <summary>Runs a command to its ending, which is logged and written to the termination log; only signals and bugs are caught here.</summary>
-    public static async Task<Outcome> RunAsync(string command, Func<Composition, CancellationToken, Task<Outcome>> run)
+    /// <summary>See <see cref="RunInHost"/>.</summary>
+    public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
         await using var serilog = LogSetup.Create(OptionsReader.ReadLogOptions(environment));
@@ -35,7 +35,7 @@ internal static class Program
         logger.Started(typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, command);
 
         var options = OptionsReader.Read(environment, out var problems);
-        var outcome = options is null ? new Outcome.WrongUsage(problems) : await RunAsync(options, serilog, logger, run);
+        var outcome = options is null ? new Outcome.WrongUsage(problems) : await RunAsync(options, serilog, logger, body);
         if (outcome.ExitCode == ExitCode.Success)
         {
             logger.Succeeded(outcome.Message);
@@ -51,8 +51,9 @@ internal static class Program
         return outcome;
     }
 
+    /// <summary>Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be used, a bug.</summary>
     private static async Task<Outcome> RunAsync(
-        GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger, Func<Composition, CancellationToken, Task<Outcome>> run)
+        GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         SignalLifetime? lifetime = null;
         try
@@ -62,13 +63,13 @@ internal static class Program
                 return new Outcome.TargetUnusable("The OpenSSL libraries (libssl.so) are missing from this image, and without them PostgreSQL's password check is impossible. Use Logto's own image, or install libssl3.");
             }
 
-            using var host = BuildHost(serilog, logger);
-            await host.StartAsync();
-            lifetime = (SignalLifetime)host.Services.GetRequiredService<IHostLifetime>();
             Warn(options, logger);
-            options = WithPasswordOfLogto(options, logger);
-            await using var composition = new Composition(options, logger);
-            var outcome = await run(composition, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping).WaitAsync(lifetime.Overdue);
+            using var host = BuildHost(WithPasswordOfLogto(options, logger), serilog, logger);
+            await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
+            await host.StartAsync();
+            lifetime = host.Services.GetRequiredService<SignalLifetime>();
+            var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+            var outcome = await body(host.Services, stopping).WaitAsync(lifetime.Overdue);
             await host.StopAsync();
             return lifetime.Stopped ?? outcome;
         }
@@ -93,12 +94,14 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger)
+    private static IHost BuildHost(GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
             .AddSerilog(serilog)
-            .AddSingleton<IHostLifetime>(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), logger))
+            .AddSingleton(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), logger))
+            .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
+            .AddParts(options, logger)
             .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
         return builder.Build();
     }

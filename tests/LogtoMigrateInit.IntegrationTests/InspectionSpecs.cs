@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using LogtoMigrateInit.Database;
 
 namespace LogtoMigrateInit.Alterations;
 

@@ -9,16 +9,16 @@ namespace LogtoMigrateInit.Commands;
 /// <summary>The commands and their words; everything else is configured by variables.</summary>
 internal static class CommandLine
 {
-    public static async Task<int> InvokeAsync(string[] arguments)
+    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost)
     {
         var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so that it does not start. Configured by environment variables; see the README.")
         {
-            MigrateCommand.Create(),
-            CheckCommand.Create(),
-            RunCommand.Create(),
+            MigrateCommand.Create(inHost),
+            CheckCommand.Create(inHost),
+            RunCommand.Create(inHost),
             InstallCommand.Create(),
         };
-        root.SetAction((_, _) => MigrateCommand.RunAsync());
+        root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));
 
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null }); // an argument that begins with @ is itself
         if (parsed.Action is ParseErrorAction)

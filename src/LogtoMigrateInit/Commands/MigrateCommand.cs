@@ -1,17 +1,19 @@
 using System.CommandLine;
 using LogtoMigrateInit.Migration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
 
 /// <summary>Brings the database to the target.</summary>
 internal static class MigrateCommand
 {
-    public static Command Create()
+    public static Command Create(RunInHost inHost)
     {
         var command = new Command("migrate", "Deploy what is pending and verify it (the default).");
-        command.SetAction((_, _) => RunAsync());
+        command.SetAction((_, _) => RunAsync(inHost));
         return command;
     }
 
-    public static async Task<int> RunAsync() => (int)(await Program.RunAsync("migrate", (parts, stop) => parts.CreateRunner().MigrateAsync(stop))).ExitCode;
+    public static async Task<int> RunAsync(RunInHost inHost) =>
+        (int)(await inHost("migrate", (parts, stop) => parts.GetRequiredService<MigrationRunner>().MigrateAsync(stop))).ExitCode;
 }

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 using System.Text;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Target;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -14,19 +16,19 @@ internal static partial class RunCommand
     private const int BrokenPipeSignal = 13;
     private const nint DefaultAction = 0;
 
-    public static Command Create()
+    public static Command Create(RunInHost inHost)
     {
         var words = new Argument<string[]>("command") { Description = "The command and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
         var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never starts.") { words };
-        command.SetAction((parsed, _) => RunAsync(parsed.GetValue(words)!));
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
         return command;
     }
 
-    private static async Task<int> RunAsync(string[] words)
+    private static async Task<int> RunAsync(RunInHost inHost, string[] words)
     {
         string? databaseUrl = null;
         var program = FilePermission.FindProgram(words[0]);
-        var outcome = await Program.RunAsync("run", async (parts, stop) =>
+        var outcome = await inHost("run", async (parts, stop) =>
         {
             // Before the database is touched: an upgrade whose command cannot start would only look like one.
             if (program is null)
@@ -34,13 +36,13 @@ internal static partial class RunCommand
                 return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this image after `run --`"]);
             }
 
-            databaseUrl = parts.Options.DatabaseUrlIsFromFile ? parts.Options.DatabaseUrl.Text : null;
-            return await parts.CreateRunner().MigrateAsync(stop);
+            databaseUrl = parts.GetRequiredService<GateOptions>() is { DatabaseUrlIsFromFile: true } options ? options.DatabaseUrl.Text : null;
+            return await parts.GetRequiredService<MigrationRunner>().MigrateAsync(stop);
         });
         if (outcome.ExitCode == ExitCode.Success)
         {
             var reason = Become(program!, words, databaseUrl);
-            outcome = await Program.RunAsync("run", (_, _) => Task.FromResult<Outcome>(
+            outcome = await inHost("run", (_, _) => Task.FromResult<Outcome>(
                 new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a program of this image after `run --`"])));
         }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Alterations;
 using Npgsql;
 
 namespace LogtoMigrateInit.Database;

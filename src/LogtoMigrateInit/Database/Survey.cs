@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Alterations;
 using Npgsql;
 
 namespace LogtoMigrateInit.Database;

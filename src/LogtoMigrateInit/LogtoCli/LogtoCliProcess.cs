@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using CliWrap;
 using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.LogtoCli;

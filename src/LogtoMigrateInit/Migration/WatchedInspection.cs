@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,7 @@
 using System.IO.Enumeration;
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Platform;
 
 namespace LogtoMigrateInit.Target;
 

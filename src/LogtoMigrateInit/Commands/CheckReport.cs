@@ -2,8 +2,9 @@ using System.Text;
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
 
-namespace LogtoMigrateInit.Reporting;
+namespace LogtoMigrateInit.Commands;
 
 /// <summary>What <c>check</c> prints on standard output.</summary>
 internal static class CheckReport

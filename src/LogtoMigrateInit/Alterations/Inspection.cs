@@ -1,4 +1,4 @@
-namespace LogtoMigrateInit.Database;
+namespace LogtoMigrateInit.Alterations;
 
 /// <summary>Everything that one look at the database shows; plain facts, no judgement.</summary>
 internal sealed record Inspection

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LogtoMigrateInit.Target;
+namespace LogtoMigrateInit.Platform;
 
 /// <summary>The kernel's own answer about a permission; mode bits alone know nothing of read-only mounts and of root.</summary>
 internal static partial class FilePermission

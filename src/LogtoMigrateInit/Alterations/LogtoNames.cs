@@ -1,4 +1,4 @@
-namespace LogtoMigrateInit.Database;
+namespace LogtoMigrateInit.Alterations;
 
 /// <summary>The names by which a database of Logto's is recognised.</summary>
 internal static class LogtoNames
