@@ -17,7 +17,7 @@ internal static class Parts
 {
     public static IServiceCollection AddParts(this IServiceCollection services, GateOptions options, ILogger logger)
     {
-        var sessionName = CliEnvironment.NewApplicationName();
+        var sessionName = SessionNames.NewCli();
         return services
             .AddSingleton(options)
             .AddSingleton(_ => LogtoInstallation.Find(options.LogtoDirectory, options.ExpectedVersion))

@@ -11,8 +11,8 @@ namespace LogtoMigrateInit.IntegrationTests;
 /// <summary>What the holder of the lock does about the sessions of other runs' CLIs, as an ordinary owner of the database.</summary>
 public sealed class OrphanSpecs(TestServer server)
 {
-    private const string Other = CliEnvironment.ApplicationNamePrefix + "other";
-    private const string Own = CliEnvironment.ApplicationNamePrefix + "own";
+    private const string Other = SessionNames.CliPrefix + "other";
+    private const string Own = SessionNames.CliPrefix + "own";
 
     private static readonly Timings Lease = new(TimeSpan.FromSeconds(60));
 
@@ -133,7 +133,7 @@ public sealed class OrphanSpecs(TestServer server)
     }
 
     private static Task<FencedSessions> FenceAsync(Owner owner, MigrationLock held) =>
-        owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, Own, held.Pid, token), Token);
+        owner.Connection.WithConnectionAsync((connection, token) => SessionQueries.FenceAsync(connection, Own, held.Pid, token), Token);
 
     private static async Task<MigrationLock?> TakeLockAsync(Owner owner) =>
         await MigrationLock.TryTakeAsync(await owner.Connection.OpenAsync(Token), Lease, NullLogger.Instance, Token);

@@ -9,7 +9,7 @@ namespace LogtoMigrateInit.UnitTests;
 /// <summary>The README's tables are the contract; the code keeps it.</summary>
 public sealed partial class ReadmeSpecs
 {
-    private static readonly string Readme = File.ReadAllText(Path.Combine(Root(), "README.md"));
+    private static readonly string Readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
 
     [Fact]
     public void The_table_of_variables_and_the_code_agree() =>
@@ -22,17 +22,6 @@ public sealed partial class ReadmeSpecs
         Assert.Equal(
             Enum.GetValues<ExitCode>().Select(code => (int)code),
             ExitCodeRow().Matches(Readme).SelectMany(row => row.Groups[1].Value.Split(", ")).Select(code => int.Parse(code, CultureInfo.InvariantCulture)));
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "LogtoMigrateInit.sln")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        return folder;
-    }
 
     [GeneratedRegex(@"^\| `(DB_URL\w*|LOGTO_INIT_\w+)` \| (?:`([^`]*)`)? *\|", RegexOptions.Multiline)]
     private static partial Regex VariableRow();

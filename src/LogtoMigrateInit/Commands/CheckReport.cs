@@ -22,7 +22,7 @@ internal static class CheckReport
     }
 
     /// <summary>
-    /// One object: <c>exitCode</c>, <c>outcome</c> (a name in camel case), <c>message</c>, <c>target</c> (<c>version</c>,
+    /// One object: <c>exitCode</c>, <c>outcome</c> (see <see cref="OutcomeNames"/>), <c>message</c>, <c>target</c> (<c>version</c>,
     /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
     /// none), <c>pending</c> (file names).
     /// </summary>
@@ -33,7 +33,7 @@ internal static class CheckReport
         {
             json.WriteStartObject();
             json.WriteNumber("exitCode", (int)outcome.ExitCode);
-            json.WriteString("outcome", JsonNamingPolicy.CamelCase.ConvertName(outcome.GetType().Name));
+            json.WriteString("outcome", OutcomeNames.Of(outcome));
             json.WriteString("message", outcome.Message);
             if (catalog is null)
             {

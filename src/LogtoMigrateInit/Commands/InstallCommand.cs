@@ -2,7 +2,6 @@ using System.CommandLine;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Reporting;
-using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.Commands;
 

@@ -4,7 +4,6 @@ using System.Text;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Platform;
-using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;

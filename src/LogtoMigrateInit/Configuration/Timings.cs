@@ -10,6 +10,9 @@ internal sealed record Timings(TimeSpan Lease)
     /// </summary>
     public const int UnansweredBeats = 8;
 
+    /// <summary>How long one step of cleaning up may take, after which nobody waits for it; all that follows a signal has a deadline of its own.</summary>
+    public static readonly TimeSpan CleanUpStep = TimeSpan.FromSeconds(2);
+
     /// <summary>The pause between two signs of life, both the holder's to the server and the gate's to its CLI.</summary>
     public TimeSpan Beat => Lease / 12;
 

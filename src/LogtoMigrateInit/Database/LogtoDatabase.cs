@@ -13,14 +13,10 @@ namespace LogtoMigrateInit.Database;
 /// </summary>
 internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyncDisposable
 {
-    public const string ApplicationName = "logto-migrate-init";
-
     /// <summary>The database in which the CLI creates a missing one (<c>packages/cli/src/database.ts</c>).</summary>
     public const string MaintenanceDatabase = "postgres";
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
-
-    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(2);
 
     private readonly TlsTrust _trust = new(options);
     private PasswordSource? _source;
@@ -100,7 +96,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     {
         try
         {
-            await connection.DisposeAsync().AsTask().WaitAsync(LongestFarewell);
+            await connection.DisposeAsync().AsTask().WaitAsync(Timings.CleanUpStep);
         }
         catch (Exception broken) when (broken is TimeoutException or NpgsqlException or IOException)
         {
@@ -186,7 +182,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 Username = user,
                 Database = database,
                 Passfile = "/dev/null", // read as Logto reads it, in PasswordFile
-                ApplicationName = ApplicationName,
+                ApplicationName = SessionNames.Gate,
                 Options = options.PgOptions,
                 SslMode = options.DatabaseUrl.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,
                 SslNegotiation = options.DirectTls ? SslNegotiation.Direct : SslNegotiation.Postgres,

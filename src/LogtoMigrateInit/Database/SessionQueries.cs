@@ -107,15 +107,14 @@ internal static class SessionQueries
     /// frozen, cut off or dead. What works is left to end by itself.
     /// </summary>
     /// <param name="connection">Outside of a transaction.</param>
-    /// <param name="namePrefix">How the <c>application_name</c> of every CLI begins.</param>
     /// <param name="ownName">That of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string namePrefix, string ownName, int lockPid, CancellationToken cancellationToken)
+    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Fence, connection)
         {
-            Parameters = { new() { Value = namePrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID }, new() { Value = lockPid } },
+            Parameters = { new() { Value = SessionNames.CliPrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID }, new() { Value = lockPid } },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());

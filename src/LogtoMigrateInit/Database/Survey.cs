@@ -23,12 +23,11 @@ internal abstract record Survey
     public sealed record Clear(Inspection Inspection, Privileges Privileges) : Survey;
 
     /// <param name="connection">Outside of a transaction.</param>
-    /// <param name="namePrefix">How the <c>application_name</c> of every CLI's sessions begins.</param>
-    /// <param name="ownName">That of this run's.</param>
+    /// <param name="ownName">The <c>application_name</c> of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
     /// <param name="cancellationToken">Ends the look.</param>
-    public static async Task<Survey> ReadAsync(NpgsqlConnection connection, string namePrefix, string ownName, int lockPid, CancellationToken cancellationToken) =>
-        await SessionQueries.FenceAsync(connection, namePrefix, ownName, lockPid, cancellationToken) switch
+    public static async Task<Survey> ReadAsync(NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken) =>
+        await SessionQueries.FenceAsync(connection, ownName, lockPid, cancellationToken) switch
         {
             { AtWork: { Count: > 0 } sessions } => new OthersAtWork(sessions),
             { Ended: { Count: > 0 } sessions } => new OthersEnded(sessions),

@@ -1,20 +1,12 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
 
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>The variables that the CLI is given in addition to, or instead of, our own environment.</summary>
 internal static class CliEnvironment
 {
-    /// <summary>All sessions of a gate's CLI are called this and the run's own suffix.</summary>
-    public const string ApplicationNamePrefix = "logto-migrate-init-cli-";
-
-    /// <summary>The name of one run's sessions, those of its CLI and of its repairs.</summary>
-    public static string NewApplicationName() => ApplicationNamePrefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
-
     /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c> asks a question unless <c>CI</c> is set to something.</summary>
     private const double LastAlterationThatAsks = 1676906977;
 

@@ -147,8 +147,9 @@ internal sealed class Deployment(
             problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such option; connect to the server directly, or remove it"];
         }
 
-        installation.RequireWritableScratch();
-        return problems.Count > 0 ? new Outcome.PreflightFailed(problems) : null;
+        return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
+            : problems.Count > 0 ? new Outcome.PreflightFailed(problems)
+            : null;
     }
 
     /// <returns>Null when another process had the folder until the lock time-out.</returns>
@@ -187,7 +188,7 @@ internal sealed class Deployment(
         while (true)
         {
             var survey = await database.WithConnectionAsync(
-                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, CliEnvironment.ApplicationNamePrefix, sessionName, migrationLock.Pid, token)), held);
+                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, sessionName, migrationLock.Pid, token)), held);
             switch (survey)
             {
                 case Survey.OthersEnded ended:
@@ -232,7 +233,7 @@ internal sealed class Deployment(
     /// <returns>Null when the database could not be seen at once.</returns>
     private async Task<Verdict?> VerifyBrieflyAsync()
     {
-        using var brief = new CancellationTokenSource(SupervisedCli.CleanUpTime);
+        using var brief = new CancellationTokenSource(Timings.CleanUpStep);
         try
         {
             return Judge(await watched.ReadAsync(brief.Token).WaitAsync(brief.Token));

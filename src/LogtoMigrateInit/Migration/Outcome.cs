@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -114,7 +115,8 @@ internal abstract record Outcome
         Verdict.Pending pending => new Pending(catalog, pending.State, pending.Alterations),
         Verdict.Foreign foreign => new NotLogto(options.DatabaseUrl.Database, foreign.Reason),
         Verdict.Damaged damaged => new NotLogto(options.DatabaseUrl.Database, damaged.Reason),
-        _ => new Empty(options.DatabaseUrl.Database),
+        Verdict.Empty => new Empty(options.DatabaseUrl.Database),
+        _ => throw new UnreachableException(),
     };
 
     /// <summary>The ending that a database out of reach means.</summary>

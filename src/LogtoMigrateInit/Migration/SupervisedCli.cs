@@ -23,9 +23,6 @@ internal enum CliEnd
 internal sealed class SupervisedCli(
     GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
 {
-    /// <summary>How long one step of cleaning up may take after SIGTERM: Docker kills after ten seconds, of which a stubborn CLI takes five.</summary>
-    public static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(2);
-
     /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
     public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 
@@ -152,7 +149,7 @@ internal sealed class SupervisedCli(
     /// <summary>The CLI is gone at once; its server sessions work on until somebody ends them.</summary>
     private async Task CleanUpSessionsAsync()
     {
-        using var brief = new CancellationTokenSource(CleanUpTime);
+        using var brief = new CancellationTokenSource(Timings.CleanUpStep);
         try
         {
             await TerminateSessionsAsync(brief.Token).WaitAsync(brief.Token);

@@ -103,8 +103,8 @@ internal sealed class LogtoInstallation
     /// Checks that the CLI can empty and fill its scratch folder, which it does before it does anything else
     /// (<c>getAlterationFiles</c> in <c>packages/cli/src/commands/database/alteration/utils.ts</c>).
     /// </summary>
-    /// <exception cref="UnusableTargetException">It could not.</exception>
-    public void RequireWritableScratch()
+    /// <returns>Null when it can; otherwise sentences for the operator.</returns>
+    public string? WhyScratchIsReadOnly()
     {
         string? readOnly;
         try
@@ -116,11 +116,9 @@ internal sealed class LogtoInstallation
             readOnly = ScratchDirectory;
         }
 
-        if (readOnly is not null)
-        {
-            throw new UnusableTargetException(
-                $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.");
-        }
+        return readOnly is null
+            ? null
+            : $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run the gate as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
     }
 
     /// <summary>A folder inside, such as <c>utils</c>, can only be removed by who may write in it.</summary>

@@ -1,11 +1,10 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Database;
 
 /// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
 /// <param name="options">The gate's configuration.</param>
@@ -59,7 +58,7 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
     public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler, MigrationLock migrationLock)
     {
         using var brief = CancellationTokenSource.CreateLinkedTokenSource(migrationLock.Lost);
-        brief.CancelAfter(SupervisedCli.CleanUpTime);
+        brief.CancelAfter(Timings.CleanUpStep);
         try
         {
             await RemoveAsync(alteration, script, behindPooler, migrationLock, brief.Token).WaitAsync(brief.Token);

@@ -1,9 +1,8 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
 using Microsoft.Extensions.Logging;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Database;
 
 /// <summary>
 /// An inspection reads one table, Logto's <c>systems</c>, and waits in silence while somebody has locked it. Who does is named from another
@@ -31,7 +30,7 @@ internal sealed class WatchedInspection(GateOptions options, LogtoDatabase datab
             return await reading;
         }
 
-        await using var watch = new SessionWatch(database, LogtoDatabase.ApplicationName, options.Timings.Lease, logger);
+        await using var watch = new SessionWatch(database, SessionNames.Gate, options.Timings.Lease, logger);
         do
         {
             await watch.ReportWaitsAsync();

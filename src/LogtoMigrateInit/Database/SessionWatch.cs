@@ -1,10 +1,8 @@
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Database;
 
 /// <summary>
 /// Looks at what the sessions of the migration wait for, names it once, and keeps other runs' CLIs out. Watching is a comfort: a server
@@ -44,7 +42,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         await ReportWaitsAsync(connection, token);
 
         // A CLI that was frozen together with its gate may wake up at any time, and connect again.
-        foreach (var session in (await SessionQueries.FenceAsync(connection, CliEnvironment.ApplicationNamePrefix, name, migrationLock.Pid, token)).Ended)
+        foreach (var session in (await SessionQueries.FenceAsync(connection, name, migrationLock.Pid, token)).Ended)
         {
             logger.EndedSession($"{session}");
         }

@@ -1,0 +1,37 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Migration;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+/// <summary>What a verdict means for the orchestrator; a new one must not silently mean something old.</summary>
+public sealed class OutcomeSpecs
+{
+    private static readonly AlterationCatalog Catalog = AlterationCatalog.Read("1.40.0", ["1.40.0-1779421396-a.js"], _ => "");
+    private static readonly AlterationState State = AlterationState.Parse("""{"timestamp": 1779421396}""");
+
+    private static readonly IReadOnlyList<(Verdict Verdict, ExitCode ExitCode)> Endings =
+    [
+        (new Verdict.Matching(State), ExitCode.Success),
+        (new Verdict.Pending(State, [.. Catalog.PendingAfter(AlterationState.Parse("""{"timestamp": 1700000000}"""))]), ExitCode.Pending),
+        (new Verdict.Ahead(State), ExitCode.Ahead),
+        (new Verdict.Unstartable(State, [], ["notes"]), ExitCode.Unstartable),
+        (new Verdict.LockedOut(State, [], new TenantRoles(2, 1, [new UnusableRole("logto_tenant_logto_admin", "is missing")])), ExitCode.Unstartable),
+        (new Verdict.Hidden(State, "permission denied for table tenants"), ExitCode.Refused),
+        (new Verdict.Empty(), ExitCode.Empty),
+        (new Verdict.Foreign("it is somebody else's"), ExitCode.NotLogto),
+        (new Verdict.Damaged("its state is damaged"), ExitCode.NotLogto),
+    ];
+
+    [Fact]
+    public void Every_verdict_has_its_ending()
+    {
+        var options = OptionsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://u:p@db/logto" }, out _)!;
+
+        Assert.Equal(
+            typeof(Verdict).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Verdict))).OrderBy(type => type.Name),
+            Endings.Select(each => each.Verdict.GetType()).OrderBy(type => type.Name));
+        Assert.All(Endings, each => Assert.Equal(each.ExitCode, Outcome.Of(each.Verdict, Catalog, options).ExitCode));
+    }
+}
