@@ -48,14 +48,9 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
         var (url, isFromFile) = ReadUrl();
         var logtoDirectory = ReadLogtoDirectory();
-        var (host, port, user) = (url?.Host ?? Optional("PGHOST") ?? "localhost", url?.Port ?? ReadPort(), url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "");
-        var password = url?.Password ?? Optional("PGPASSWORD");
-        var passwordFile = PasswordFile.Locate(environment, logtoDirectory);
-        string? ignored = null;
-        if (url is not null && password is null && !environment.ContainsKey("PGPASSWORD"))
-        {
-            password = PasswordFile.Find(passwordFile, (host, port, url.Database, user), out ignored);
-        }
+        var connection = new NodePostgresVariables(environment, logtoDirectory, _problems);
+        var address = connection.Complete(url);
+        var password = connection.ReadPassword(url, address);
 
         var options = new GateOptions
         {
@@ -78,24 +73,14 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             PgOptions = Optional("PGOPTIONS"),
             ExtraCaCertificates = Optional("NODE_EXTRA_CA_CERTS"),
             TrustsEveryCertificate = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0",
-            DirectTls = ReadDirectTls(url),
-            Host = host,
-            Port = port,
-            User = user,
+            DirectTls = connection.ReadDirectTls(url),
+            Host = address.Host,
+            Port = address.Port,
+            User = address.User,
             Password = password,
             ScramPassword = password is null ? null : SaslPrep.Prepare(password),
-            IgnoredPasswordFile = ignored is null ? null : $"{passwordFile}: {ignored}",
+            IgnoredPasswordFile = connection.IgnoredPasswordFile,
         };
-
-        if (url?.Host is null && !options.Host.StartsWith('/') && options.Host.IndexOfAny([':', ',']) >= 0)
-        {
-            _problems.Add($"PGHOST is {Shown(options.Host)}; it takes one host name, and the port belongs into PGPORT");
-        }
-
-        if (url is not null && options.User.Length == 0)
-        {
-            Problem(Variables.DatabaseUrl, "names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
-        }
 
         return options;
     }
@@ -208,42 +193,6 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         return StatementTimeout.ForCli(text);
     }
 
-    /// <summary>node-postgres refuses any other value, and <c>direct</c> without TLS (<c>pg/lib/connection-parameters.js</c>).</summary>
-    private bool ReadDirectTls(DatabaseUrl? url)
-    {
-        const string Name = "PGSSLNEGOTIATION";
-        var text = Optional(Name);
-        if (text is not (null or "postgres" or "direct"))
-        {
-            _problems.Add($"{Name} is {Shown(text)}; it takes postgres or direct");
-        }
-
-        var direct = text == "direct";
-        if (direct && url is not null and not { SslMode: "require" or "no-verify" })
-        {
-            _problems.Add($"{Name} is direct, and DB_URL asks for no TLS; add sslmode=require to DB_URL, or unset {Name}");
-        }
-
-        return direct;
-    }
-
-    private int ReadPort()
-    {
-        var text = Optional("PGPORT");
-        if (text is null)
-        {
-            return 5432;
-        }
-
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= ushort.MaxValue)
-        {
-            return port;
-        }
-
-        _problems.Add($"PGPORT is {Shown(text)}; it takes a port number from 1 to 65535");
-        return 5432;
-    }
-
     private TimeSpan Seconds(Variable variable, int minimum = 0)
     {
         var text = Text(variable);
@@ -257,7 +206,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
     }
 
     /// <summary>A value for a sentence, not without end.</summary>
-    private static string Shown(string value)
+    internal static string Shown(string value)
     {
         const int Longest = 100;
         return value.Length > Longest ? $"'{value[..Longest]}…'" : $"'{value}'";

@@ -22,81 +22,162 @@ internal abstract record Outcome
         : Outcome(ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.");
 
     public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State)
-        : Outcome(ExitCode.Success, $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) and LOGTO_INIT_AHEAD=allow says that this is meant. Logto can start.");
+        : Outcome(
+            ExitCode.Success,
+            $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) " +
+            "and LOGTO_INIT_AHEAD=allow says that this is meant. Logto can start.");
 
     public sealed record Unexpected(Exception Error)
-        : Outcome(ExitCode.Unexpected, $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {Error.Message} Nothing more was done. Please report it with the log above; starting again is safe.");
+        : Outcome(
+            ExitCode.Unexpected,
+            $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {Error.Message} Nothing more was done. " +
+            "Please report it with the log above; starting again is safe.");
 
     public sealed record WrongUsage(IReadOnlyList<string> Problems)
         : Outcome(ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: {string.Join("; ", Problems)}.");
 
     public sealed record Unreachable(GateOptions Options, string Reason, string Remedy)
-        : Outcome(ExitCode.Unreachable, $"The database at {Options.Host}:{Options.Port} could not be used within {Options.ConnectTimeout.TotalSeconds:0} s: {Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
+        : Outcome(
+            ExitCode.Unreachable,
+            $"The database at {Options.Host}:{Options.Port} could not be used within {Options.ConnectTimeout.TotalSeconds:0} s: " +
+            $"{Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
 
     public sealed record Refused(GateOptions Options, string Reason, string Remedy)
-        : Outcome(ExitCode.Refused, $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': {Reason}. {Sentence(Remedy)}.");
+        : Outcome(
+            ExitCode.Refused,
+            $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': " +
+            $"{Reason}. {Sentence(Remedy)}.");
 
     public sealed record NoSuchDatabase(GateOptions Options)
-        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. {AdviceOnMissing(Options.Seed)}");
+        : Outcome(
+            ExitCode.Refused,
+            $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. " +
+            $"{AdviceOnMissing(Options.Seed)}");
 
     public sealed record NotCreated(GateOptions Options, string Reason)
-        : Outcome(ExitCode.Refused, $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}', and user '{Options.User}' could not create it through the database '{LogtoDatabase.MaintenanceDatabase}': {Reason}. Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.DatabaseUrl.Database)} owner {LogtoDatabase.Quote(Options.User)}` and start again.");
+        : Outcome(
+            ExitCode.Refused,
+            $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}', and user '{Options.User}' " +
+            $"could not create it through the database '{LogtoDatabase.MaintenanceDatabase}': {Reason}. " +
+            $"Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.DatabaseUrl.Database)} " +
+            $"owner {LogtoDatabase.Quote(Options.User)}` and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
-        : Outcome(ExitCode.Refused, $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. Nothing was deployed. Upgrade PostgreSQL first.");
+        : Outcome(
+            ExitCode.Refused,
+            $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. " +
+            "Nothing was deployed. Upgrade PostgreSQL first.");
 
     public sealed record ReadOnly(int PendingCount, bool InRecovery, TimeSpan Waited)
-        : Outcome(ExitCode.Refused, $"{PendingCount} alterations are pending and the server stayed {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s. Point DB_URL to the primary, or turn off default_transaction_read_only.");
+        : Outcome(
+            ExitCode.Refused,
+            $"{PendingCount} alterations are pending and the server stayed {(InRecovery ? "in recovery (a standby)" : "read-only")} for " +
+            $"{Waited.TotalSeconds:0} s. Point DB_URL to the primary, or turn off default_transaction_read_only.");
 
     public sealed record LockTimedOut(TimeSpan Waited, string Holder)
-        : Outcome(ExitCode.LockTimedOut, $"Another session still works on this database after {Waited.TotalSeconds:0} s: {Holder}. If it is stuck, end it with `select pg_terminate_backend(PID)`, then start again; LOGTO_INIT_LOCK_TIMEOUT_SECONDS sets how long to wait.");
+        : Outcome(
+            ExitCode.LockTimedOut,
+            $"Another session still works on this database after {Waited.TotalSeconds:0} s: {Holder}. " +
+            "If it is stuck, end it with `select pg_terminate_backend(PID)`, then start again; LOGTO_INIT_LOCK_TIMEOUT_SECONDS sets how " +
+            "long to wait.");
 
     public sealed record FolderBusy(string Folder, TimeSpan Waited)
-        : Outcome(ExitCode.LockTimedOut, $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s, and two would destroy each other's scripts. If it is stuck, end it, then start again; or give each gate an installation of its own.");
+        : Outcome(
+            ExitCode.LockTimedOut,
+            $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s, and two would destroy each other's " +
+            "scripts. If it is stuck, end it, then start again; or give each gate an installation of its own.");
 
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
-        : Outcome(ExitCode.DeployFailed, $"{What}: {Applied} of {Planned} alterations are applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} What is applied is complete; mend the cause and start again, and the rest is deployed.");
+        : Outcome(
+            ExitCode.DeployFailed,
+            $"{What}: {Applied} of {Planned} alterations are " +
+            $"applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} " +
+            "What is applied is complete; mend the cause and start again, and the rest is deployed.");
 
     public sealed record LockLost()
-        : Outcome(ExitCode.DeployFailed, "The migration lock was lost, because its connection broke or this machine stood still, so nothing more was done. What is applied is complete; start again, and the rest is deployed.");
+        : Outcome(
+            ExitCode.DeployFailed,
+            "The migration lock was lost, because its connection broke or this machine stood still, so nothing more was done. " +
+            "What is applied is complete; start again, and the rest is deployed.");
 
     public sealed record SeedFailed(string What, bool IsStillEmpty, string Reason)
-        : Outcome(ExitCode.DeployFailed, $"{What}, and {(IsStillEmpty ? "the database is still empty, because a seed is one transaction" : "the database could not be looked at afterwards; a seed is one transaction, so it holds all of it or nothing")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} Mend the cause and start again.");
+        : Outcome(
+            ExitCode.DeployFailed,
+            $"{What}, and {(IsStillEmpty ? StillEmpty : NotLookedAt)}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} " +
+            "Mend the cause and start again.")
+    {
+        private const string StillEmpty = "the database is still empty, because a seed is one transaction";
+
+        private const string NotLookedAt =
+            "the database could not be looked at afterwards; a seed is one transaction, so it holds all of it or nothing";
+    }
 
     public sealed record AlterationsLeft(AlterationCatalog Catalog, AlterationState State, int Left)
-        : Outcome(ExitCode.Unstartable, $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's output above.");
+        : Outcome(
+            ExitCode.Unstartable,
+            $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends at " +
+            $"{Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's " +
+            "output above.");
 
     public sealed record RowSecurityOff(AlterationState State, IReadOnlyList<Alteration> Alterations, IReadOnlyList<string> Tables)
-        : Outcome(ExitCode.Unstartable, $"{Before(Alterations)} Logto would refuse to start: {Tables.Count} {(Tables.Count == 1 ? "table has" : "tables have")} no row-level security{(Alterations.Count > 0 ? ", and no pending alteration names them" : "")}: {Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table {LogtoDatabase.Quote(Tables[0])} enable row level security` and restore its policies from a backup.");
+        : Outcome(
+            ExitCode.Unstartable,
+            $"{Before(Alterations)} Logto would refuse to start: {Tables.Count} {(Tables.Count == 1 ? "table has" : "tables have")} no " +
+            $"row-level security{(Alterations.Count > 0 ? ", and no pending alteration names them" : "")}: " +
+            $"{Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table " +
+            $"{LogtoDatabase.Quote(Tables[0])} enable row level security` and restore its policies from a backup.");
 
     public sealed record RolesUnusable(AlterationState State, IReadOnlyList<Alteration> Alterations, TenantRoles Roles)
         : Outcome(ExitCode.Unstartable, $"{Before(Alterations)} Logto would start and answer nothing but errors: {RoleAdvice.Describe(Roles)}");
 
     public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed)
-        : Outcome(ExitCode.Unstartable, $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, because it cannot work as its tenants' roles: {string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed)}");
+        : Outcome(
+            ExitCode.Unstartable,
+            $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, " +
+            "because it cannot work as its tenants' roles: " +
+            $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed)}");
 
     public sealed record TenantsHidden(GateOptions Options, AlterationState State, string Reason)
-        : Outcome(ExitCode.Refused, $"User '{Options.User}' may not read in Logto's table 'tenants' how its tenants log in: {Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's tables.");
+        : Outcome(
+            ExitCode.Refused,
+            $"User '{Options.User}' may not read in Logto's table 'tenants' how its tenants log in: " +
+            $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's tables.");
 
     public sealed record Ahead(AlterationCatalog Catalog, AlterationState State)
-        : Outcome(ExitCode.Ahead, $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto {Catalog.TargetVersion}. Start the newer Logto again; or go back with the newer image's `npm run cli db alteration rollback {Catalog.TargetVersion}`; if that was done already, or in a rolling update, set LOGTO_INIT_AHEAD=allow.");
+        : Outcome(
+            ExitCode.Ahead,
+            $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto " +
+            $"{Catalog.TargetVersion}. Start the newer Logto again; or go back with the newer image's `npm run cli db alteration rollback " +
+            $"{Catalog.TargetVersion}`; if that was done already, or in a rolling update, set LOGTO_INIT_AHEAD=allow.");
 
     public sealed record Empty(string Database)
-        : Outcome(ExitCode.Empty, $"The database '{Database}' is empty and seeding is off. Check DB_URL and the server's storage; for a first installation set LOGTO_INIT_SEED=true for this one start.");
+        : Outcome(
+            ExitCode.Empty,
+            $"The database '{Database}' is empty and seeding is off. Check DB_URL and the server's storage; " +
+            "for a first installation set LOGTO_INIT_SEED=true for this one start.");
 
     public sealed record WouldSeed(string Database)
         : Outcome(ExitCode.Empty, $"The database '{Database}' is empty. Run `logto-migrate-init migrate`, which seeds it, as LOGTO_INIT_SEED says.");
 
     public sealed record NotLogto(string Database, string Reason)
-        : Outcome(ExitCode.NotLogto, $"The database '{Database}' is not one that Logto's CLI can migrate safely: {Reason}. Nothing was touched. Check DB_URL, or restore the database from a backup.");
+        : Outcome(
+            ExitCode.NotLogto,
+            $"The database '{Database}' is not one that Logto's CLI can migrate safely: {Reason}. Nothing was touched. " +
+            "Check DB_URL, or restore the database from a backup.");
 
     public sealed record DamagedByCli(string Database, string Reason)
-        : Outcome(ExitCode.NotLogto, $"Logto's CLI has run, and the database '{Database}' is not a whole Logto database now: {Reason}. Look at the CLI's output above, and restore the database from a backup.");
+        : Outcome(
+            ExitCode.NotLogto,
+            $"Logto's CLI has run, and the database '{Database}' is not a whole Logto database now: " +
+            $"{Reason}. Look at the CLI's output above, and restore the database from a backup.");
 
     public sealed record TargetUnusable(string Problem) : Outcome(ExitCode.TargetUnusable, Problem);
 
     public sealed record Pending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Alterations)
-        : Outcome(ExitCode.Pending, $"{Alterations.Count} alterations are pending before Logto {Catalog.TargetVersion} can start (state {State}, needed {Catalog.Last.FormattedTimestamp}). Run `logto-migrate-init migrate`.");
+        : Outcome(
+            ExitCode.Pending,
+            $"{Alterations.Count} alterations are pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
+            $"{Catalog.Last.FormattedTimestamp}). Run `logto-migrate-init migrate`.");
 
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
         : Outcome(ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: {string.Join("; ", Problems)}.");
@@ -139,7 +220,9 @@ internal abstract record Outcome
     private static string AdviceOnMissing(SeedMode seed) => seed switch
     {
         SeedMode.False => "Correct DB_URL; for a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds it.",
-        SeedMode.True => "LOGTO_INIT_SEED=true seeds only a database that is there: correct DB_URL, or create it; LOGTO_INIT_SEED=create does both, for a first installation.",
+        SeedMode.True =>
+            "LOGTO_INIT_SEED=true seeds only a database that is there: correct DB_URL, or create it; " +
+            "LOGTO_INIT_SEED=create does both, for a first installation.",
         _ => "Correct DB_URL, or run `logto-migrate-init migrate`, which creates and seeds it, as LOGTO_INIT_SEED says.",
     };
 }
