@@ -29,9 +29,11 @@ internal static class Parts
             .AddSingleton(parts => new SupervisedCli(
                 options, parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<LogtoCliProcess>(), logger))
             .AddSingleton(parts => new LeftOvers(options, sessionName, parts.Get<LogtoDatabase>(), logger))
+            .AddSingleton(parts => new OtherRuns(
+                options, parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), logger))
             .AddSingleton(parts => new Deployment(
-                options, parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(),
-                parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), logger))
+                options, parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
+                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), logger))
             .AddSingleton(parts => new MigrationRunner(
                 options, parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), logger))
             .AddSingleton(parts => new Checker(

@@ -49,7 +49,8 @@ internal sealed class Freezer(Clock clock)
     {
         lock (_lock)
         {
-            if (wholeMachine && --_machineStops == 0)
+            // Where one of them was killed meanwhile, another may run there, whose clock must not go back.
+            if (wholeMachine && --_machineStops == 0 && processes.All(process => process.IsAlive))
             {
                 clock.StoodStill(Stopwatch.GetElapsedTime(_machineStopped));
             }

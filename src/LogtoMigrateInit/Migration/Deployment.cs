@@ -11,11 +11,9 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, string sessionName, LogtoDatabase database, WatchedInspection watched,
-    SupervisedCli cli, LeftOvers leftOvers, TenantLogins logins, ILogger logger)
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, WatchedInspection watched, OtherRuns others, SupervisedCli cli,
+    LeftOvers leftOvers, TenantLogins logins, ILogger logger)
 {
-    private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
-
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(MigrationLock migrationLock, CancellationToken stop)
@@ -24,7 +22,7 @@ internal sealed class Deployment(
         try
         {
             var started = Stopwatch.GetTimestamp();
-            return await SurveyAsync(started, migrationLock, held.Token) switch
+            return await others.SurveyAsync(started, migrationLock, held.Token) switch
             {
                 Survey.Clear clear => await RunAsync(clear, migrationLock, held.Token, stop),
                 Survey.OthersAtWork { Sessions: [var other, ..] } =>
@@ -48,7 +46,7 @@ internal sealed class Deployment(
         var backoff = new Backoff();
         while (true)
         {
-            using var folder = await TakeFolderAsync(held);
+            using var folder = await others.TakeFolderAsync(held);
             if (folder is null)
             {
                 return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
@@ -152,76 +150,12 @@ internal sealed class Deployment(
             : null;
     }
 
-    /// <returns>Null when another process had the folder until the lock time-out.</returns>
-    private async Task<FolderLock?> TakeFolderAsync(CancellationToken held)
-    {
-        var started = Stopwatch.GetTimestamp();
-        var backoff = new Backoff();
-        var reported = false;
-        while (true)
-        {
-            // A lock on the folder inside would go with it: the CLI before 1.21 removes it.
-            var folder = FolderLock.TryTake(installation.CliDirectory, installation.ScratchDirectory);
-            if (folder is not null || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
-            {
-                return folder;
-            }
-
-            if (!reported)
-            {
-                reported = true;
-                logger.WaitingForFolder(installation.CliDirectory);
-            }
-
-            await Task.Delay(backoff.Next(), held);
-        }
-    }
-
-    /// <summary>Waits while a session of another run still works: its client is gone, and the server has not noticed yet.</summary>
-    /// <param name="started">When the wait began; it ends with the lock time-out.</param>
-    /// <param name="migrationLock">Held.</param>
-    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
-    private async Task<Survey> SurveyAsync(long started, MigrationLock migrationLock, CancellationToken held)
-    {
-        var backoff = new Backoff();
-        int? reported = null;
-        while (true)
-        {
-            var survey = await database.WithConnectionAsync(
-                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, sessionName, migrationLock.Pid, token)), held);
-            switch (survey)
-            {
-                case Survey.OthersEnded ended:
-                    foreach (var session in ended.Sessions)
-                    {
-                        logger.EndedSession($"{session}");
-                    }
-
-                    await Task.Delay(SessionEndInterval, held);
-                    break;
-
-                case Survey.OthersAtWork { Sessions: [var other, ..] } when Stopwatch.GetElapsedTime(started) < options.LockTimeout:
-                    if (reported != other.Pid)
-                    {
-                        reported = other.Pid;
-                        logger.WaitingForOrphan($"{other}", other.Query);
-                    }
-
-                    await Task.Delay(backoff.Next(), held);
-                    break;
-
-                default:
-                    return survey;
-            }
-        }
-    }
-
     /// <returns>Null when other sessions work in the database now.</returns>
     private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, MigrationLock migrationLock, CancellationToken held)
     {
         logger.RetryingFullServer();
         await Task.Delay(backoff.Next(serverIsFull: true), held);
-        return await SurveyAsync(Stopwatch.GetTimestamp(), migrationLock, held) as Survey.Clear;
+        return await others.SurveyAsync(Stopwatch.GetTimestamp(), migrationLock, held) as Survey.Clear;
     }
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
