@@ -120,12 +120,12 @@ internal static class Program
 
     private static void Warn(GateOptions options, Microsoft.Extensions.Logging.ILogger logger)
     {
-        if (options.DatabaseUrl.SslMode is { } mode and not ("disable" or "require" or "no-verify"))
+        if (options.SslMode is { } mode and not ("disable" or "require" or "no-verify"))
         {
             logger.UnknownSslMode(mode);
         }
 
-        if (options.DatabaseUrl.IgnoredParameters is { Count: > 0 } ignored)
+        if (options.IgnoredParameters is { Count: > 0 } ignored)
         {
             logger.IgnoredParameters(string.Join(", ", ignored));
         }

@@ -61,18 +61,6 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task A_flood_of_output_passes_through()
-    {
-        await using var world = await FakeWorld.CreateAsync(servers);
-
-        var result = await world.RunAsync("flood", ("LOGTO_INIT_LOG_LEVEL", "warning"));
-
-        Assert.Equal(0, result.ExitCode);
-        Assert.Equal(FakeWorld.After, await world.StateAsync());
-        await world.LeavesNothingAsync();
-    }
-
     [Fact(Timeout = 60_000)]
     public async Task No_secret_is_in_an_argument()
     {

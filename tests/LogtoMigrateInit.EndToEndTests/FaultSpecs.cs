@@ -191,14 +191,14 @@ public sealed class FaultSpecs(SharedServers servers)
     [InlineData("exec \"$0\" >&- 2>&-", 0)]
     [InlineData("exec \"$0\" check >/dev/full", 0)]
     [InlineData("exec \"$0\" check >&-", 0)]
-    [InlineData("\"$0\" 2>&1 | true; exit 0", 0)]
+    [InlineData("\"$0\" 2>&1 | true; exit ${PIPESTATUS[0]}", 0)]
     public async Task A_full_disk_or_a_closed_output_does_not_change_the_ending(string script, int exitCode)
     {
         await using var world = await FakeWorld.CreateAsync(servers, script.Contains("check", StringComparison.Ordinal) ? FakeWorld.After : FakeWorld.Before);
         var variables = world.Variables().ToDictionary(each => each.Key, each => each.Value!);
         variables["LOGTO_INIT_NODE"] = Repository.Node;
 
-        var result = await Tool.TryRunAsync("sh", ["-c", script, Repository.Binary], variables, FakeWorld.Token);
+        var result = await Tool.TryRunAsync("bash", ["-c", script, Repository.Binary], variables, FakeWorld.Token);
 
         Assert.True(result.ExitCode == exitCode, $"{result}");
         await world.RecoversAsync();

@@ -73,11 +73,12 @@ public sealed class OutputSpecs(SharedServers servers)
         {
             var text = string.Concat(end.AsSpan(Math.Max(0, end.Length - 2)), buffer.AsSpan(0, count)); // a line may stand across two
             lines += text.AsSpan().Count("xx\n");
-            end = text[^Math.Min(1000, text.Length)..];
+            end = text[^Math.Min(4000, text.Length)..];
             await Task.Delay(1, Token);
         }
 
         Assert.Equal(500_000, lines);
+        Assert.Contains(" characters cut)", end, StringComparison.Ordinal); // of the one line of 20 MB, which comes last
         Assert.Contains("Logto can start", end.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
         Assert.Equal(0, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
     }

@@ -197,7 +197,7 @@ public sealed class RepairSpecs(SharedServers servers)
                 break;
             case "SIGTERM":
                 gate.Signal(Signals.Terminate);
-                Expect.Ending(143, await gate.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token));
+                Expect.Ending(143, await gate.WaitForExitAsync(TimeSpan.FromSeconds(10), FakeWorld.Token));
                 break;
             default:
                 await server.ExecuteAsync(

@@ -6,6 +6,11 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>Signals and death, in every phase.</summary>
 public sealed class SignalSpecs(SharedServers servers)
 {
+    /// <summary>Less than anything takes that a gate could wait for first: an attempt to connect, the patience with a CLI, the deadline after a signal.</summary>
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(4);
+
+    private static readonly TimeSpan WhatDockerGrants = TimeSpan.FromSeconds(10);
+
     [Theory(Timeout = 60_000)]
     [InlineData(Signals.Terminate, 143, "hang")]
     [InlineData(Signals.Interrupt, 130, "hang")]
@@ -19,7 +24,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
         gate.Signal(signal);
 
-        var result = await gate.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token);
+        var result = await gate.WaitForExitAsync(WhatDockerGrants, FakeWorld.Token);
         Assert.Equal(exitCode, result.ExitCode);
         await world.LeavesNothingAsync();
         await world.RecoversAsync();
@@ -34,7 +39,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
         gate.Signal(Signals.Terminate);
 
-        Assert.Equal(143, (await gate.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token)).ExitCode);
+        Assert.Equal(143, (await gate.WaitForExitAsync(WhatDockerGrants, FakeWorld.Token)).ExitCode);
         await world.RecoversAsync();
     }
 
@@ -51,8 +56,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
         gate.Signal(Signals.Terminate);
 
-        // Docker kills after ten seconds.
-        Assert.Equal(143, (await gate.WaitForExitAsync(TimeSpan.FromSeconds(10), FakeWorld.Token)).ExitCode);
+        Assert.Equal(143, (await gate.WaitForExitAsync(WhatDockerGrants, FakeWorld.Token)).ExitCode);
         while (Signals.IsAlive(cli))
         {
             await Task.Delay(20, FakeWorld.Token);
@@ -73,7 +77,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
         gate.Signal(signal);
 
-        Assert.Equal(exitCode, (await gate.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token)).ExitCode);
+        Assert.Equal(exitCode, (await gate.WaitForExitAsync(AtOnce, FakeWorld.Token)).ExitCode);
     }
 
     [Fact(Timeout = 60_000)]
@@ -87,7 +91,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
         waiter.Signal(Signals.Terminate);
 
-        Assert.Equal(143, (await waiter.WaitForExitAsync(TimeSpan.FromSeconds(12), FakeWorld.Token)).ExitCode);
+        Assert.Equal(143, (await waiter.WaitForExitAsync(AtOnce, FakeWorld.Token)).ExitCode);
         await world.Cli.LetGoAsync(FakeWorld.Token);
         Assert.Equal(0, (await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }

@@ -50,7 +50,7 @@ public sealed class DatabaseUrlAgreesSpecs
     public async Task With_our_name_appended_slonik_reads_the_same_and_the_name()
     {
         var urls = DatabaseUrlCorpus.All().Select(TryParse).OfType<DatabaseUrl>().ToArray();
-        var answers = await Slonik.ParseAsync([.. urls.Select(url => url.WithApplicationName("logto-migrate-init 1/2"))], TestContext.Current.CancellationToken);
+        var answers = await Slonik.ParseAsync([.. urls.Select(url => new UrlForLogto(url.Text).WithApplicationName("logto-migrate-init 1/2"))], TestContext.Current.CancellationToken);
 
         Assert.All(urls.Zip(answers), pair =>
         {

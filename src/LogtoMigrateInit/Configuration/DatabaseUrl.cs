@@ -21,13 +21,6 @@ internal sealed record DatabaseUrl(
 {
     private static readonly string[] Schemes = ["postgresql://", "postgres://"];
 
-    /// <summary>The same URL with a name for its sessions; slonik's pool takes the last one from the URL.</summary>
-    public string WithApplicationName(string name)
-    {
-        var address = Text.Split('#')[0];
-        return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
-    }
-
     /// <summary>Reads a URL.</summary>
     /// <exception cref="FormatException">Logto could not use it; the message says why, how to write it, and shows no part that may be secret.</exception>
     public static DatabaseUrl Parse(string input)

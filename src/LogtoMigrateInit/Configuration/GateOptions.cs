@@ -5,7 +5,7 @@ namespace LogtoMigrateInit.Configuration;
 /// <summary>What the operator configured, checked and with defaults filled in. One property for each variable of the README's table.</summary>
 internal sealed record GateOptions
 {
-    public required DatabaseUrl DatabaseUrl { get; init; }
+    public required UrlForLogto DatabaseUrl { get; init; }
 
     /// <summary>The URL came from <c>DB_URL_FILE</c>, which Logto itself does not read.</summary>
     public required bool DatabaseUrlIsFromFile { get; init; }
@@ -59,12 +59,21 @@ internal sealed record GateOptions
     /// <summary><c>PGSSLNEGOTIATION=direct</c>: TLS from the first byte.</summary>
     public required bool DirectTls { get; init; }
 
-    /// <summary>Where, as whom and with which password node-postgres would connect.</summary>
+    /// <summary>Where, as whom and with which password node-postgres would connect: from the URL, else from its variables.</summary>
     public required string Host { get; init; }
 
     public required int Port { get; init; }
 
+    /// <summary>The database's name.</summary>
+    public required string Database { get; init; }
+
     public required string User { get; init; }
+
+    /// <summary>As the URL has it; null when it has none. What Logto does not know is plaintext.</summary>
+    public required string? SslMode { get; init; }
+
+    /// <summary>Names of the URL's parameters that Logto ignores in silence.</summary>
+    public required IReadOnlyList<string> IgnoredParameters { get; init; }
 
     /// <summary>Null: none was given.</summary>
     public required string? Password { get; init; }

@@ -54,7 +54,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
         var options = new GateOptions
         {
-            DatabaseUrl = url!,
+            DatabaseUrl = new UrlForLogto(url?.Text ?? ""),
             DatabaseUrlIsFromFile = isFromFile,
             LogtoDirectory = logtoDirectory,
             ExpectedVersion = Optional(Variables.ExpectedVersion.Name),
@@ -76,7 +76,10 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             DirectTls = connection.ReadDirectTls(url),
             Host = address.Host,
             Port = address.Port,
+            Database = url?.Database ?? "",
             User = address.User,
+            SslMode = url?.SslMode,
+            IgnoredParameters = url?.IgnoredParameters ?? [],
             Password = password,
             ScramPassword = password is null ? null : SaslPrep.Prepare(password),
             IgnoredPasswordFile = connection.IgnoredPasswordFile,

@@ -36,7 +36,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
     public async Task<T> WithConnectionAsync<T>(string user, string? password, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
-        await using var source = CreateSource(options.DatabaseUrl.Database, user, password, password is null ? null : SaslPrep.Prepare(password));
+        await using var source = CreateSource(options.Database, user, password, password is null ? null : SaslPrep.Prepare(password));
         return await RetryAsync(
             async token =>
             {
@@ -89,7 +89,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
-        OpenAsync(_source ??= CreateSource(options.DatabaseUrl.Database, options.User, options.Password, options.ScramPassword), cancellationToken);
+        OpenAsync(_source ??= CreateSource(options.Database, options.User, options.Password, options.ScramPassword), cancellationToken);
 
     /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
@@ -108,7 +108,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>
     public async Task CreateAsync(CancellationToken cancellationToken)
     {
-        var name = options.DatabaseUrl.Database;
+        var name = options.Database;
         await using var source = CreateSource(MaintenanceDatabase, options.User, options.Password, options.ScramPassword);
         var created = await RetryAsync(
             async token =>
@@ -184,7 +184,7 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
                 Passfile = "/dev/null", // read as Logto reads it, in PasswordFile
                 ApplicationName = SessionNames.Gate,
                 Options = options.PgOptions,
-                SslMode = options.DatabaseUrl.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,
+                SslMode = options.SslMode is "require" or "no-verify" ? SslMode.Require : SslMode.Disable,
                 SslNegotiation = options.DirectTls ? SslNegotiation.Direct : SslNegotiation.Postgres,
                 GssEncryptionMode = GssEncryptionMode.Disable,
                 ClientEncoding = "UTF8",

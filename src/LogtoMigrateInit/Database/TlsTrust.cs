@@ -26,7 +26,7 @@ internal sealed class TlsTrust(GateOptions options)
 
     private bool Accept(X509Certificate2? certificate, X509Chain? presented, SslPolicyErrors errors)
     {
-        if (options.DatabaseUrl.SslMode == "no-verify" || options.TrustsEveryCertificate)
+        if (options.SslMode == "no-verify" || options.TrustsEveryCertificate)
         {
             return true;
         }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
@@ -12,9 +11,6 @@ namespace LogtoMigrateInit.LogtoCli;
 /// </summary>
 internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alteration> pending, ILogger logger)
 {
-    /// <summary>A longer line is cut: a program gone wild must not fill our memory.</summary>
-    private const int MaximumLineLength = 4096;
-
     private readonly SecretMask _mask = new(options);
     private readonly CliComplaint _complaint = new();
     private readonly Lock _gate = new();
@@ -22,9 +18,6 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
     /// <summary>How many alterations the CLI reported as done.</summary>
     public int Finished { get; private set; }
-
-    /// <summary>It has printed something, which it does only after it has reached the database.</summary>
-    public bool HasBegun { get; private set; }
 
     /// <summary>The alteration that the CLI named as failed; null when it named none.</summary>
     public string? Failed { get; private set; }
@@ -51,63 +44,13 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     }
 
     /// <summary>Reads one of the CLI's streams to its end, or until nothing of the CLI's can come any more.</summary>
-    public async Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken)
+    public Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken) =>
+        OutputLines.ReadAsync(stream, (line, dropped) => Take(line, dropped, name), cancellationToken);
+
+    private void Take(string line, long dropped, string stream)
     {
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        var line = new StringBuilder();
-        var buffer = new char[MaximumLineLength];
-        long dropped = 0;
-        int count;
-        while ((count = await ReadAsync(reader, buffer, cancellationToken)) > 0)
-        {
-            foreach (var character in buffer.AsSpan(0, count))
-            {
-                if (character == '\n')
-                {
-                    Take(line, dropped, name);
-                    line.Clear();
-                    dropped = 0;
-                }
-                else if (line.Length < MaximumLineLength)
-                {
-                    line.Append(character);
-                }
-                else
-                {
-                    dropped++;
-                }
-            }
-        }
-
-        if (line.Length > 0)
-        {
-            Take(line, dropped, name);
-        }
-    }
-
-    private static async Task<int> ReadAsync(StreamReader reader, char[] buffer, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await reader.ReadAsync(buffer, cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            return 0; // the CLI is gone, and what inherited its output holds it open
-        }
-    }
-
-    private void Take(StringBuilder text, long dropped, string stream)
-    {
-        var line = text.ToString().TrimEnd('\r');
-        if (line.Length == 0)
-        {
-            return;
-        }
-
         lock (_gate)
         {
-            HasBegun = true;
             if (Succeeded().Match(line) is { Success: true } success)
             {
                 ReportProgress(success.Groups[1].Value);
@@ -136,7 +79,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
         }
     }
 
-    private static string Cut(string line) => line[..Math.Min(line.Length, MaximumLineLength / 2)];
+    private static string Cut(string line) => line[..Math.Min(line.Length, OutputLines.MaximumLength / 2)];
 
     private void ReportProgress(string fileName)
     {

@@ -49,7 +49,7 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
                 stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
             var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False
-                ? new Outcome.WouldSeed(options.DatabaseUrl.Database)
+                ? new Outcome.WouldSeed(options.Database)
                 : Outcome.Of(verdict, catalog, options);
             var state = outcome switch
             {

@@ -27,7 +27,7 @@ internal sealed class MigrationRunner(
             }
             catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed == SeedMode.Create)
             {
-                if (Preflight.SeedableName(options.DatabaseUrl.Database) is { } unusable)
+                if (Preflight.SeedableName(options.Database) is { } unusable)
                 {
                     return new Outcome.PreflightFailed([unusable]);
                 }

@@ -45,21 +45,21 @@ internal abstract record Outcome
     public sealed record Refused(GateOptions Options, string Reason, string Remedy)
         : Outcome(
             ExitCode.Refused,
-            $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.DatabaseUrl.Database}': " +
+            $"The database at {Options.Host}:{Options.Port} refused us as user '{Options.User}' in '{Options.Database}': " +
             $"{Reason}. {Sentence(Remedy)}.");
 
     public sealed record NoSuchDatabase(GateOptions Options)
         : Outcome(
             ExitCode.Refused,
-            $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}'. " +
+            $"The server at {Options.Host}:{Options.Port} has no database '{Options.Database}'. " +
             $"{AdviceOnMissing(Options.Seed)}");
 
     public sealed record NotCreated(GateOptions Options, string Reason)
         : Outcome(
             ExitCode.Refused,
-            $"The server at {Options.Host}:{Options.Port} has no database '{Options.DatabaseUrl.Database}', and user '{Options.User}' " +
+            $"The server at {Options.Host}:{Options.Port} has no database '{Options.Database}', and user '{Options.User}' " +
             $"could not create it through the database '{LogtoDatabase.MaintenanceDatabase}': {Reason}. " +
-            $"Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.DatabaseUrl.Database)} " +
+            $"Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.Database)} " +
             $"owner {LogtoDatabase.Quote(Options.User)}` and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
@@ -194,9 +194,9 @@ internal abstract record Outcome
         Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
         Verdict.Hidden hidden => new TenantsHidden(options, hidden.State, hidden.Reason),
         Verdict.Pending pending => new Pending(catalog, pending.State, pending.Alterations),
-        Verdict.Foreign foreign => new NotLogto(options.DatabaseUrl.Database, foreign.Reason),
-        Verdict.Damaged damaged => new NotLogto(options.DatabaseUrl.Database, damaged.Reason),
-        Verdict.Empty => new Empty(options.DatabaseUrl.Database),
+        Verdict.Foreign foreign => new NotLogto(options.Database, foreign.Reason),
+        Verdict.Damaged damaged => new NotLogto(options.Database, damaged.Reason),
+        Verdict.Empty => new Empty(options.Database),
         _ => throw new UnreachableException(),
     };
 

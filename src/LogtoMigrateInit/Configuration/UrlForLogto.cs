@@ -1,0 +1,13 @@
+namespace LogtoMigrateInit.Configuration;
+
+/// <summary><c>DB_URL</c> for Logto's own programs. The gate itself connects with the parts of <see cref="GateOptions"/>, which are complete.</summary>
+/// <param name="Text">As it was given, without the white space that the WHATWG parser drops. Holds the password: never shown.</param>
+internal sealed record UrlForLogto(string Text)
+{
+    /// <summary>The same with a name for its sessions; slonik's pool takes the last one from the URL.</summary>
+    public string WithApplicationName(string name)
+    {
+        var address = Text.Split('#')[0];
+        return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
+    }
+}
