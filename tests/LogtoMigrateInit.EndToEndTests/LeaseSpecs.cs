@@ -142,6 +142,30 @@ public sealed class LeaseSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
+    /// <summary>A machine that was suspended cannot tell for how long; until its gate has made sure of the lock, its CLI opens no session.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_CLI_connects_only_after_its_gate_has_made_sure_of_the_lock()
+    {
+        const string Session = "exists (select from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init-cli-%')";
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var gate = world.Start("idle", Lease);
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+        await world.WaitUntilAsync($"not {Session}");
+        var written = await VersionOfStateAsync(world);
+
+        gate.Signal(Signals.Stop);
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+        for (var look = 0; look < 20; look++)
+        {
+            Assert.Equal(written, await VersionOfStateAsync(world));
+            await Task.Delay(50, FakeWorld.Token);
+        }
+
+        gate.Signal(Signals.Continue);
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+        await world.LeavesNothingAsync();
+    }
+
     [Fact(Timeout = 120_000)]
     public async Task What_inherited_the_output_of_the_CLI_is_not_waited_for()
     {

@@ -64,6 +64,21 @@ public sealed class MigrationLockSpecs(TestServer server)
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task A_lock_is_confirmed_by_the_server_and_one_that_is_lost_never_is()
+    {
+        var name = await server.CreateDatabaseAsync();
+        await using var database = server.Connect(name);
+        await using var held = (await TakeAsync(database))!;
+        await Task.WhenAll(held.ConfirmAsync(), held.ConfirmAsync());
+        await held.ConfirmAsync();
+
+        await server.ExecuteAsync("postgres", $"select pg_terminate_backend({held.Pid})");
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(held.ConfirmAsync);
+        Assert.True(held.Lost.IsCancellationRequested);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task The_lock_is_a_lease_that_the_server_ends()
     {
         var name = await server.CreateDatabaseAsync();

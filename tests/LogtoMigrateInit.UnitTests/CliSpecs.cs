@@ -58,7 +58,7 @@ public sealed class CliSpecs
         Assert.DoesNotContain("p@", output.Complaint, StringComparison.Ordinal);
     }
 
-    private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], NullLogger.Instance);
+    private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], () => { }, NullLogger.Instance);
 
     private static Task FeedAsync(CliOutput output, string text) =>
         output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Threading.Channels;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,7 @@ internal sealed class MigrationLock : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _released = new();
+    private readonly Channel<TaskCompletionSource> _questions = Channel.CreateUnbounded<TaskCompletionSource>();
     private readonly Task _beating;
 
     private MigrationLock(NpgsqlConnection connection, Timings timings, ILogger logger)
@@ -74,6 +76,16 @@ internal sealed class MigrationLock : IAsyncDisposable
         _released.Dispose();
     }
 
+    /// <summary>Waits until the server has confirmed, after this call, that the lock is ours: a beat out of turn.</summary>
+    /// <exception cref="OperationCanceledException">It is lost or given back.</exception>
+    public async Task ConfirmAsync()
+    {
+        var question = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_lost.Token, _released.Token);
+        await _questions.Writer.WriteAsync(question, over.Token);
+        await question.Task.WaitAsync(over.Token);
+    }
+
     /// <summary>Gives the lock up for lost, whatever the connection believes.</summary>
     /// <param name="reason">A clause for the log.</param>
     public async Task LoseAsync(string reason)
@@ -93,10 +105,20 @@ internal sealed class MigrationLock : IAsyncDisposable
     {
         try
         {
+            var asked = _questions.Reader.WaitToReadAsync(_released.Token).AsTask();
             while (true)
             {
-                await Task.Delay(_timings.Beat, _released.Token);
+                await Task.WhenAny(asked, Task.Delay(_timings.Beat, _released.Token));
+                _released.Token.ThrowIfCancellationRequested();
+                var questions = new List<TaskCompletionSource>();
+                while (_questions.Reader.TryRead(out var question))
+                {
+                    questions.Add(question);
+                }
+
                 await AnswerOfAsync(ExecuteAsync(_connection, Lease(_timings), CancellationToken.None));
+                questions.ForEach(question => question.TrySetResult());
+                asked = asked.IsCompleted ? _questions.Reader.WaitToReadAsync(_released.Token).AsTask() : asked;
             }
         }
         catch (OperationCanceledException) when (_released.IsCancellationRequested)

@@ -9,7 +9,11 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>
 /// Follows what the CLI prints: logs it line by line with secrets masked, reports progress, and keeps the end for the final message.
 /// </summary>
-internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alteration> pending, ILogger logger)
+/// <param name="options">The gate's configuration.</param>
+/// <param name="pending">What is to be deployed, in order.</param>
+/// <param name="asked">Called when the CLI's guard asks whether the lock is still held.</param>
+/// <param name="logger">Gets the lines.</param>
+internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alteration> pending, Action asked, ILogger logger)
 {
     private readonly SecretMask _mask = new(options);
     private readonly CliComplaint _complaint = new();
@@ -49,6 +53,12 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
     private void Take(string line, long dropped, string stream)
     {
+        if (line == CliGuard.Question)
+        {
+            asked();
+            return;
+        }
+
         lock (_gate)
         {
             if (Succeeded().Match(line) is { Success: true } success)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Threading.Channels;
 using CliWrap;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Platform;
@@ -19,12 +20,13 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
     /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
     /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
     /// <param name="output">Follows what it prints.</param>
+    /// <param name="answers">Written to when the lock is confirmed after the guard has asked.</param>
     /// <param name="started">Is told its process id.</param>
     /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
     /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<CliRun> RunAsync(
-        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, Action<int> started, CancellationToken interrupt,
+        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers, Action<int> started, CancellationToken interrupt,
         CancellationToken kill)
     {
         using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
@@ -39,7 +41,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             .WithStandardInputPipe(PipeSource.Create((input, ended) =>
             {
                 ended.Register(() => drained.CancelAfter(LongestDrain));
-                return BeatAsync(input, ended);
+                return BeatAsync(input, answers, ended);
             }))
             .WithStandardOutputPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stdout", drained.Token)))
             .WithStandardErrorPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stderr", drained.Token)));
@@ -70,16 +72,21 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         program, "", folder, ResourcePolicy.Default, Credentials.Default, new Dictionary<string, string?>(), CommandResultValidation.None,
         PipeSource.Null, PipeTarget.Null, PipeTarget.Null);
 
-    /// <summary>Signs of life for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
-    private async Task BeatAsync(Stream input, CancellationToken cancellationToken)
+    /// <summary>Signs of life and answers for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
+    private async Task BeatAsync(Stream input, ChannelReader<bool> answers, CancellationToken cancellationToken)
     {
         try
         {
+            await input.WriteAsync(new[] { CliGuard.Beat }, cancellationToken);
+            await input.FlushAsync(cancellationToken);
+            var nextAnswer = answers.ReadAsync(cancellationToken).AsTask();
             while (true)
             {
-                await input.WriteAsync(new byte[1], cancellationToken);
+                var isAnswer = await Task.WhenAny(nextAnswer, Task.Delay(options.Timings.Beat, cancellationToken)) == nextAnswer;
+                cancellationToken.ThrowIfCancellationRequested();
+                await input.WriteAsync(new[] { isAnswer ? CliGuard.Answer : CliGuard.Beat }, cancellationToken);
                 await input.FlushAsync(cancellationToken);
-                await Task.Delay(options.Timings.Beat, cancellationToken);
+                nextAnswer = isAnswer ? answers.ReadAsync(cancellationToken).AsTask() : nextAnswer;
             }
         }
         catch (IOException)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Threading.Channels;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -55,10 +56,11 @@ internal sealed class SupervisedCli(
         using var halfOpen = new CancellationTokenSource();
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, halfOpen.Token);
 
-        var output = new CliOutput(options, pending, logger);
+        var answers = Channel.CreateUnbounded<bool>();
+        var output = new CliOutput(options, pending, () => _ = AnswerAsync(migrationLock, answers.Writer), logger);
         logger.StartingCli(string.Join(' ', arguments));
         int? pid = null;
-        var running = process.RunAsync(arguments, environment, output, Started, interrupt.Token, migrationLock.Lost);
+        var running = process.RunAsync(arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
         await WatchAsync(running, watch, migrationLock, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var run = await running;
 
@@ -78,6 +80,20 @@ internal sealed class SupervisedCli(
         {
             pid = id;
             folder.Dispose(); // the CLI has inherited it
+        }
+    }
+
+    /// <summary>Lets the CLI connect once the lock is confirmed; whoever has lost it is never answered.</summary>
+    private static async Task AnswerAsync(MigrationLock migrationLock, ChannelWriter<bool> answers)
+    {
+        try
+        {
+            await migrationLock.ConfirmAsync();
+            answers.TryWrite(true);
+        }
+        catch (OperationCanceledException)
+        {
+            // Lost or given back.
         }
     }
 
