@@ -142,6 +142,23 @@ public sealed class LeaseSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
+    /// <summary>It is asked over another connection, because slonik waits for a new one for no more than five seconds.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_lock_connection_that_stalls_keeps_no_CLI_from_connecting()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var proxy = new TcpProxy(world.Server.Port);
+        await using var gate = world.Start("idle", FakeWorld.Through(proxy, world));
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
+
+        proxy.Stall(name => name == "logto-migrate-init");
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+
+        await gate.WaitForLineAsync("3/3", cancellationToken: FakeWorld.Token);
+        proxy.Resume();
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+    }
+
     /// <summary>A machine that was suspended cannot tell for how long; until its gate has made sure of the lock, its CLI opens no session.</summary>
     [Fact(Timeout = 120_000)]
     public async Task A_CLI_connects_only_after_its_gate_has_made_sure_of_the_lock()

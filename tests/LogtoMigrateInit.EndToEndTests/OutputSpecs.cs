@@ -73,7 +73,8 @@ public sealed class OutputSpecs(SharedServers servers)
         {
             var text = string.Concat(end.AsSpan(Math.Max(0, end.Length - 2)), buffer.AsSpan(0, count)); // a line may stand across two
             lines += text.AsSpan().Count("xx\n");
-            end = text[^Math.Min(4000, text.Length)..];
+            end += buffer.AsSpan(0, count).ToString();
+            end = end[^Math.Min(4000, end.Length)..];
             await Task.Delay(1, Token);
         }
 

@@ -30,6 +30,8 @@ internal sealed class SupervisedCli(
     /// <summary>The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.</summary>
     private const long NeededSlots = 3;
 
+    private static readonly TimeSpan LongestConfirmation = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan RoomInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The CLI honours DATABASE_STATEMENT_TIMEOUT from here on.</summary>
@@ -57,7 +59,9 @@ internal sealed class SupervisedCli(
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, halfOpen.Token);
 
         var answers = Channel.CreateUnbounded<bool>();
-        var output = new CliOutput(options, pending, () => _ = AnswerAsync(migrationLock, answers.Writer), logger);
+        var answering = Task.CompletedTask;
+        var output = new CliOutput(
+            options, pending, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, inspection.BehindPooler, answers.Writer) : answering, logger);
         logger.StartingCli(string.Join(' ', arguments));
         int? pid = null;
         var running = process.RunAsync(arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
@@ -83,17 +87,27 @@ internal sealed class SupervisedCli(
         }
     }
 
-    /// <summary>Lets the CLI connect once the lock is confirmed; whoever has lost it is never answered.</summary>
-    private static async Task AnswerAsync(MigrationLock migrationLock, ChannelWriter<bool> answers)
+    /// <summary>Lets the CLI connect once the lock is confirmed; whoever has lost it gets no answer, and one that failed is asked for again.</summary>
+    private async Task AnswerAsync(MigrationLock migrationLock, bool behindPooler, ChannelWriter<bool> answers)
     {
         try
         {
-            await migrationLock.ConfirmAsync();
-            answers.TryWrite(true);
+            var confirmed = migrationLock.ConfirmAsync();
+            if (behindPooler || await Task.WhenAny(confirmed, Task.Delay(LongestConfirmation, migrationLock.Lost)) == confirmed)
+            {
+                await confirmed;
+                answers.TryWrite(true);
+            }
+
+            // The lock's own connection stalls, and slonik waits for a connection for five seconds; the server tells over another.
+            else if (await database.WithConnectionAsync((connection, token) => LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token), migrationLock.Lost))
+            {
+                answers.TryWrite(true);
+            }
         }
-        catch (OperationCanceledException)
+        catch (Exception unknown) when (unknown is OperationCanceledException or ObjectDisposedException or DatabaseException)
         {
-            // Lost or given back.
+            // Lost, given back, or not to be told now.
         }
     }
 
