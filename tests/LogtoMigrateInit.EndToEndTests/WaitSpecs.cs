@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Fixtures;
+using Npgsql;
 using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
@@ -15,17 +16,13 @@ public sealed class WaitSpecs(SharedServers servers)
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
         var variables = await OwnersAsync(world);
-        await using var blocker = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
-        await using var statement = blocker.CreateCommand();
-        statement.CommandText = "begin; lock table systems in access exclusive mode";
-        await statement.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var blocker = await LockSystemsAsync(world);
         await using var gate = Gate.Start([command], variables);
 
         var line = await gate.WaitForLineAsync("waits for a lock", Soon, FakeWorld.Token);
 
         Assert.Contains($"pid {blocker.ProcessID}", line, StringComparison.Ordinal);
-        statement.CommandText = "commit";
-        await statement.ExecuteNonQueryAsync(FakeWorld.Token);
+        await blocker.CloseAsync();
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
@@ -36,10 +33,7 @@ public sealed class WaitSpecs(SharedServers servers)
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
         var variables = await OwnersAsync(world);
-        await using var blocker = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
-        await using var statement = blocker.CreateCommand();
-        statement.CommandText = "begin; lock table systems in access exclusive mode";
-        await statement.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var blocker = await LockSystemsAsync(world);
         await world.Server.ExecuteAsync(world.Database, $"alter role {PostgresDatabases.OwnerOf(world.Database)} set statement_timeout = '8s'", FakeWorld.Token);
         variables["LOGTO_INIT_CONNECT_TIMEOUT_SECONDS"] = "1";
 
@@ -99,6 +93,14 @@ public sealed class WaitSpecs(SharedServers servers)
         await server.ExecuteAsync("postgres", "alter system reset synchronous_standby_names", FakeWorld.Token);
         await server.ExecuteAsync("postgres", "select pg_reload_conf()", FakeWorld.Token);
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+    }
+
+    private static async Task<NpgsqlConnection> LockSystemsAsync(FakeWorld world)
+    {
+        var blocker = await world.Server.OpenAsync(world.Database, FakeWorld.Token);
+        await using var statement = new NpgsqlCommand("begin; lock table systems in access exclusive mode", blocker);
+        await statement.ExecuteNonQueryAsync(FakeWorld.Token);
+        return blocker;
     }
 
     /// <summary>For an ordinary owner, who sees little of other roles' sessions.</summary>
