@@ -1,15 +1,18 @@
 # Builds with the BuildKit of Docker 20.10 and later. Every base is an argument, so that the build also works with local stand-ins.
-#   docker build --build-arg LOGTO_VERSION=1.43.0 -t logto-migrate-init:1.43.0 .     Logto's image and the binary
-#   docker build --target tool -t logto-migrate-init:tool .                          the binary alone, for any Logto version
+#   docker build --build-arg LOGTO_VERSION=1.43.0 -t logto-migrate-init:1.43.0 .     Logto's image and the executable
+#   docker build --target tool -t logto-migrate-init:tool .                          the executable alone, for any Logto version
+# With --build-arg EXECUTABLE=prebuilt nothing is compiled: the file that PREBUILT names is taken, of a release or of ./test.sh.
 
-# Logto's image is Alpine, so the binary is built there too: musl and glibc do not mix.
-ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0-alpine-aot
+# The executable is static and needs nothing of the image that it runs in, so it is built where its compiler feels at home.
+ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0
+ARG EXECUTABLE=compiled
 # No default: an image of another release than the one meant must not come out by chance. The tag that stands in is the error message.
 ARG LOGTO_VERSION
 ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION:-set-the-build-argument-LOGTO_VERSION}
-ARG TOOL_IMAGE=alpine:3.22
 
 FROM ${SDK_IMAGE} AS build
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils clang cmake libssl-dev lld make zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig ./
 COPY src src
@@ -18,13 +21,22 @@ ARG VERSION=0.0.0-dev
 RUN --mount=type=cache,target=/root/.nuget/packages \
     dotnet publish src/LogtoMigrateInit --use-current-runtime -c Release -o /out -p:Version=${VERSION}
 
-FROM ${TOOL_IMAGE} AS tool
+FROM scratch AS compiled
+COPY --from=build --chmod=0755 /out/logto-migrate-init /
+
+FROM scratch AS prebuilt
+ARG PREBUILT=artifacts/native/logto-migrate-init
+COPY --chmod=0755 ${PREBUILT} /logto-migrate-init
+
+FROM ${EXECUTABLE} AS executable
+
+FROM scratch AS tool
 ARG VERSION=0.0.0-dev
 LABEL org.opencontainers.image.title="logto-migrate-init" \
       org.opencontainers.image.description="The gate's executable, to be installed beside a Logto image" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="MIT"
-COPY --from=build --chmod=0755 /out/logto-migrate-init /logto-migrate-init
+COPY --from=executable /logto-migrate-init /
 USER 65532:0
 ENTRYPOINT ["/logto-migrate-init"]
 CMD ["--help"]
@@ -40,7 +52,7 @@ LABEL org.opencontainers.image.title="logto-migrate-init" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="svhd/logto:${LOGTO_VERSION}"
-COPY --from=build --chmod=0755 /out/logto-migrate-init /usr/local/bin/logto-migrate-init
+COPY --from=executable /logto-migrate-init /usr/local/bin/
 USER ${INIT_USER}
 ENTRYPOINT ["/usr/local/bin/logto-migrate-init"]
 CMD []

@@ -7,7 +7,7 @@ unset DB_URL DB_URL_FILE ${!LOGTO_INIT_@}
 
 source tests/fixtures/checkout.sh
 
-need clang zlib1g-dev
+need "${toolchain[@]}"
 tests/fixtures/install.sh
 echo "Building the native binary …"
 in_turn publish -v quiet

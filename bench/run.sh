@@ -22,7 +22,7 @@ cd "$(dirname "$0")/.."
 
 source tests/fixtures/checkout.sh
 
-need clang zlib1g-dev postgresql-client
+need "${toolchain[@]}" postgresql-client
 tests/fixtures/install.sh
 mkdir -p "${output:=bench}"
 

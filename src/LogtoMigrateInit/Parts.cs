@@ -3,6 +3,7 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -15,29 +16,41 @@ namespace LogtoMigrateInit;
 /// </summary>
 internal static class Parts
 {
-    public static IServiceCollection AddParts(this IServiceCollection services, GateOptions options, ILogger logger)
+    public static IServiceCollection AddParts(this IServiceCollection services, GateOptions options)
     {
         var sessionName = SessionNames.NewCli();
         return services
-            .AddSingleton(options)
+            .AddSingleton(parts => WithPasswordOfLogto(options, parts.Get<ILogger>()))
             .AddSingleton(_ => LogtoInstallation.Find(options.LogtoDirectory, options.ExpectedVersion))
             .AddSingleton(parts => parts.Get<LogtoInstallation>().ReadCatalog())
-            .AddSingleton(_ => new LogtoDatabase(options, logger))
-            .AddSingleton(parts => new WatchedInspection(options, parts.Get<LogtoDatabase>(), logger))
-            .AddSingleton(parts => new TenantLogins(parts.Get<LogtoDatabase>(), logger))
-            .AddSingleton(parts => new LogtoCliProcess(options, parts.Get<LogtoInstallation>()))
+            .AddSingleton(parts => new LogtoDatabase(parts.Get<GateOptions>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new WatchedInspection(parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new TenantLogins(parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new LogtoCliProcess(parts.Get<GateOptions>(), parts.Get<LogtoInstallation>()))
             .AddSingleton(parts => new SupervisedCli(
-                options, parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<LogtoCliProcess>(), logger))
-            .AddSingleton(parts => new LeftOvers(options, sessionName, parts.Get<LogtoDatabase>(), logger))
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<LogtoCliProcess>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new LeftOvers(parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new OtherRuns(
-                options, parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), logger))
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
-                options, parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
-                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), logger))
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
+                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new MigrationRunner(
-                options, parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), logger))
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Checker(
-                options, parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), logger));
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<ILogger>()));
+    }
+
+    /// <summary>Where Logto's own client sends the password unprepared, so must we: passing where Logto is then refused would be a lie.</summary>
+    private static GateOptions WithPasswordOfLogto(GateOptions options, ILogger logger)
+    {
+        if (options.ScramPassword == options.Password || NodePostgres.PreparesPasswords(options.LogtoDirectory))
+        {
+            return options;
+        }
+
+        logger.PasswordIsNotPrepared();
+        return options with { ScramPassword = options.Password };
     }
 
     private static T Get<T>(this IServiceProvider parts)

@@ -4,6 +4,7 @@ using LogtoMigrateInit.Commands;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +13,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serilog;
-using Serilog.Extensions.Logging;
+using ILogger = Microsoft.Extensions.Logging.ILogger;
 
 namespace LogtoMigrateInit;
 
@@ -21,6 +22,7 @@ internal static class Program
 {
     public static Task<int> Main(string[] arguments)
     {
+        LinkedLibraries.KeepToThemselves();
         StandardStream.TakeOver();
         return CommandLine.InvokeAsync(arguments, RunAsync);
     }
@@ -29,13 +31,14 @@ internal static class Program
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
-        await using var serilog = LogSetup.Create(OptionsReader.ReadLogOptions(environment));
-        using var loggers = new SerilogLoggerFactory(serilog);
-        var logger = loggers.CreateLogger("LogtoMigrateInit");
+        var options = OptionsReader.Read(environment, out var problems);
+        await using var log = LogSetup.Create(OptionsReader.ReadLogOptions(environment));
+        using var host = BuildHost(options, log);
+        await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
+        var logger = host.Services.GetRequiredService<ILogger>();
         logger.Started(typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, command);
 
-        var options = OptionsReader.Read(environment, out var problems);
-        var outcome = options is null ? new Outcome.WrongUsage(problems) : await RunAsync(options, serilog, logger, body);
+        var outcome = options is null ? new Outcome.WrongUsage(problems) : await RunAsync(host, options, logger, body);
         if (outcome.ExitCode == ExitCode.Success)
         {
             logger.Succeeded(outcome.Message);
@@ -52,30 +55,21 @@ internal static class Program
     }
 
     /// <summary>Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be used, a bug.</summary>
-    private static async Task<Outcome> RunAsync(
-        GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
+    private static async Task<Outcome> RunAsync(IHost host, GateOptions options, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
-        SignalLifetime? lifetime = null;
+        var lifetime = host.Services.GetRequiredService<SignalLifetime>();
         try
         {
-            if (!CryptographyLibrary.IsPresent())
-            {
-                return new Outcome.TargetUnusable("The OpenSSL libraries (libssl.so) are missing from this image, and without them PostgreSQL's password check is impossible. Use Logto's own image, or install libssl3.");
-            }
-
             Warn(options, logger);
-            using var host = BuildHost(WithPasswordOfLogto(options, logger), serilog, logger);
-            await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
             await host.StartAsync();
-            lifetime = host.Services.GetRequiredService<SignalLifetime>();
             var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
             var outcome = await body(host.Services, stopping).WaitAsync(lifetime.Overdue);
             await host.StopAsync();
             return lifetime.Stopped ?? outcome;
         }
-        catch (OperationCanceledException) when (lifetime is { Stopped: { } stopped })
+        catch (OperationCanceledException) when (lifetime.Stopped is not null)
         {
-            return stopped;
+            return lifetime.Stopped;
         }
         catch (UnusableTargetException unusable)
         {
@@ -94,31 +88,26 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(GateOptions options, Serilog.ILogger serilog, Microsoft.Extensions.Logging.ILogger logger)
+    /// <param name="options">Null when the configuration cannot be used: then there is a log and nothing else.</param>
+    /// <param name="log">Where everything is said.</param>
+    private static IHost BuildHost(GateOptions? options, Serilog.ILogger log)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
-            .AddSerilog(serilog)
-            .AddSingleton(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), logger))
+            .AddSerilog(log)
+            .AddSingleton(services => services.GetRequiredService<ILoggerFactory>().CreateLogger("LogtoMigrateInit"))
+            .AddSingleton(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
             .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
-            .AddParts(options, logger)
             .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
+        if (options is not null)
+        {
+            builder.Services.AddParts(options);
+        }
+
         return builder.Build();
     }
 
-    /// <summary>Where Logto's own client sends the password unprepared, so must we: passing where Logto is then refused would be a lie.</summary>
-    private static GateOptions WithPasswordOfLogto(GateOptions options, Microsoft.Extensions.Logging.ILogger logger)
-    {
-        if (options.ScramPassword == options.Password || NodePostgres.PreparesPasswords(options.LogtoDirectory))
-        {
-            return options;
-        }
-
-        logger.PasswordIsNotPrepared();
-        return options with { ScramPassword = options.Password };
-    }
-
-    private static void Warn(GateOptions options, Microsoft.Extensions.Logging.ILogger logger)
+    private static void Warn(GateOptions options, ILogger logger)
     {
         if (options.SslMode is { } mode and not ("disable" or "require" or "no-verify"))
         {

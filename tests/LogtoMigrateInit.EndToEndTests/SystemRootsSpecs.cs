@@ -13,6 +13,8 @@ public sealed class SystemRootsSpecs(SystemRootsSpecs.OneServer shared) : IClass
 
     private static readonly TestCertificate Root = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Private root", Authority = true });
 
+    public static string RootPem => Root.Pem;
+
     private static readonly TestCertificate Other = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Other root", Authority = true });
 
     private static readonly TestCertificate Namesake = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Private root", Authority = true });
@@ -42,6 +44,19 @@ public sealed class SystemRootsSpecs(SystemRootsSpecs.OneServer shared) : IClass
 
     [Fact(Timeout = 60_000)]
     public async Task Where_there_are_no_roots_nobody_is_trusted() => Assert.Equal(Refused, await ConnectAsync());
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_command_that_runs_after_the_gate_gets_the_roots_that_the_gate_was_given()
+    {
+        var database = await FakeCli.CreateDatabaseAsync(shared.Server, FakeWorld.After, FakeWorld.Token);
+        await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+        var variables = cli.Variables($"{shared.Server.Url(database)}?sslmode=no-verify", "nothing");
+        variables["SSL_CERT_FILE"] = "/given/roots.pem";
+
+        var result = await Gate.RunAsync(["run", "--", "sh", "-c", "echo \"$SSL_CERT_FILE ${SSL_CERT_DIR-unset}\""], variables, cancellationToken: FakeWorld.Token);
+
+        Assert.Equal("/given/roots.pem unset\n", result.StandardOutput);
+    }
 
     private async Task<int> ConnectAsync(params (string Name, string Text)[] files)
     {

@@ -26,7 +26,7 @@ public sealed class CliSpecs
 
     [Fact]
     public void A_pooler_is_sent_no_server_options() =>
-        Assert.False(CliEnvironment.Build(Options(), "gate", null, MigrationPlanSpecs.Logto with { BehindPooler = true }).ContainsKey("PGOPTIONS"));
+        Assert.False(CliEnvironment.Build(Options(), "gate", new([], [], null, MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
 
     [Fact(Timeout = 10_000)]
     public async Task Progress_failure_and_complaint_are_read_from_what_the_CLI_prints()
@@ -35,9 +35,10 @@ public sealed class CliSpecs
         await FeedAsync(output, "info Found 2 alterations to deploy\ninfo Run alteration 1.41.0-1780381219-a.js `up()` function succeeded\n");
         await FeedAsync(output, "error error: relation \"x\" already exists\n    at somewhere\nfatal Error occurred while running alteration 1.42.0-1784620000-b.js.\n");
 
-        Assert.Equal(1, output.Finished);
-        Assert.Equal("1.42.0-1784620000-b.js", output.Failed);
-        Assert.Contains("already exists", output.Complaint, StringComparison.Ordinal);
+        var run = output.Summarise(CliEnd.ByItself, 1);
+        Assert.Equal(1, run.Finished);
+        Assert.Equal("1.42.0-1784620000-b.js", run.Failed);
+        Assert.Contains("already exists", run.Complaint, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 10_000)]
@@ -46,7 +47,7 @@ public sealed class CliSpecs
         var output = Output();
         await FeedAsync(output, new string('x', 1_000_000));
 
-        Assert.InRange(output.Complaint.Length, 2000, 3000);
+        Assert.InRange(Complaint(output).Length, 2000, 3000);
     }
 
     [Fact(Timeout = 10_000)]
@@ -55,16 +56,18 @@ public sealed class CliSpecs
         var output = Output();
         await FeedAsync(output, new string('x', 4092) + "p@ss\"word and more");
 
-        Assert.DoesNotContain("p@", output.Complaint, StringComparison.Ordinal);
+        Assert.DoesNotContain("p@", Complaint(output), StringComparison.Ordinal);
     }
 
     private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], () => { }, NullLogger.Instance);
+
+    private static string Complaint(CliOutput output) => output.Summarise(CliEnd.ByItself, 1).Complaint;
 
     private static Task FeedAsync(CliOutput output, string text) =>
         output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);
 
     private static IReadOnlyDictionary<string, string?> Environment(double? state, params (string Name, string Value)[] more) =>
-        CliEnvironment.Build(Options(more), "gate", state is { } timestamp ? new AlterationState(timestamp) : null, MigrationPlanSpecs.Logto);
+        CliEnvironment.Build(Options(more), "gate", new([], [], state is { } timestamp ? new AlterationState(timestamp) : null, MigrationPlanSpecs.Logto));
 
     private static GateOptions Options(params (string Name, string Value)[] more) =>
         OptionsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;

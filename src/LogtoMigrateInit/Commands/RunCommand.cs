@@ -1,3 +1,4 @@
+using System.Collections;
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -50,43 +51,53 @@ internal static partial class RunCommand
 
     /// <summary>
     /// Replaces this process, and hands on what it was given itself, byte for byte: what is not UTF-8 is lost in .NET's copies of
-    /// variables and arguments, and from that of the variables some are taken away. Comes back only when it failed, with the reason.
+    /// variables and arguments, and of the variables some are hidden from .NET. Comes back only when it failed, with the reason.
     /// </summary>
     private static string Become(string program, string[] words, string? databaseUrl)
     {
-        if (databaseUrl is not null)
-        {
-            _ = SetVariable(Variables.DatabaseUrl.Name, databaseUrl, 1);
-        }
-
         // .NET ignores SIGPIPE, and what is ignored stays ignored in the new program; a caught signal does not.
         Signal(BrokenPipeSignal, DefaultAction);
         nint[] arguments = [.. AsGiven(words).Select(CString), 0];
-        Execute(program, arguments);
+        nint[] variables = [.. VariablesAsGiven(databaseUrl).Select(CString), 0];
+        Execute(program, arguments, variables);
         var reason = Marshal.GetLastPInvokeErrorMessage();
-        Array.ForEach(arguments, Marshal.FreeHGlobal);
+        Array.ForEach([.. arguments, .. variables], Marshal.FreeHGlobal);
         return reason;
+    }
+
+    /// <summary>Our variables in the bytes in which we got them: what was changed since then was meant for .NET alone.</summary>
+    /// <param name="databaseUrl">What <c>DB_URL</c> becomes; null leaves it as it is.</param>
+    private static IEnumerable<byte[]> VariablesAsGiven(string? databaseUrl)
+    {
+        var name = Encoding.UTF8.GetBytes($"{Variables.DatabaseUrl.Name}=");
+        var given = ReadWords("/proc/self/environ") ?? [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}"))];
+        return databaseUrl is null
+            ? given
+            : given.Where(variable => !variable.AsSpan().StartsWith(name)).Append([.. name, .. Encoding.UTF8.GetBytes(databaseUrl)]);
     }
 
     /// <summary>The words, which are the end of our command line, in the bytes that stand there.</summary>
     private static byte[][] AsGiven(string[] words)
     {
+        // Without /proc, words of UTF-8 are the same.
+        return ReadWords("/proc/self/cmdline")?[^words.Length..] is { } last && last.Select(Encoding.UTF8.GetString).SequenceEqual(words)
+            ? last
+            : [.. words.Select(Encoding.UTF8.GetBytes)];
+    }
+
+    /// <returns>The words of a file in which a zero byte ends each; null when it cannot be read.</returns>
+    private static byte[][]? ReadWords(string file)
+    {
         try
         {
-            var line = File.ReadAllBytes("/proc/self/cmdline"); // a zero byte ends each word
-            var ends = line.Index().Where(each => each.Item == 0).Select(each => each.Index).TakeLast(words.Length + 1).ToArray();
-            byte[][] last = [.. ends.Zip(ends.Skip(1), (before, end) => line[(before + 1)..end])];
-            if (last.Select(Encoding.UTF8.GetString).SequenceEqual(words))
-            {
-                return last;
-            }
+            var bytes = File.ReadAllBytes(file);
+            int[] ends = [-1, .. bytes.Index().Where(each => each.Item == 0).Select(each => each.Index)];
+            return [.. ends.Zip(ends.Skip(1), (before, end) => bytes[(before + 1)..end])];
         }
         catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
         {
-            // No /proc here: words of UTF-8 are the same without it.
+            return null;
         }
-
-        return [.. words.Select(Encoding.UTF8.GetBytes)];
     }
 
     private static nint CString(byte[] text)
@@ -98,12 +109,8 @@ internal static partial class RunCommand
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    [LibraryImport("libc", EntryPoint = "execv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Execute(string path, nint[] arguments);
-
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetVariable(string name, string value, int overwrite);
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Execute(string path, nint[] arguments, nint[] variables);
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "signal")]

@@ -20,13 +20,13 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
     /// <param name="url">Null when it could not be read.</param>
     public (string Host, int Port, string User) Complete(DatabaseUrl? url)
     {
-        var host = url?.Host ?? Optional("PGHOST") ?? "localhost";
+        var host = url?.Host ?? environment.Optional("PGHOST") ?? "localhost";
         if (url?.Host is null && !host.StartsWith('/') && host.IndexOfAny([':', ',']) >= 0)
         {
-            problems.Add($"PGHOST is {OptionsReader.Shown(host)}; it takes one host name, and the port belongs into PGPORT");
+            problems.Add($"PGHOST is {EnvironmentText.Shown(host)}; it takes one host name, and the port belongs into PGPORT");
         }
 
-        var user = url?.User ?? Optional("PGUSER") ?? Optional("USER") ?? "";
+        var user = url?.User ?? environment.Optional("PGUSER") ?? environment.Optional("USER") ?? "";
         if (url is not null && user.Length == 0)
         {
             problems.Add($"{Variables.DatabaseUrl.Name} names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
@@ -40,7 +40,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
     {
         if (url is null || url.Password is not null || environment.ContainsKey("PGPASSWORD"))
         {
-            return url?.Password ?? Optional("PGPASSWORD");
+            return url?.Password ?? environment.Optional("PGPASSWORD");
         }
 
         var file = PasswordFile.Locate(environment, logtoDirectory);
@@ -53,10 +53,10 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
     public bool ReadDirectTls(DatabaseUrl? url)
     {
         const string Name = "PGSSLNEGOTIATION";
-        var text = Optional(Name);
+        var text = environment.Optional(Name);
         if (text is not (null or "postgres" or "direct"))
         {
-            problems.Add($"{Name} is {OptionsReader.Shown(text)}; it takes postgres or direct");
+            problems.Add($"{Name} is {EnvironmentText.Shown(text)}; it takes postgres or direct");
         }
 
         var direct = text == "direct";
@@ -70,7 +70,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
 
     private int ReadPort()
     {
-        var text = Optional("PGPORT");
+        var text = environment.Optional("PGPORT");
         if (text is null)
         {
             return DefaultPort;
@@ -81,9 +81,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
             return port;
         }
 
-        problems.Add($"PGPORT is {OptionsReader.Shown(text)}; it takes a port number from 1 to 65535");
+        problems.Add($"PGPORT is {EnvironmentText.Shown(text)}; it takes a port number from 1 to 65535");
         return DefaultPort;
     }
-
-    private string? Optional(string name) => environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 }

@@ -57,7 +57,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             DatabaseUrl = new UrlForLogto(url?.Text ?? ""),
             DatabaseUrlIsFromFile = isFromFile,
             LogtoDirectory = logtoDirectory,
-            ExpectedVersion = Optional(Variables.ExpectedVersion.Name),
+            ExpectedVersion = environment.Optional(Variables.ExpectedVersion.Name),
             Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
             AllowAhead = Choice(Variables.Ahead, "fail", "allow") == "allow",
@@ -70,8 +70,8 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             TerminationLog = Text(Variables.TerminationLog),
             Node = Text(Variables.Node),
             StatementTimeout = ReadStatementTimeout(),
-            PgOptions = Optional("PGOPTIONS"),
-            ExtraCaCertificates = Optional("NODE_EXTRA_CA_CERTS"),
+            PgOptions = environment.Optional("PGOPTIONS"),
+            ExtraCaCertificates = environment.Optional("NODE_EXTRA_CA_CERTS"),
             TrustsEveryCertificate = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0",
             DirectTls = connection.ReadDirectTls(url),
             Host = address.Host,
@@ -98,15 +98,15 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         }
         catch (Exception lost) when (lost is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            Problem(Variables.LogtoDirectory, $"is {Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
+            Problem(Variables.LogtoDirectory, $"is {EnvironmentText.Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
             return directory;
         }
     }
 
     private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()
     {
-        var url = Optional(Variables.DatabaseUrl.Name);
-        var file = Optional(Variables.DatabaseUrlFile.Name);
+        var url = environment.Optional(Variables.DatabaseUrl.Name);
+        var file = environment.Optional(Variables.DatabaseUrlFile.Name);
         switch (url, file)
         {
             case (null, null):
@@ -136,7 +136,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             var text = File.ReadAllText(file).Trim();
             if (text.AsSpan().ContainsAny('\r', '\n'))
             {
-                Problem(Variables.DatabaseUrlFile, $"names the file {Shown(file)}, which holds more than one line; it takes one URL and nothing else");
+                Problem(Variables.DatabaseUrlFile, $"names the file {EnvironmentText.Shown(file)}, which holds more than one line; it takes one URL and nothing else");
                 return null;
             }
 
@@ -144,7 +144,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            Problem(Variables.DatabaseUrlFile, $"names the file {Shown(file)}, which cannot be read: {unreadable.Message}");
+            Problem(Variables.DatabaseUrlFile, $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message}");
             return null;
         }
     }
@@ -167,12 +167,12 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         var arguments = Text(Variables.SeedArguments).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (arguments.FirstOrDefault(argument => !argument.StartsWith("--", StringComparison.Ordinal)) is { } odd)
         {
-            Problem(Variables.SeedArguments, $"holds {Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
+            Problem(Variables.SeedArguments, $"holds {EnvironmentText.Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
         }
 
         if (arguments.FirstOrDefault(NamesDatabase) is { } elsewhere)
         {
-            Problem(Variables.SeedArguments, $"holds {Shown(elsewhere.Split('=')[0])}, with which Logto's CLI would seed another database than the one that the gate looks at; name the database in DB_URL");
+            Problem(Variables.SeedArguments, $"holds {EnvironmentText.Shown(elsewhere.Split('=')[0])}, with which Logto's CLI would seed another database than the one that the gate looks at; name the database in DB_URL");
         }
 
         return arguments;
@@ -187,10 +187,10 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
 
     private string ReadStatementTimeout()
     {
-        var text = Optional(StatementTimeout.Variable) ?? "";
+        var text = environment.Optional(StatementTimeout.Variable) ?? "";
         if (StatementTimeout.IsUnusable(text))
         {
-            _problems.Add($"{StatementTimeout.Variable} is {Shown(text)}, with which every statement of Logto's fails; for no limit write {StatementTimeout.Disabled}");
+            _problems.Add($"{StatementTimeout.Variable} is {EnvironmentText.Shown(text)}, with which every statement of Logto's fails; for no limit write {StatementTimeout.Disabled}");
         }
 
         return StatementTimeout.ForCli(text);
@@ -204,15 +204,8 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             return TimeSpan.FromSeconds(seconds);
         }
 
-        Problem(variable, $"is {Shown(text)}; it takes whole seconds from {minimum} to {MaximumSeconds}, without a unit");
+        Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes whole seconds from {minimum} to {MaximumSeconds}, without a unit");
         return TimeSpan.Zero;
-    }
-
-    /// <summary>A value for a sentence, not without end.</summary>
-    internal static string Shown(string value)
-    {
-        const int Longest = 100;
-        return value.Length > Longest ? $"'{value[..Longest]}…'" : $"'{value}'";
     }
 
     private bool Flag(Variable variable) => Choice(variable, "true", "false") == "true";
@@ -223,15 +216,13 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         var choice = choices.FirstOrDefault(choice => choice.Equals(text, StringComparison.OrdinalIgnoreCase));
         if (choice is null)
         {
-            Problem(variable, $"is {Shown(text)}; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
+            Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
         }
 
         return choice ?? variable.Default;
     }
 
-    private string Text(Variable variable) => Optional(variable.Name) ?? variable.Default;
-
-    private string? Optional(string name) => environment.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
+    private string Text(Variable variable) => environment.Optional(variable.Name) ?? variable.Default;
 
     private void Problem(Variable variable, string problem) => _problems.Add($"{variable.Name} {problem}");
 }

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Net;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -13,83 +11,42 @@ namespace LogtoMigrateInit.Database;
 /// </summary>
 internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>The database in which the CLI creates a missing one (<c>packages/cli/src/database.ts</c>).</summary>
-    public const string MaintenanceDatabase = "postgres";
-
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
 
     private readonly TlsTrust _trust = new(options);
     private PasswordSource? _source;
 
+    private PasswordSource Source => _source ??= CreateSource(options.Database, options.User, options.Password, options.ScramPassword);
+
     /// <summary>Opens a connection, lets <paramref name="use"/> work with it and closes it; starts again where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
     public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
-        RetryAsync(
-            async token =>
-            {
-                await using var connection = await OpenAsync(token);
-                return await use(connection, token);
-            },
-            cancellationToken);
+        WithConnectionAsync(Source, use, cancellationToken);
 
     /// <summary>The same as another user.</summary>
     /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
     public async Task<T> WithConnectionAsync<T>(string user, string? password, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
         await using var source = CreateSource(options.Database, user, password, password is null ? null : SaslPrep.Prepare(password));
-        return await RetryAsync(
-            async token =>
-            {
-                await using var connection = await OpenAsync(source, token);
-                return await use(connection, token);
-            },
-            cancellationToken);
+        return await WithConnectionAsync(source, use, cancellationToken);
     }
 
-    /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    public async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    /// <summary>The same in another database of the server.</summary>
+    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    public async Task<T> WithConnectionAsync<T>(string database, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
-        long? failing = null;
-        var backoff = new Backoff();
-        string? reported = null;
-        while (true)
-        {
-            DatabaseException failure;
-            try
-            {
-                return await attempt(cancellationToken);
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { Failure: DatabaseFailure.NotYet } notYet)
-            {
-                failure = notYet;
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } final)
-            {
-                throw final;
-            }
-
-            failing ??= Stopwatch.GetTimestamp();
-            var waited = Stopwatch.GetElapsedTime(failing.Value);
-            if (waited >= options.ConnectTimeout)
-            {
-                throw failure;
-            }
-
-            if (failure.Message != reported)
-            {
-                reported = failure.Message;
-                logger.WaitingForServer(options.Host, options.Port, failure.Message, (options.ConnectTimeout - waited).TotalSeconds);
-            }
-
-            await Task.Delay(backoff.Next(failure.ServerIsFull), cancellationToken);
-        }
+        await using var source = CreateSource(database, options.User, options.Password, options.ScramPassword);
+        return await WithConnectionAsync(source, use, cancellationToken);
     }
+
+    /// <summary>Starts again where waiting may help; see <see cref="ServerWait"/>.</summary>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken) => new ServerWait(options, logger).RunAsync(attempt, cancellationToken);
 
     /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
-        OpenAsync(_source ??= CreateSource(options.Database, options.User, options.Password, options.ScramPassword), cancellationToken);
+        OpenAsync(Source, cancellationToken);
 
     /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
@@ -104,35 +61,6 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
         }
     }
 
-    /// <summary>Creates the database that the URL names; a replica that was faster is as good.</summary>
-    /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>
-    public async Task CreateAsync(CancellationToken cancellationToken)
-    {
-        var name = options.Database;
-        await using var source = CreateSource(MaintenanceDatabase, options.User, options.Password, options.ScramPassword);
-        var created = await RetryAsync(
-            async token =>
-            {
-                await using var connection = await OpenAsync(source, token);
-                await using var command = new NpgsqlCommand($"create database {Quote(name)} with encoding = 'UTF8'", connection) { CommandTimeout = 0 };
-                try
-                {
-                    await command.ExecuteNonQueryAsync(token);
-                    return true;
-                }
-                catch (PostgresException exists) when (exists.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
-                {
-                    // Another replica was faster; the second error means that it is at it just now.
-                    return false;
-                }
-            },
-            cancellationToken);
-        if (created)
-        {
-            logger.CreatedDatabase(name);
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         if (_source is not null)
@@ -144,15 +72,25 @@ internal sealed class LogtoDatabase(GateOptions options, ILogger logger) : IAsyn
     /// <summary>An identifier as SQL text.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
+    private Task<T> WithConnectionAsync<T>(PasswordSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
+        RetryAsync(
+            async token =>
+            {
+                await using var connection = await OpenAsync(source, token);
+                return await use(connection, token);
+            },
+            cancellationToken);
+
     private async Task<NpgsqlConnection> OpenAsync(PasswordSource source, CancellationToken cancellationToken)
     {
+        var attempt = _trust.BeginAttempt();
         try
         {
             return await source.OpenAsync(cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
         {
-            throw _trust.Rejection is { } rejection
+            throw attempt.Rejection is { } rejection
                 ? DatabaseException.OfTls($"{rejection} (Logto's sslmode=require checks it)", exception)
                 : failure;
         }

@@ -12,8 +12,11 @@ namespace LogtoMigrateInit.Database;
 /// </summary>
 internal sealed class TlsTrust(GateOptions options)
 {
-    /// <summary>Why the last certificate was rejected, as a clause for the operator; null when none was.</summary>
-    public string? Rejection { get; private set; }
+    /// <summary>The callback knows no connection; what flows into it from the one that opens does.</summary>
+    private readonly AsyncLocal<Attempt?> _attempt = new();
+
+    /// <summary>What is found from here on, in this flow, belongs to this attempt to connect and to no other.</summary>
+    public Attempt BeginAttempt() => _attempt.Value = new Attempt();
 
     public void Configure(SslClientAuthenticationOptions tls)
     {
@@ -37,10 +40,11 @@ internal sealed class TlsTrust(GateOptions options)
             errors |= SslPolicyErrors.RemoteCertificateNameMismatch;
         }
 
-        Rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
+        var rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
             : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {options.Host}"
             : RejectChain(certificate, presented?.ChainPolicy.ExtraStore ?? []);
-        return Rejection is null;
+        _attempt.Value!.Rejection = rejection;
+        return rejection is null;
     }
 
     private string? RejectChain(X509Certificate2 certificate, X509Certificate2Collection sent)
@@ -105,4 +109,11 @@ internal sealed class TlsTrust(GateOptions options)
         string.Join(", ", chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct()) is { Length: > 0 } reasons
             ? $"its certificate is not trusted: {reasons}"
             : "its certificate is not trusted";
+
+    /// <summary>One attempt to connect.</summary>
+    internal sealed class Attempt
+    {
+        /// <summary>Why the certificate was rejected, as a clause for the operator; null when it was not, or none was seen.</summary>
+        public string? Rejection { get; set; }
+    }
 }

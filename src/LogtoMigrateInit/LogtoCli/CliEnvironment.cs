@@ -14,9 +14,8 @@ internal static class CliEnvironment
 
     /// <param name="options">The gate's configuration.</param>
     /// <param name="applicationName">The name of this run's sessions.</param>
-    /// <param name="state">The state before the deploy; null before a seed.</param>
-    /// <param name="database">A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.</param>
-    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, AlterationState? state, Inspection database)
+    /// <param name="job">A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.</param>
+    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, CliJob job)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -28,12 +27,12 @@ internal static class CliEnvironment
 
             // Empty, not absent: the CLI's dotenv would add them again from a `.env` file. "CI=true" changes what two alterations
             // do (1.17.0-1716291265, 1.18.0-1718594164), and ALTERATION_TEST skips a third.
-            ["CI"] = state?.Timestamp < LastAlterationThatAsks ? "0" : "",
+            ["CI"] = job.State?.Timestamp < LastAlterationThatAsks ? "0" : "",
             ["ALTERATION_TEST"] = "",
         };
-        if (!database.BehindPooler)
+        if (!job.Database.BehindPooler)
         {
-            environment["PGOPTIONS"] = BuildServerOptions(options, database.ServerVersion);
+            environment["PGOPTIONS"] = BuildServerOptions(options, job.Database.ServerVersion);
         }
 
         return environment;

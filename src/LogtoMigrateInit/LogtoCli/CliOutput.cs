@@ -19,31 +19,30 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     private readonly CliComplaint _complaint = new();
     private readonly Lock _gate = new();
     private long _lastFinished = Environment.TickCount64;
-
-    /// <summary>How many alterations the CLI reported as done.</summary>
-    public int Finished { get; private set; }
-
-    /// <summary>The alteration that the CLI named as failed; null when it named none.</summary>
-    public string? Failed { get; private set; }
-
-    /// <summary>Why the guard ended the CLI; null as long as it has not.</summary>
-    public string? GuardsReason { get; private set; }
-
-    /// <summary>The server had no connection left for the CLI.</summary>
-    public bool ServerWasFull => _complaint.ServerWasFull;
+    private int _finished;
+    private string? _failed;
+    private string? _guardsReason;
 
     /// <summary>The alteration that runs now; null before the first and after the last one.</summary>
-    public Alteration? Running => Finished < pending.Count ? pending[Finished] : null;
-
-    /// <summary>What the CLI said of what went wrong, masked; empty when it said nothing.</summary>
-    public string Complaint
+    public Alteration? Running
     {
         get
         {
             lock (_gate)
             {
-                return _complaint.Text;
+                return _finished < pending.Count ? pending[_finished] : null;
             }
+        }
+    }
+
+    /// <summary>What it all came to.</summary>
+    /// <param name="end">By itself, or why we ended it.</param>
+    /// <param name="exitCode">Null when we ended it.</param>
+    public CliRun Summarise(CliEnd end, int? exitCode)
+    {
+        lock (_gate)
+        {
+            return new CliRun(end, exitCode, _failed, _complaint.Text, _guardsReason, _complaint.ServerWasFull, _finished);
         }
     }
 
@@ -74,12 +73,12 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
 
             if (FailedLine().Match(line) is { Success: true } failure)
             {
-                Failed = failure.Groups[1].Value;
+                _failed = failure.Groups[1].Value;
             }
 
             if (line.StartsWith(CliGuard.LinePrefix, StringComparison.Ordinal))
             {
-                GuardsReason = line[CliGuard.LinePrefix.Length..];
+                _guardsReason = line[CliGuard.LinePrefix.Length..];
             }
 
             // A secret may stand across the cut, so half of a cut line is dropped after masking.
@@ -94,9 +93,9 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     private void ReportProgress(string fileName)
     {
         var now = Environment.TickCount64;
-        Finished++;
+        _finished++;
         var alteration = pending.FirstOrDefault(each => each.FileName == fileName);
-        logger.AlterationDeployed(Finished, pending.Count, alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
+        logger.AlterationDeployed(_finished, pending.Count, alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
         _lastFinished = now;
     }
 

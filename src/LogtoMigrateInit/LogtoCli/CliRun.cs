@@ -1,13 +1,24 @@
 namespace LogtoMigrateInit.LogtoCli;
 
+/// <summary>Why the CLI is no longer running.</summary>
+internal enum CliEnd
+{
+    ByItself,
+    TimedOut,
+    ConnectionLost,
+    LockLost,
+    Stopped,
+}
+
 /// <summary>How a run of the CLI ended. Its exit code proves nothing: it is 0 also when nothing was deployed.</summary>
+/// <param name="End">By itself, or why we ended it.</param>
 /// <param name="ExitCode">Null when we ended it.</param>
 /// <param name="Failed">The alteration that the CLI named as failed; null when it named none.</param>
 /// <param name="Complaint">What it said of what went wrong, masked; empty when it said nothing.</param>
 /// <param name="GuardsReason">Why its guard ended it; null when it did not.</param>
 /// <param name="ServerWasFull">It found no free connection.</param>
 /// <param name="Finished">How many alterations it reported as done.</param>
-internal sealed record CliRun(int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool ServerWasFull, int Finished)
+internal sealed record CliRun(CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool ServerWasFull, int Finished)
 {
     /// <summary>A process that a signal ended has this and the signal's number as its exit code.</summary>
     private const int EndedBySignal = 128;

@@ -24,8 +24,9 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
     /// <param name="started">Is told its process id.</param>
     /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
     /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
+    /// <returns>Its exit code; null when we ended it.</returns>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
-    public async Task<CliRun> RunAsync(
+    public async Task<int?> RunAsync(
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers, Action<int> started, CancellationToken interrupt,
         CancellationToken kill)
     {
@@ -62,7 +63,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
 
-        return new CliRun(exitCode, output.Failed, output.Complaint, output.GuardsReason, output.ServerWasFull, output.Finished);
+        return exitCode;
     }
 
     /// <summary>With all parts, because the short way asks for our own working folder, which may be gone.</summary>

@@ -92,20 +92,20 @@ internal sealed class Deployment(
             return (new Outcome.PreflightFailed(inTheWay), null);
         }
 
-        var (run, end) = await cli.RunAsync(["db", "alteration", "deploy", "next"], pending.State, pending.Alterations, inspection, folder, migrationLock, stop);
-        var verdict = await VerifyAsync(end, held);
-        if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || end != CliEnd.ByItself))
+        var run = await cli.RunAsync(new(["db", "alteration", "deploy", "next"], pending.Alterations, pending.State, inspection), folder, migrationLock, stop);
+        var verdict = await VerifyAsync(run.End, held);
+        if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || run.End != CliEnd.ByItself))
         {
             await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock);
         }
 
         Outcome outcome = verdict switch
         {
-            _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null => new Outcome.DeployFailed(Describe(run, end), run.Finished, count, null, Explain(run)),
+            _ when run.End == CliEnd.Stopped => throw new OperationCanceledException(stop),
+            null => new Outcome.DeployFailed(Describe(run), run.Finished, count, null, Explain(run)),
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
-                Describe(run, end), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
+                Describe(run), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
             _ => await SucceedAsync(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed", inspection, stop),
         };
         return (outcome, run);
@@ -121,12 +121,12 @@ internal sealed class Deployment(
             return (impossible, null);
         }
 
-        var (run, end) = await cli.RunAsync(["db", "seed", "--swe", .. options.SeedArguments], null, [], inspection, folder, migrationLock, stop);
-        var verdict = await VerifyAsync(end, held);
+        var run = await cli.RunAsync(new(["db", "seed", "--swe", .. options.SeedArguments], [], null, inspection), folder, migrationLock, stop);
+        var verdict = await VerifyAsync(run.End, held);
         Outcome outcome = verdict switch
         {
-            _ when end == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run, end), verdict is Verdict.Empty, Explain(run)),
+            _ when run.End == CliEnd.Stopped => throw new OperationCanceledException(stop),
+            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run), verdict is Verdict.Empty, Explain(run)),
             _ => await SucceedAsync(run, verdict, "seeded", inspection, stop),
         };
         return (outcome, run);
@@ -210,7 +210,7 @@ internal sealed class Deployment(
             : new Outcome.Matches(catalog, matching.State, done);
     }
 
-    private string Describe(CliRun run, CliEnd end) => end switch
+    private string Describe(CliRun run) => run.End switch
     {
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
         CliEnd.TimedOut => $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",

@@ -34,7 +34,11 @@ internal sealed class MigrationRunner(
 
                 try
                 {
-                    await database.CreateAsync(stop);
+                    if (await DatabaseCreation.CreateAsync(database, options.Database, stop))
+                    {
+                        logger.CreatedDatabase(options.Database);
+                    }
+
                     continue;
                 }
                 catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet)

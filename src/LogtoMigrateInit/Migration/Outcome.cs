@@ -58,7 +58,7 @@ internal abstract record Outcome
         : Outcome(
             ExitCode.Refused,
             $"The server at {Options.Host}:{Options.Port} has no database '{Options.Database}', and user '{Options.User}' " +
-            $"could not create it through the database '{LogtoDatabase.MaintenanceDatabase}': {Reason}. " +
+            $"could not create it through the database '{DatabaseCreation.MaintenanceDatabase}': {Reason}. " +
             $"Correct DB_URL, or create it as an administrator with `create database {LogtoDatabase.Quote(Options.Database)} " +
             $"owner {LogtoDatabase.Quote(Options.User)}` and start again.");
 

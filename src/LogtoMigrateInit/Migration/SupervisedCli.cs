@@ -10,16 +10,6 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>Why the CLI is no longer running.</summary>
-internal enum CliEnd
-{
-    ByItself,
-    TimedOut,
-    ConnectionLost,
-    LockLost,
-    Stopped,
-}
-
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
 internal sealed class SupervisedCli(
     GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
@@ -39,16 +29,19 @@ internal sealed class SupervisedCli(
 
     /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
-    public async Task<(CliRun Run, CliEnd End)> RunAsync(
-        IReadOnlyList<string> arguments, AlterationState? state, IReadOnlyList<Alteration> pending, Inspection inspection, FolderLock folder,
-        MigrationLock migrationLock, CancellationToken stop)
+    /// <param name="job">What it is to do.</param>
+    /// <param name="folder">Goes over to the CLI.</param>
+    /// <param name="migrationLock">Held; the CLI is killed when it is lost.</param>
+    /// <param name="stop">Interrupts it.</param>
+    public async Task<CliRun> RunAsync(CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop)
     {
-        Warn(inspection.BehindPooler);
+        var behindPooler = job.Database.BehindPooler;
+        Warn(behindPooler);
         await using var watch = new SessionWatch(database, sessionName, options.Timings.Lease, logger);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         await WaitForRoomAsync(watch, held.Token);
 
-        var environment = CliEnvironment.Build(options, sessionName, state, inspection);
+        var environment = CliEnvironment.Build(options, sessionName, job);
         using var timeout = new CancellationTokenSource();
         if (options.DeployTimeout > TimeSpan.Zero)
         {
@@ -61,24 +54,25 @@ internal sealed class SupervisedCli(
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
         var output = new CliOutput(
-            options, pending, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, inspection.BehindPooler, answers.Writer) : answering, logger);
-        logger.StartingCli(string.Join(' ', arguments));
+            options, job.Pending, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, behindPooler, answers.Writer) : answering, logger);
+        logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
-        var running = process.RunAsync(arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
-        await WatchAsync(running, watch, migrationLock, output, () => !inspection.BehindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
-        var run = await running;
+        var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
+        await WatchAsync(running, watch, migrationLock, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
+        var exitCode = await running;
 
         var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
             : stop.IsCancellationRequested ? CliEnd.Stopped
             : timeout.IsCancellationRequested ? CliEnd.TimedOut
             : halfOpen.IsCancellationRequested ? CliEnd.ConnectionLost
             : CliEnd.ByItself;
+        var run = output.Summarise(end, exitCode);
         if (end != CliEnd.ByItself || run.GuardsReason is not null)
         {
             await CleanUpSessionsAsync();
         }
 
-        return (run, end);
+        return run;
 
         void Started(int id)
         {

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>Waits for a server that may answer later. Each change of the reason is said once.</summary>
+/// <param name="options">The gate's configuration.</param>
+/// <param name="logger">Says what is waited for.</param>
+internal sealed class ServerWait(GateOptions options, ILogger logger)
+{
+    /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    {
+        long? failing = null;
+        var backoff = new Backoff();
+        string? reported = null;
+        while (true)
+        {
+            DatabaseException failure;
+            try
+            {
+                return await attempt(cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } known)
+            {
+                failure = known;
+            }
+
+            failing ??= Stopwatch.GetTimestamp();
+            var waited = Stopwatch.GetElapsedTime(failing.Value);
+            if (failure.Failure != DatabaseFailure.NotYet || waited >= options.ConnectTimeout)
+            {
+                throw failure;
+            }
+
+            if (failure.Message != reported)
+            {
+                reported = failure.Message;
+                logger.WaitingForServer(options.Host, options.Port, failure.Message, (options.ConnectTimeout - waited).TotalSeconds);
+            }
+
+            await Task.Delay(backoff.Next(failure.ServerIsFull), cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+# shellcheck shell=bash disable=SC2154
+# One function for each case; its name is the sentence. They are shell because what they test is what operators type and paste: docker, compose,
+# the examples' own files. In another language each line would be the same command in quotes. run.sh sources it.
+
+test_the_images_have_one_layer_more_than_their_base_and_keep_the_budget() {
+  local layer compressed id
+  expect "the number of layers beyond Logto's" \
+    "$(($(docker inspect --format '{{len .RootFS.Layers}}' "logto-migrate-init:$new") - $(docker inspect --format '{{len .RootFS.Layers}}' "svhd/logto:$new")))" 1
+  expect "the number of layers of the tool" "$(docker inspect --format '{{len .RootFS.Layers}}' logto-migrate-init:tool)" 1
+  layer=$(docker history --no-trunc --human=false --format '{{.Size}} {{.CreatedBy}}' "logto-migrate-init:$new" | grep -m 1 'COPY.*/usr/local/bin/' | cut -d ' ' -f 1)
+  id=$(docker create "logto-migrate-init:$new")
+  compressed=$(docker cp "$id:/usr/local/bin/logto-migrate-init" - | gzip -9 | wc -c)
+  docker rm "$id" >/dev/null
+  figure "layer of the binary: $layer bytes (budget $largest_layer), compressed $compressed bytes (budget $largest_compressed)"
+  figure "layers of logto-migrate-init:$new, newest first: $(docker history --human=false --format '{{.Size}}' "logto-migrate-init:$new" | tr '\n' ' ')"
+  figure "layers of logto-migrate-init:tool, newest first: $(docker history --human=false --format '{{.Size}}' logto-migrate-init:tool | tr '\n' ' ')"
+  figure "build contexts sent: $(grep -oE 'transferring context: [0-9.]+[kMG]?B' "$scratch/build.log" | sort -u | tr '\n' ' ')"
+  [ "$layer" -le $largest_layer ] || fail "the layer is too big"
+  [ "$compressed" -le $largest_compressed ] || fail "the compressed layer is too big"
+}
+
+test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
+  local image
+  for image in "logto-migrate-init:$new" logto-migrate-init:tool; do
+    expect "the user of $image" "$(docker inspect --format '{{.Config.User}}' "$image")" 65532:0
+    expect "the version label of $image" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$image")" 1.2.3
+    expect "the length of the entrypoint of $image" "$(docker inspect --format '{{len .Config.Entrypoint}}' "$image")" 1
+    expect "--version of $image" "$(docker run --rm "$image" --version)" 1.2.3
+  done
+  build root-image --build-arg "LOGTO_VERSION=$new" --build-arg INIT_USER=0:0
+  expect "the user of an image for an old target" "$(docker inspect --format '{{.Config.User}}' root-image)" 0:0
+  expect "the base label" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.base.name"}}' "logto-migrate-init:$new")" "svhd/logto:$new"
+}
+
+test_the_executable_is_the_tested_one_in_every_image_and_the_dockerfile_can_compile_it() {
+  local image expected id
+  expected=$(sha256sum <artifacts/native/logto-migrate-init)
+  for image in "logto-migrate-init:$new" logto-migrate-init:tool; do
+    id=$(docker create "$image")
+    expect "the executable in $image" "$(docker cp "$id:$(docker inspect --format '{{index .Config.Entrypoint 0}}' "$image")" - | tar --extract --to-stdout | sha256sum)" "$expected"
+    docker rm "$id" >/dev/null
+  done
+  compile compiled:tool --target tool
+  expect "--version of the compiled one" "$(docker run --rm compiled:tool --version)" 1.2.3
+}
+
+test_one_file_runs_on_musl_on_glibc_and_in_an_empty_image() {
+  local image
+  seeded everywhere "$new"
+  docker volume create everywhere >/dev/null
+  docker run --rm --volume everywhere:/shared debian:imported chmod 0777 /shared
+  docker run --rm --volume everywhere:/shared logto-migrate-init:tool install /shared
+  docker run --rm --volume everywhere:/shared --entrypoint sh "svhd/logto:$new" -c 'cp -r /etc/logto/packages /shared/logto-packages && mkdir /shared/logto && mv /shared/logto-packages /shared/logto/packages'
+  for image in only:musl debian:imported; do
+    expect_text "$(gate --rm --volume everywhere:/shared:ro --env LOGTO_INIT_LOGTO_DIR=/shared/logto --env DB_URL="$(url everywhere)" "$image" \
+      /shared/logto-migrate-init run -- sh -c 'echo "the command runs"' 2>&1)" 'the command runs'
+  done
+  gate --rm --volume everywhere:/shared:ro --env LOGTO_INIT_LOGTO_DIR=/shared/logto --env DB_URL="$(url everywhere)" logto-migrate-init:tool check
+}
+
+test_the_gate_needs_no_shell_no_rights_no_writable_root_and_no_particular_user() {
+  local output
+  printf 'FROM %s\nUSER 0:0\nRUN ["rm", "-f", "/bin/sh", "/bin/dash", "/bin/bash"]\nUSER 65532:0\n' "logto-migrate-init:$new" | docker build --quiet --tag shell-less - >/dev/null
+  seeded no_shell
+  output=$(gate --rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 12345:23456 \
+    --tmpfs /etc/logto/packages/cli/alteration-scripts:uid=12345 --env DB_URL="$(url no_shell)" shell-less 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current no_shell
+}
+
+test_a_target_whose_folder_is_not_writable_is_refused_before_anything_is_deployed() {
+  seeded not_writable
+  code_of gate --rm --read-only --env DB_URL="$(url not_writable)" "logto-migrate-init:$new"
+  expect "the exit code" "$code" 11
+}
+
+test_compose_seeds_an_empty_database_and_a_second_start_changes_nothing() {
+  in_project fresh docker/compose.yaml
+  code_of compose up --detach # LOGTO_VERSION comes from .env
+  expect "the exit code of compose without SEED" "$code" 1
+  expect_text "$(gate_log)" 'exit code 4'
+  logto_does_not_run
+  code_of first_up
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new
+  expect_text "$(gate_log)" 'seeding it with Logto'
+  local before
+  before=$(sql "$(container postgres)" logto "select value from systems where key = 'alterationState'")
+  compose down
+  code_of compose up --detach
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new
+  expect_text "$(gate_log)" 'nothing was pending'
+  expect_no_text "$(gate_log)" 'seeding it'
+  expect "the state" "$(sql "$(container postgres)" logto "select value from systems where key = 'alterationState'")" "$before"
+}
+
+test_compose_upgrades_and_a_downgrade_does_not_start_logto() {
+  in_project upgrade docker/compose.yaml
+  first_up $old
+  logto_runs $old
+  local started=$SECONDS
+  code_of up $new
+  expect "the exit code of compose" "$code" 0
+  figure "compose up from $old to $new took $((SECONDS - started)) s"
+  logto_runs $new
+  expect_text "$(gate_log)" "$deployed"
+  LOGTO_VERSION=$new compose down
+  code_of up $old
+  expect "the exit code of compose" "$code" 1
+  compose ps
+  expect_text "$(gate_log)" 'exit code 8'
+  logto_does_not_run
+}
+
+test_compose_with_a_wrong_password_does_not_start_logto() {
+  in_project password docker/compose.yaml
+  first_up
+  logto_runs $new
+  compose stop logto
+  export POSTGRES_PASSWORD=wrong
+  code_of compose up --detach >"$scratch/compose.log" 2>&1
+  cat "$scratch/compose.log"
+  figure "compose said: $(grep -m 1 -E 'exited with code' "$scratch/compose.log")"
+  expect "the exit code of compose" "$code" 1
+  expect_text "$(gate_log)" 'exit code 4'
+  expect_no_text "$(gate_log)" ':wrong@'
+  logto_does_not_run
+}
+
+test_compose_with_a_killed_gate_does_not_start_logto_and_the_next_start_carries_on() {
+  in_project killed docker/compose.yaml
+  first_up $old
+  logto_runs $old
+  compose stop logto
+  local server gate up
+  server=$(container postgres)
+  hold_back "$server" logto
+  up $new &
+  up=$!
+  wait_for 60 is_blocked "$server" logto
+  gate=$(container migrate)
+  docker kill "$gate"
+  code_of wait $up
+  expect "the exit code of compose" "$code" 1
+  expect "the exit code of the gate" "$(state "$gate" ExitCode)" 137
+  logto_does_not_run
+  let_go "$server" logto
+  code_of up $new
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new
+}
+
+test_a_killed_logto_starts_again_without_the_gate() {
+  in_project restarted docker/compose.yaml
+  first_up
+  logto_runs $new
+  local gate logto started
+  gate=$(container migrate)
+  logto=$(container logto)
+  started=$(state "$gate" StartedAt)
+  kill -KILL "$(state "$logto" Pid)"
+  wait_for 60 is 1 docker inspect --format '{{.RestartCount}}' "$logto"
+  wait_for 60 is 2 count_in_logs "$logto" 'Logto started'
+  expect "the start of the gate" "$(state "$gate" StartedAt)" "$started"
+}
+
+test_an_existing_compose_file_is_extended() {
+  in_project extended $tests/docker-compose.official.yml docker/compose.extend.yaml
+  export TAG=$new
+  code_of first_up
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new app
+  expect_text "$(gate_log)" 'seeding it with Logto'
+}
+
+test_run_migrates_from_a_secret_file_and_becomes_logto() {
+  in_project one_container docker/compose.run.yaml
+  first_up $old
+  logto_runs $old logto logto-migrate-init
+  local logto
+  code_of up $new
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new logto logto-migrate-init
+  logto=$(container logto)
+  expect "the number of deployed alterations in the log" "$(count_in_logs "$logto" "$deployed")" 22
+  expect "process 1" "$(docker exec "$logto" cat /proc/1/comm)" node
+  expect "the processes" "$(docker top "$logto" -e -o pid,stat,comm | tail -n +2 | grep -c .)" 1
+  kill -KILL "$(state "$logto" Pid)"
+  wait_for 60 is 2 count_in_logs "$logto" 'Logto started'
+  expect "the number of deployed alterations after a restart" "$(count_in_logs "$logto" "$deployed")" 22
+  code_of docker stop "$logto"
+  expect "the exit code of Logto after docker stop" "$(state "$logto" ExitCode)" 143
+}
+
+test_run_does_not_start_logto_when_the_gate_refuses() {
+  seeded run_refused $new
+  code_of gate --name run-refused --env DB_URL="$(url run_refused)" "logto-migrate-init:$old" run -- npm start
+  expect "the exit code" "$code" 8
+  ! logs_say run-refused 'Logto started' || fail "Logto started"
+}
+
+test_every_kubernetes_example_passes_pod_security_restricted() {
+  local variant
+  for variant in base image-volume job seed; do
+    build_pod $variant
+    python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
+  done
+}
+
+test_the_kubernetes_init_container_migrates_and_its_termination_message_comes_out() {
+  seeded kubernetes
+  run_pod base Deployment kubernetes
+  expect "the exit code" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  is_current kubernetes
+  # An old pod that is moved during the rolling update
+  pod_version=$old run_pod base Deployment kubernetes
+  expect "the exit code of an old pod" "$code" 0
+  expect_text "$message" 'LOGTO_INIT_AHEAD=allow'
+  pod_url=$(url kubernetes wrong) run_pod base Deployment kubernetes
+  expect "the exit code with a wrong password" "$code" 4
+  expect_text "$message" "refused us as user 'postgres'"
+}
+
+test_the_kubernetes_job_of_the_first_installation_seeds_and_the_pods_alone_do_not() {
+  run_pod base Deployment first_installation
+  expect "the exit code without the job" "$code" 4
+  run_pod seed Job first_installation
+  expect "the exit code of the job" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  run_pod base Deployment first_installation
+  expect "the exit code after the job" "$code" 0
+}
+
+test_a_build_without_a_version_says_so() {
+  local output
+  code_of build no-version >"$scratch/no-version.log" 2>&1
+  output=$(cat "$scratch/no-version.log")
+  [ "$code" -ne 0 ] || fail "it was built"
+  expect_text "$output" 'set-the-build-argument-LOGTO_VERSION'
+}
+
+test_the_kubernetes_image_volume_migrates_with_an_unmodified_logto_image() {
+  local id
+  seeded image_volume
+  docker volume create gate >/dev/null
+  id=$(docker create --volume gate:/gate debian:imported true)
+  docker cp "$(docker create logto-migrate-init:tool):/logto-migrate-init" "$scratch/binary"
+  docker cp "$scratch/binary" "$id:/gate/logto-migrate-init"
+  run_pod image-volume Deployment image_volume
+  expect "the exit code" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  is_current image_volume
+}
+
+test_the_kubernetes_job_migrates_while_the_pods_wait() {
+  seeded with_job
+  run_pod job Deployment with_job --detach --name waiting-pod
+  wait_for 30 logs_say waiting-pod 'Waiting for another process to migrate'
+  expect "the state of the pod before the job" "$(state waiting-pod Status)" running
+  run_pod job Job with_job
+  expect "the exit code of the job" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  wait_for 30 has_ended waiting-pod
+  expect "the exit code of the pod" "$(state waiting-pod ExitCode)" 0
+  expect "the alterations that the pod deployed" "$(count_in_logs waiting-pod "$deployed")" 0
+}
+
+test_the_nomad_file_is_hcl_with_a_prestart_task() { # syntax only: no Nomad is run
+  [ -d $cache/hcl/node_modules/hcl2-parser ] || npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix $cache/hcl hcl2-parser@1.0.3
+  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^migrate docker prestart false'
+}
+
+test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
+  local started
+  seeded stopped
+  hold_back server stopped
+  gate --detach --name stopped-gate --env DB_URL="$(url stopped)" "logto-migrate-init:$new"
+  wait_for 60 is_blocked server stopped
+  expect "process 1" "$(docker exec stopped-gate cat /proc/1/comm | cut -c 1-15)" "$(cut -c 1-15 <<<logto-migrate-init)"
+  expect_no_text "$(docker top stopped-gate -e -o pid,stat,comm)" ' Z'
+  started=$(date +%s%N)
+  docker stop stopped-gate
+  figure "docker stop in the middle of a deploy took $((($(date +%s%N) - started) / 1000000)) ms (grace period 10000 ms)"
+  expect "the exit code" "$(state stopped-gate ExitCode)" 143
+  expect "the sessions left in the database" "$(sql server stopped "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init%'")" 0
+  let_go server stopped
+  gate --rm --env DB_URL="$(url stopped)" "logto-migrate-init:$new"
+}
+
+test_docker_stop_ends_a_gate_that_waits_for_its_database() {
+  gate --detach --name waiting-gate --env DB_URL=postgres://postgres:p0stgr3s@server:1/logto "logto-migrate-init:$new"
+  wait_for 30 logs_say waiting-gate 'Waiting for the database'
+  docker stop waiting-gate
+  expect "the exit code" "$(state waiting-gate ExitCode)" 143
+}
+
+test_twenty_gates_at_once_make_one_deploy() {
+  local number deployers=0 ids=() started
+  seeded replicas
+  for number in $(seq 20); do
+    ids+=("$(docker create --network gate-tests --env DB_URL="$(url replicas)" "logto-migrate-init:$new")")
+  done
+  started=$SECONDS
+  docker start "${ids[@]}" >/dev/null
+  for number in "${ids[@]}"; do
+    wait_for 90 has_ended "$number"
+    expect "the exit code of a replica" "$(state "$number" ExitCode)" 0 || docker logs "$number"
+    [ "$(count_in_logs "$number" "$deployed")" -eq 0 ] || deployers=$((deployers + 1))
+  done
+  figure "20 gates at once ended after $((SECONDS - started)) s"
+  expect "the number of gates that deployed" $deployers 1
+  is_current replicas
+}
+
+test_install_puts_the_gate_into_an_unmodified_logto_image() {
+  local output
+  seeded installed
+  docker volume create shared >/dev/null
+  docker run --rm --volume shared:/shared debian:imported chmod 0777 /shared # as an emptyDir is
+  docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --volume shared:/shared logto-migrate-init:tool install /shared
+  output=$(gate --rm --user 65532:0 --volume shared:/shared:ro --env DB_URL="$(url installed)" --entrypoint /shared/logto-migrate-init "svhd/logto:$new" 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current installed
+}
