@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs every suite, or those that are named:
 #   ./test.sh [unit] [integration] [end-to-end] [chaos] [bench] [containers]
+#   ./test.sh arm64     cross-builds the executable for arm64 and runs part of the end-to-end tests with it, emulated; only when it is named
 # Ends with one line that adds them up, and with 1 when anything failed. What needs root is skipped, and counted, for anybody else.
 set -uo pipefail
 
@@ -13,7 +14,7 @@ source tests/fixtures/checkout.sh
 readonly all="unit integration end-to-end chaos bench containers"
 readonly wanted=${*:-$all}
 for name in $wanted; do
-  [[ " $all " == *" $name "* ]] || { echo "there is no suite '$name'; usage: ./test.sh [$all]" >&2; exit 2; }
+  [[ " $all arm64 " == *" $name "* ]] || { echo "there is no suite '$name'; usage: ./test.sh [$all arm64]" >&2; exit 2; }
 done
 wants() { [[ " $wanted " == *" $1 "* ]]; }
 
@@ -36,9 +37,9 @@ check() { # NAME COMMAND… : one check that passes or fails as a whole
 }
 
 # A limit is there to end what hangs: under load everything takes several times as long. Together they end before CI would.
-suite() { # NAME SECONDS : one test project, whose summary is added up
+suite() { # NAME SECONDS [OPTIONS] : one test project, whose summary is added up
   echo "== $1"
-  timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor 2>&1 | tee "$work/log" | grep -vE '^ +(Discover|Starting|Finished)'
+  timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor "${@:3}" 2>&1 | tee "$work/log" | grep -vE '^ +(Discover|Starting|Finished)'
   add_up "$1" "$2" "${PIPESTATUS[0]}" "$(last_numbers 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+')"
 }
 
@@ -50,6 +51,18 @@ containers() { # the images and the orchestrators' examples, on a real engine
   read -r right wrong left_out <<<"$(last_numbers '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$')"
   total=${right:+$((right + wrong + left_out)) 0 $wrong ${left_out:-0}}
   add_up containers 5400 "$1" "$total"
+}
+
+arm64() { # what meets the processor, the C library or OpenSSL; Logto's CLI is this machine's Node.js
+  local name classes=()
+  check "native build for arm64" docker/build-arm64.sh artifacts/arm64
+  printf '#!/bin/sh\nexec qemu-aarch64 %q "$@"\n' "$PWD/artifacts/arm64/logto-migrate-init" >artifacts/arm64/emulated
+  chmod +x artifacts/arm64/emulated
+  for name in NameSpecs PasswordSpecs RunCommandSpecs SeedSpecs SystemRootsSpecs UpgradeSpecs; do
+    classes+=(-class "LogtoMigrateInit.EndToEndTests.$name")
+  done
+  export LOGTO_MIGRATE_INIT_BINARY=$PWD/artifacts/arm64/emulated
+  suite LogtoMigrateInit.EndToEndTests 1800 "${classes[@]}"
 }
 
 add_up() { # NAME SECONDS EXIT-CODE "TOTAL ERRORS FAILED SKIPPED" : no numbers, or another exit code than they explain, is a failure too
@@ -76,6 +89,7 @@ publish_without_a_warning() {
 packages=("${toolchain[@]}")
 # PgBouncer stands between the gate and the server in some tests, and libfaketime gives a wrong clock.
 { wants end-to-end || wants chaos; } && packages+=(pgbouncer libfaketime)
+wants arm64 && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 wants bench && packages+=(postgresql-client)
 need "${packages[@]}" || exit 1
 tests/fixtures/install.sh || exit 1
@@ -92,6 +106,7 @@ wants end-to-end && suite LogtoMigrateInit.EndToEndTests 2000
 wants chaos && suite LogtoMigrateInit.ChaosTests 400
 wants bench && check "everything that is compared can be measured" timeout --kill-after=30 600 bench/run.sh --quick --output "$work/bench"
 wants containers && containers
+wants arm64 && arm64
 
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]

@@ -12,11 +12,9 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         "statement_timeout = '300ms'", "lock_timeout = '100ms'",
     ];
 
+    // The oldest, and the newest with a setting more; the gate treats those between like one of them.
     [Theory(Timeout = 180_000)]
     [InlineData(14)]
-    [InlineData(15)]
-    [InlineData(16)]
-    [InlineData(17)]
     [InlineData(18)]
     public async Task Hostile_settings_on_the_database_and_the_role_do_not_matter(int major)
     {
@@ -66,10 +64,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
 
     [Theory(Timeout = 120_000)]
     [InlineData("with-hyphen")]
-    [InlineData("MixedCase")]
-    [InlineData("with.dot")]
-    [InlineData("grüße")]
-    [InlineData("with space")]
+    [InlineData("Mixed Case.dot.grüße")]
     [InlineData("quote\"and'apostrophe")]
     public async Task A_database_of_any_name_is_migrated(string suffix)
     {

@@ -5,6 +5,28 @@ namespace LogtoMigrateInit.UnitTests;
 
 public sealed class OptionsReaderSpecs
 {
+    private static readonly string Huge = new('9', 100_000);
+
+    private static readonly string[] NoSeconds = ["-1", "-0", "+1", "1.5", "1e3", "0x10", "60s", "1h", "00:01:00", " 60", "60 ", "60\n", "١", "1,000", "2147484", "9999999999", "99999999999999999999", Huge, "true", "NaN", "infinity"];
+
+    private static readonly string[] NoFlags = ["-1", "0", "1", "yes", "no", "on", "truee", " true", "true\n", "\"true\"", "null", Huge];
+
+    public static TheoryData<string, string[], string[]> Choices =>
+        new()
+        {
+            { "LOGTO_INIT_SEED", ["", "true", "false", "create", "TRUE", "False"], NoFlags },
+            { "LOGTO_INIT_REPAIR", ["", "true", "false", "TRUE", "False"], NoFlags },
+            { "LOGTO_INIT_AHEAD", ["", "fail", "allow", "ALLOW"], [.. NoFlags, "true", "ignore", "fail,allow"] },
+            { "LOGTO_INIT_LOG_FORMAT", ["", "text", "json", "JSON"], [.. NoFlags, "xml", "text;json"] },
+            { "LOGTO_INIT_LOG_LEVEL", ["", "verbose", "debug", "information", "warning", "error", "fatal", "Warning"], [.. NoFlags, "info", "trace", "3", "debug,error"] },
+            { "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", ["", "0", "60", "007", "2147483"], NoSeconds },
+            { "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },
+            { "LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },
+            { "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", ["", "0", "30", "007", "2147483"], NoSeconds },
+            { "LOGTO_INIT_SEED_ARGUMENTS", ["", " ", "--dapc", "--dapc --encrypt-base-role", $"--{Huge}"], ["-1", "dapc", "--dapc x", "\"--dapc\"", Huge, "--db-url=postgres://u:p@h/d", "--env=x"] },
+            { "DATABASE_STATEMENT_TIMEOUT", ["", " ", "60000", "0.5", "1e5", "DISABLE_TIMEOUT", "disable", "60s", "true", "NaN"], ["-1", "0", "-0.5", " 0 ", "-1e5", "00"] },
+        };
+
     private const string Url = "postgresql://u:p@db/logto";
 
     [Fact]
@@ -161,6 +183,14 @@ public sealed class OptionsReaderSpecs
         Assert.All(
             Problems(("DB_URL", Url), ("LOGTO_INIT_AHEAD", new string('x', 100_000))),
             problem => Assert.InRange(problem.Length, 100, 250));
+
+    [Theory]
+    [MemberData(nameof(Choices))]
+    public void A_value_is_accepted_or_refused_by_its_variables_name(string name, string[] accepted, string[] refused)
+    {
+        Assert.All(accepted, value => Assert.Empty(Problems(("DB_URL", Url), (name, value))));
+        Assert.All(refused, value => Assert.StartsWith($"{name} ", Assert.Single(Problems(("DB_URL", Url), (name, value))), StringComparison.Ordinal));
+    }
 
     [Fact]
     public void Huge_numbers_are_refused_and_not_wrapped_around() =>
