@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using LogtoMigrateInit.ChaosTests;
 using Xunit.Runner.InProc.SystemConsole;
 
@@ -17,11 +18,9 @@ var endings = new ConcurrentBag<int>();
 var started = Stopwatch.GetTimestamp();
 var total = seeds.Count;
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, pressed) =>
-{
-    pressed.Cancel = true;
-    stop.Cancel();
-};
+// Whatever is frozen by then is continued or killed on the way out.
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 await Task.WhenAll(Enumerable.Range(0, Number("--parallel", 1)).Select(_ => WorkAsync()));
 Console.WriteLine($"{total - seeds.Count} schedules in {Stopwatch.GetElapsedTime(started):hh\\:mm\\:ss}, {bad.Count} with violations{(bad.IsEmpty ? "" : $": seeds {string.Join(", ", bad.Order())}")}");
 Console.WriteLine($"endings: {string.Join(", ", endings.CountBy(code => code).OrderBy(each => each.Key).Select(each => $"{each.Value} × {each.Key}"))}");
@@ -54,6 +53,12 @@ async Task WorkAsync()
             return;
         }
     }
+}
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.Cancel();
 }
 
 int Number(string option, int otherwise) =>

@@ -25,7 +25,7 @@ test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
     expect "the user of $image" "$(docker inspect --format '{{.Config.User}}' "$image")" 65532:0
     expect "the version label of $image" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$image")" 1.2.3
     expect "the length of the entrypoint of $image" "$(docker inspect --format '{{len .Config.Entrypoint}}' "$image")" 1
-    expect "--version of $image" "$(docker run --rm "$image" --version)" 1.2.3
+    expect "--version of $image" "$(docker run --rm "$image" --version)" "$(artifacts/native/logto-migrate-init --version)"
   done
   build root-image --build-arg "LOGTO_VERSION=$new" --build-arg INIT_USER=0:0
   expect "the user of an image for an old target" "$(docker inspect --format '{{.Config.User}}' root-image)" 0:0
