@@ -18,7 +18,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task A_left_over_index_does_not_stop_the_next_run(string index, string definition, string before, bool valid, bool dropped)
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, before);
+        var (server, database) = await AtAsync(before);
         await LeaveAsync(server, database, index, definition, valid);
 
         var result = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
@@ -33,7 +33,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task With_repair_off_the_remedy_is_named_and_works()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
         var variables = Variables(server, database, target);
         variables["LOGTO_INIT_REPAIR"] = "false";
@@ -51,7 +51,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task An_index_of_that_name_on_another_table_is_not_dropped()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "applications (tenant_id)", valid: true);
 
         var refused = await Gate.RunAsync([], Variables(server, database, target), cancellationToken: FakeWorld.Token);
@@ -78,7 +78,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task A_drop_that_has_to_wait_names_the_blocker_and_survives_kill_9()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
         await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
         await using var command = blocker.CreateCommand();
@@ -102,7 +102,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task A_drop_keeps_to_the_lock_timeout_of_the_operator()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
         await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
         await using var command = blocker.CreateCommand();
@@ -122,7 +122,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task Nothing_is_dropped_after_the_lock_is_lost()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
         await using var orphan = await server.OpenAsync(database, FakeWorld.Token);
         await using var command = orphan.CreateCommand();
@@ -146,7 +146,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task A_deadlock_with_a_drop_is_waited_for()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
         await using var other = await server.OpenAsync(database, FakeWorld.Token);
         await using var command = other.CreateCommand();
@@ -176,7 +176,7 @@ public sealed class RepairSpecs(SharedServers servers)
     {
         const int Rows = 20_000;
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, "1772615847");
+        var (server, database) = await AtAsync("1772615847");
         await server.ExecuteAsync(
             database,
             $$"""insert into oidc_model_instances (tenant_id, model_name, id, payload, expires_at) select 'default', 'Grant', 'row' || n, '{"grantId": "g"}', now() from generate_series(1, {{Rows}}) n""",
@@ -224,7 +224,7 @@ public sealed class RepairSpecs(SharedServers servers)
     public async Task A_build_in_progress_of_somebody_else_is_not_touched()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(target, BeforePlainText);
+        var (server, database) = await AtAsync(BeforePlainText);
         await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
         await using var command = blocker.CreateCommand();
         command.CommandText = "begin; select count(*) from users";
@@ -250,10 +250,9 @@ public sealed class RepairSpecs(SharedServers servers)
     private const string BeforePlainText = "1780381218";
     private const string BeforeGuardedText = "1781689399";
 
-    private async Task<(PostgresServer Server, string Database)> AtAsync(LogtoInstallation target, string timestamp)
+    private async Task<(PostgresServer Server, string Database)> AtAsync(string timestamp)
     {
-        var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
-        await target.CliAsync(server.Url(database), ["db", "alteration", "rollback-to-timestamp", timestamp], FakeWorld.Token);
+        var (server, database) = await servers.RolledBackAsync(17, LogtoRelease.Newest, timestamp, FakeWorld.Token);
         await server.CreateOwnerAsync(database, FakeWorld.Token);
         return (server, database);
     }
