@@ -11,7 +11,7 @@ ARG LOGTO_VERSION
 ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION:-set-the-build-argument-LOGTO_VERSION}
 
 FROM ${SDK_IMAGE} AS build
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils clang cmake libssl-dev lld make zlib1g-dev \
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils cmake gcc libc6-dev libssl-dev lld make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig ./
