@@ -3,6 +3,7 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,11 +33,17 @@ internal static class Parts
             .AddSingleton(parts => new LeftOvers(parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new OtherRuns(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new DirectServer(parts.Get<GateOptions>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ScratchCopies(sessionName, parts.Get<DirectServer>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new Backup(
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new Restore(
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
-                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<ILogger>()))
+                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new MigrationRunner(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<Backup>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Checker(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<ILogger>()));
     }

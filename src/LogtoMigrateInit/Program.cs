@@ -3,7 +3,7 @@ using System.Reflection;
 using LogtoMigrateInit.Commands;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;

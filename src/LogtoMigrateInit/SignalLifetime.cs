@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

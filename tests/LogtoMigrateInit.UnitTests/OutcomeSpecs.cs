@@ -1,6 +1,6 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,6 +1,6 @@
 using System.Reflection;
 using LogtoMigrateInit.Commands;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Xunit;

@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -4,7 +4,7 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Processes;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

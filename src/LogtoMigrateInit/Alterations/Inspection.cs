@@ -47,6 +47,22 @@ internal sealed record Inspection
     /// <summary>The values of the rows <c>alterationState</c>, of which there should be one; none when there is no such table or column.</summary>
     public required IReadOnlyList<string> States { get; init; }
 
+    /// <summary>Its level; null when there is none, or none that can be read.</summary>
+    public AlterationState? State
+    {
+        get
+        {
+            try
+            {
+                return States is [var state] ? AlterationState.Parse(state) : null;
+            }
+            catch (FormatException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>The roles that Logto logs in as; null when <c>tenants</c> could not be asked.</summary>
     public required TenantRoles? TenantRoles { get; init; }
 

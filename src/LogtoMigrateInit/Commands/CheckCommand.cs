@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Migration;
 using Microsoft.Extensions.DependencyInjection;
 

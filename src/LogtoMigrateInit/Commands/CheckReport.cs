@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Commands;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Commands;
@@ -16,6 +16,8 @@ internal static class CommandLine
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
             RunCommand.Create(inHost),
+            BackupCommand.Create(inHost),
+            RestoreCommand.Create(inHost),
             InstallCommand.Create(),
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));

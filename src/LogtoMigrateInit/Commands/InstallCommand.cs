@@ -1,5 +1,5 @@
 using System.CommandLine;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Reporting;
 

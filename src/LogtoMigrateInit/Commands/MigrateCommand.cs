@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Migration;
 using Microsoft.Extensions.DependencyInjection;
 

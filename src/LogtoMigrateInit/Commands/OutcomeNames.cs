@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Endings;
 
 namespace LogtoMigrateInit.Commands;
 
@@ -38,6 +38,11 @@ internal static class OutcomeNames
         [typeof(Outcome.TargetUnusable)] = "targetUnusable",
         [typeof(Outcome.Pending)] = "pending",
         [typeof(Outcome.PreflightFailed)] = "preflightFailed",
+        [typeof(Outcome.BackedUp)] = "backedUp",
+        [typeof(Outcome.BackupFailed)] = "backupFailed",
+        [typeof(Outcome.Restored)] = "restored",
+        [typeof(Outcome.RestoreRefused)] = "restoreRefused",
+        [typeof(Outcome.RestoreUnknown)] = "restoreUnknown",
         [typeof(Outcome.Stopped)] = "stopped",
     };
 

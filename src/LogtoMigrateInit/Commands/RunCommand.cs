@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
 using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Platform;
 using Microsoft.Extensions.DependencyInjection;

@@ -83,6 +83,30 @@ internal sealed record GateOptions
 
     /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
     public required string? IgnoredPasswordFile { get; init; }
+
+    /// <summary>Where backups are put, an absolute path; null: <c>migrate</c> makes none.</summary>
+    public required string? BackupDirectory { get; init; }
+
+    /// <summary>How many backups of this database are kept; one at least.</summary>
+    public required int BackupKeep { get; init; }
+
+    public required BackupVerification BackupVerify { get; init; }
+
+    /// <summary>The folder of <c>pg_dump</c> and <c>pg_restore</c>, an absolute path; null: the newest that is found.</summary>
+    public required string? PostgresPrograms { get; init; }
+
+    /// <summary>The same database on the server itself, where <c>DB_URL</c> goes through a pooler; null when it is not given.</summary>
+    public GateOptions? Direct { get; init; }
+}
+
+/// <summary>How a backup is proven; the values of <c>LOGTO_INIT_BACKUP_VERIFY</c>.</summary>
+internal enum BackupVerification
+{
+    /// <summary>The whole file is read and unpacked again.</summary>
+    Read,
+
+    /// <summary>It is also restored into a scratch database, and compared there row for row.</summary>
+    Restore,
 }
 
 /// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>

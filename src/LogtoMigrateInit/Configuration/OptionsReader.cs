@@ -47,7 +47,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
 
         var (url, isFromFile) = ReadUrl();
-        var logtoDirectory = ReadLogtoDirectory();
+        var logtoDirectory = Folder(Variables.LogtoDirectory)!;
         var connection = new NodePostgresVariables(environment, logtoDirectory, _problems);
         var address = connection.Complete(url);
         var password = connection.ReadPassword(url, address);
@@ -83,24 +83,69 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Password = password,
             ScramPassword = password is null ? null : SaslPrep.Prepare(password),
             IgnoredPasswordFile = connection.IgnoredPasswordFile,
+            BackupDirectory = Folder(Variables.BackupDirectory),
+            BackupKeep = ReadBackupKeep(),
+            BackupVerify = Enum.Parse<BackupVerification>(Choice(Variables.BackupVerify, "read", "restore"), ignoreCase: true),
+            PostgresPrograms = Folder(Variables.PostgresPrograms),
         };
 
-        return options;
+        return options with { Direct = ReadDirect(options, connection) };
     }
 
-    /// <summary>Absolute, because Logto's CLI runs inside of it.</summary>
-    private string ReadLogtoDirectory()
+    /// <summary>Absolute, because the programs that we start work elsewhere.</summary>
+    /// <returns>Null when it is unset and has no default.</returns>
+    private string? Folder(Variable variable)
     {
-        var directory = Text(Variables.LogtoDirectory);
+        var directory = Text(variable);
         try
         {
-            return Path.GetFullPath(directory);
+            return directory.Length == 0 ? null : Path.GetFullPath(directory);
         }
         catch (Exception lost) when (lost is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            Problem(Variables.LogtoDirectory, $"is {EnvironmentText.Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
+            Problem(variable, $"is {EnvironmentText.Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
             return directory;
         }
+    }
+
+    private int ReadBackupKeep()
+    {
+        var text = Text(Variables.BackupKeep);
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
+        {
+            return count;
+        }
+
+        Problem(Variables.BackupKeep, $"is {EnvironmentText.Shown(text)}; it takes a whole number from 1");
+        return 1;
+    }
+
+    /// <returns>Null when it is unset or cannot be read.</returns>
+    private GateOptions? ReadDirect(GateOptions options, NodePostgresVariables connection)
+    {
+        if (Text(Variables.DirectUrl) is not { Length: > 0 } text || ParseUrl(Variables.DirectUrl, text) is not { } url)
+        {
+            return null;
+        }
+
+        if (url.Database != options.Database)
+        {
+            Problem(Variables.DirectUrl, $"names the database {EnvironmentText.Shown(url.Database)} and DB_URL names {EnvironmentText.Shown(options.Database)}; both are to reach the same one, once past the pooler");
+        }
+
+        var address = connection.Complete(url);
+        var password = connection.ReadPassword(url, address);
+        return options with
+        {
+            DatabaseUrl = new UrlForLogto(url.Text),
+            Host = address.Host,
+            Port = address.Port,
+            User = address.User,
+            SslMode = url.SslMode,
+            Password = password,
+            ScramPassword = password is null ? null : SaslPrep.Prepare(password),
+            DirectTls = connection.ReadDirectTls(url),
+        };
     }
 
     private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()

@@ -25,10 +25,15 @@ internal static class Variables
     public static readonly Variable LogLevel = new("LOGTO_INIT_LOG_LEVEL", "information");
     public static readonly Variable TerminationLog = new("LOGTO_INIT_TERMINATION_LOG", "/dev/termination-log");
     public static readonly Variable Node = new("LOGTO_INIT_NODE", "node");
+    public static readonly Variable BackupDirectory = new("LOGTO_INIT_BACKUP_DIR", "");
+    public static readonly Variable BackupKeep = new("LOGTO_INIT_BACKUP_KEEP", "3");
+    public static readonly Variable BackupVerify = new("LOGTO_INIT_BACKUP_VERIFY", "read");
+    public static readonly Variable DirectUrl = new("LOGTO_INIT_DIRECT_URL", "");
+    public static readonly Variable PostgresPrograms = new("LOGTO_INIT_PG_BIN", "");
 
     public static readonly IReadOnlyList<Variable> All =
     [
         DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
-        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node,
+        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node, BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
     ];
 }

@@ -178,6 +178,12 @@ internal static class SessionQueries
             command.Parameters.Add(new NpgsqlParameter { Value = name });
         }
 
+        return await ReadAsync(command, cancellationToken);
+    }
+
+    /// <summary>Reads what a query for <see cref="Columns"/> finds.</summary>
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var sessions = new List<ServerSession>();
         while (await reader.ReadAsync(cancellationToken))

@@ -47,7 +47,24 @@ internal static class TenantRolesSql
         end $$
         """);
 
-    private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+    /// <summary>
+    /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that nobody
+    /// knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
+    /// </summary>
+    /// <param name="parent">Its name; see <see cref="MakeRoles"/>.</param>
+    public static string MakeRolesFor(string parent) => OneLine($$"""
+        do $$
+        declare parent text := {{Literal(parent)}}; t record;
+        begin
+        if not exists (select from pg_roles where rolname = parent) then execute format('create role %I noinherit nologin password %L', parent, gen_random_uuid()); end if;
+        for t in select db_user, db_user_password from tenants where db_user is not null and not exists (select from pg_roles where rolname = db_user::name) loop
+        begin execute format('create role %I inherit login password %L in role %I', t.db_user, t.db_user_password, parent);
+        exception when others then raise exception 'role % was not made: %', t.db_user, sqlerrm; end;
+        end loop;
+        end $$
+        """);
+
+    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
     private static string OneLine(string sql) => sql.ReplaceLineEndings(" ");
 }

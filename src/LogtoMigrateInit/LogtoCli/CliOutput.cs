@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 

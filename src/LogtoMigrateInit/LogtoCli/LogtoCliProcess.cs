@@ -1,8 +1,8 @@
 using System.ComponentModel;
 using System.Threading.Channels;
-using CliWrap;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.LogtoCli;
@@ -10,12 +10,6 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>Runs the target's own CLI with Node.js, never through npm, and never longer than this process lives.</summary>
 internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation installation)
 {
-    /// <summary>Docker grants ten seconds in all; Node.js needs milliseconds.</summary>
-    private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
-
-    /// <summary>What the CLI printed is read in milliseconds; what inherited its output may never close it.</summary>
-    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(1);
-
     /// <summary>Runs the CLI to its end.</summary>
     /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
     /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
@@ -30,48 +24,25 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers, Action<int> started, CancellationToken interrupt,
         CancellationToken kill)
     {
-        using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
-        using var drained = new CancellationTokenSource();
-        await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
-        // Never by its name alone: .NET would look in the working folder first, and take what is not executable.
         var node = FilePermission.FindProgram(options.Node)
             ?? throw new UnusableTargetException($"Node.js was not found: '{options.Node}' is no executable file on PATH. Name it in LOGTO_INIT_NODE, or use Logto's own image.");
-        var command = Start(node, options.LogtoDirectory)
-            .WithArguments(["--import", CliGuard.Module(options.Timings), installation.CliEntry, .. arguments])
-            .WithEnvironmentVariables(environment)
-            .WithStandardInputPipe(PipeSource.Create((input, ended) =>
-            {
-                ended.Register(() => drained.CancelAfter(LongestDrain));
-                return BeatAsync(input, answers, ended);
-            }))
-            .WithStandardOutputPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stdout", drained.Token)))
-            .WithStandardErrorPipe(PipeTarget.Create((stream, _) => output.FollowAsync(stream, "stderr", drained.Token)));
 
-        int? exitCode = null;
+        // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
+        var child = new ChildProcess(node, ["--import", CliGuard.Module(options.Timings), installation.CliEntry, .. arguments], environment, options.LogtoDirectory)
+        {
+            Input = (input, ended) => BeatAsync(input, answers, ended),
+            Output = (stream, drained) => output.FollowAsync(stream, "stdout", drained),
+            Errors = (stream, drained) => output.FollowAsync(stream, "stderr", drained),
+        };
         try
         {
-            var running = command.ExecuteAsync(forceful.Token, interrupt);
-            started(running.ProcessId);
-            exitCode = (await running).ExitCode;
-        }
-        catch (Exception ended) when (ended is OperationCanceledException or TimeoutException && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
-        {
-            // We ended it, or the kernel does not let it go yet; the caller knows why.
+            return await child.RunAsync(started, interrupt, kill);
         }
         catch (Win32Exception missing)
         {
             throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
-
-        return exitCode;
     }
-
-    /// <summary>With all parts, because the short way asks for our own working folder, which may be gone.</summary>
-    /// <param name="program">An absolute path.</param>
-    /// <param name="folder">Where it works; the CLI reads a <c>.env</c> from there, as with Logto's own scripts.</param>
-    private static Command Start(string program, string folder) => new(
-        program, "", folder, ResourcePolicy.Default, Credentials.Default, new Dictionary<string, string?>(), CommandResultValidation.None,
-        PipeSource.Null, PipeTarget.Null, PipeTarget.Null);
 
     /// <summary>Signs of life and answers for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
     private async Task BeatAsync(Stream input, ChannelReader<bool> answers, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 

@@ -2,18 +2,23 @@ using System.Diagnostics;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → repair → run the CLI → verify.</summary>
+/// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → back up → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
     GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, WatchedInspection watched, OtherRuns others, SupervisedCli cli,
-    LeftOvers leftOvers, TenantLogins logins, ILogger logger)
+    LeftOvers leftOvers, TenantLogins logins, Backup backup, ILogger logger)
 {
+    /// <summary>The command that restores the backup of this run; null when none was made.</summary>
+    private string? _wayBack;
+
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(MigrationLock migrationLock, CancellationToken stop)
@@ -86,6 +91,19 @@ internal sealed class Deployment(
             return (impossible, null);
         }
 
+        // Once a run: when the CLI is tried again, what it did before is in no backup that an operator would want.
+        if (options.BackupDirectory is not null && _wayBack is null)
+        {
+            switch (await backup.MakeAsync(pending.State, held))
+            {
+                case BackupResult.Failed failed:
+                    return (new Outcome.BackupFailed(failed.Reason), null);
+                case BackupResult.Made made:
+                    _wayBack = made.Restore;
+                    break;
+            }
+        }
+
         var first = installation.ReadScript(pending.Alterations[0]);
         if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
         {
@@ -108,7 +126,7 @@ internal sealed class Deployment(
                 Describe(run), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
             _ => await SucceedAsync(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed", inspection, stop),
         };
-        return (outcome, run);
+        return (outcome.WithWayBack(_wayBack), run);
     }
 
     private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, FolderLock folder, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
 
 namespace LogtoMigrateInit.Migration;
 

@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 
@@ -12,10 +15,42 @@ namespace LogtoMigrateInit.Migration;
 /// preflight → deploy → verify. With nothing pending it is one connection and one look.
 /// </summary>
 internal sealed class MigrationRunner(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, Backup backup, ILogger logger)
 {
+    /// <summary>What a run is for, decided from one look.</summary>
+    /// <returns>How it ends without the lock; null when the lock is needed.</returns>
+    private delegate Outcome? Settle(Verdict verdict);
+
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    public async Task<Outcome> MigrateAsync(CancellationToken stop)
+    public Task<Outcome> MigrateAsync(CancellationToken stop) => RunAsync(
+        verdict => verdict is Verdict.Pending || (verdict is Verdict.Empty && options.Seed != SeedMode.False) ? null : Outcome.Of(verdict, catalog, options),
+        writes: true, deployment.RunAsync, stop);
+
+    /// <summary>Makes a backup while nobody migrates.</summary>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<Outcome> BackUpAsync(CancellationToken stop) => RunAsync(
+        verdict => verdict is Verdict.Empty or Verdict.Foreign ? Outcome.Of(verdict, catalog, options) : null,
+        writes: false, BackUpAsync, stop);
+
+    private async Task<Outcome> BackUpAsync(MigrationLock migrationLock, CancellationToken stop)
+    {
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
+        try
+        {
+            return await backup.MakeAsync((await watched.ReadAsync(held.Token)).State, held.Token) switch
+            {
+                BackupResult.Made made => new Outcome.BackedUp(made.Path, made.Record.Bytes, made.Record.Rows, made.Record.Tables.Count, made.Restore),
+                BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason),
+                _ => throw new UnreachableException(),
+            };
+        }
+        catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            return new Outcome.BackupFailed("the migration lock was lost, because its connection broke or this machine stood still; start again");
+        }
+    }
+
+    private async Task<Outcome> RunAsync(Settle settle, bool writes, Func<MigrationLock, CancellationToken, Task<Outcome>> underLock, CancellationToken stop)
     {
         var wait = new Wait(options, logger);
         while (true)
@@ -23,9 +58,9 @@ internal sealed class MigrationRunner(
             Look look;
             try
             {
-                look = await database.RetryAsync(token => LookAsync(wait.IsForLock, token), stop);
+                look = await database.RetryAsync(token => LookAsync(settle, writes, wait.IsForLock, token), stop);
             }
-            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && options.Seed == SeedMode.Create)
+            catch (DatabaseException missing) when (missing.Failure == DatabaseFailure.NoSuchDatabase && writes && options.Seed == SeedMode.Create)
             {
                 if (Preflight.SeedableName(options.Database) is { } unusable)
                 {
@@ -57,7 +92,7 @@ internal sealed class MigrationRunner(
                     await using (taken.Lock)
                     {
                         logger.LockTaken();
-                        return await deployment.RunAsync(taken.Lock, stop);
+                        return await underLock(taken.Lock, stop);
                     }
             }
 
@@ -71,10 +106,12 @@ internal sealed class MigrationRunner(
     }
 
     /// <summary>One connection: looks, decides, and tries for the lock, which keeps the connection.</summary>
+    /// <param name="settle">Whether the lock is needed.</param>
+    /// <param name="writes">Whether a server that takes no writes is of no use.</param>
     /// <param name="isWaiting">The lock was taken at the last look. As long as it is, nothing else is worth a look.</param>
     /// <param name="stop">Ends the look.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the look.")]
-    private async Task<Look> LookAsync(bool isWaiting, CancellationToken stop)
+    private async Task<Look> LookAsync(Settle settle, bool writes, bool isWaiting, CancellationToken stop)
     {
         var connection = await database.OpenAsync(stop);
         MigrationLock? migrationLock = null;
@@ -87,13 +124,13 @@ internal sealed class MigrationRunner(
 
             var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, stop));
             var verdict = MigrationPlan.Decide(catalog, inspection);
-            if (verdict is not Verdict.Pending && !(verdict is Verdict.Empty && options.Seed != SeedMode.False))
+            if (settle(verdict) is { } outcome)
             {
-                return new Look.Settled(inspection, Outcome.Of(verdict, catalog, options));
+                return new Look.Settled(inspection, outcome);
             }
 
             // A standby would grant the lock too.
-            if (inspection.InRecovery || inspection.ReadOnly)
+            if (writes && (inspection.InRecovery || inspection.ReadOnly))
             {
                 return new Look.ReadOnly(inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
             }

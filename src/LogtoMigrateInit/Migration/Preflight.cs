@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
 
 namespace LogtoMigrateInit.Migration;
 

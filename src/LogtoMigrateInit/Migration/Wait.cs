@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 

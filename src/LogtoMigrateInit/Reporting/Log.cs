@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify.</summary>
+/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify, 1700 backup, 1800 restore.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Debug, "logto-migrate-init {Version}: {Command}")]
@@ -124,4 +124,67 @@ internal static partial class Log
 
     [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
     public static partial void Waits(this ILogger logger, string what, string remedy);
+
+    [LoggerMessage(1700, LogLevel.Information, "Backing up the database {Database} ({Megabytes:0} MB on the server) to {Folder} with pg_dump {Version}")]
+    public static partial void BackingUp(this ILogger logger, string database, double megabytes, string folder, string version);
+
+    [LoggerMessage(1701, LogLevel.Information, "Still backing up after {Seconds:0} s: {Megabytes:0} MB so far")]
+    public static partial void StillDumping(this ILogger logger, double megabytes, double seconds);
+
+    [LoggerMessage(1702, LogLevel.Information, "Backed up to {File}: {Megabytes:0.0} MB, {Rows} rows in {Tables} tables, verified by {Verified}, {Seconds:0.00} s")]
+    public static partial void BackedUp(this ILogger logger, string file, double megabytes, long rows, int tables, string verified, double seconds);
+
+    [LoggerMessage(1703, LogLevel.Information, "Removed the old backup {File}")]
+    public static partial void PrunedBackup(this ILogger logger, string file);
+
+    [LoggerMessage(1704, LogLevel.Warning, "Removed {File}, half a backup that a killed run left behind")]
+    public static partial void RemovedPartialBackup(this ILogger logger, string file);
+
+    [LoggerMessage(1705, LogLevel.Warning, "The backup folder {Folder} does not last: {Reason}. Mount a volume there")]
+    public static partial void BackupFolderDoesNotLast(this ILogger logger, string folder, string reason);
+
+    [LoggerMessage(1706, LogLevel.Information, "{Line}")]
+    public static partial void ToolLine(this ILogger logger, string line);
+
+    [LoggerMessage(1707, LogLevel.Information, "Restoring {File} into a scratch database, to compare it row for row")]
+    public static partial void VerifyingByRestore(this ILogger logger, string file);
+
+    [LoggerMessage(1708, LogLevel.Warning, "Removed the scratch database {Database}, which a killed run left behind")]
+    public static partial void RemovedScratch(this ILogger logger, string database);
+
+    [LoggerMessage(1709, LogLevel.Warning, "The scratch database {Database} could not be removed ({Reason}); the next run removes it")]
+    public static partial void ScratchLeft(this ILogger logger, string database, string reason);
+
+    [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
+    public static partial void Restoring(this ILogger logger, string file, string database);
+
+    [LoggerMessage(1801, LogLevel.Information, "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Hours:0.0} hours ago: state {State}, {Rows} rows in {Tables} tables")]
+    public static partial void BackupIs(this ILogger logger, DateTime takenAt, double hours, string state, long rows, int tables);
+
+    [LoggerMessage(1802, LogLevel.Warning, "Newer than the backup, and only in the database that is kept: {Users} users who registered since, {SignIns} users who signed in since; the latest entry of the log is of {Latest} UTC")]
+    public static partial void NewerThanBackup(this ILogger logger, long users, long signIns, string latest);
+
+    [LoggerMessage(1803, LogLevel.Information, "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
+    public static partial void RolesWillBeMade(this ILogger logger, string parent);
+
+    [LoggerMessage(1804, LogLevel.Warning, "Not carried over: {Objects}. A superuser can make them afterwards, from `pg_restore --file=-`")]
+    public static partial void LeftOut(this ILogger logger, string objects);
+
+    [LoggerMessage(1805, LogLevel.Warning, "These roles are not on this server, and what was granted to them is not carried over: {Roles}. Create them first to keep it")]
+    public static partial void MissingGrantees(this ILogger logger, string roles);
+
+    [LoggerMessage(1806, LogLevel.Warning, "In the way, and ended before the swap: {Session}")]
+    public static partial void SessionInTheWay(this ILogger logger, string session);
+
+    [LoggerMessage(1807, LogLevel.Warning, "Not carried over: `{Statement}` failed: {Reason}")]
+    public static partial void NotCarriedOver(this ILogger logger, string statement, string reason);
+
+    [LoggerMessage(1808, LogLevel.Warning, "{File} has no record beside it ({Record}): it was read to its end, and neither its hash nor its rows can be compared")]
+    public static partial void NoRecord(this ILogger logger, string file, string record);
+
+    [LoggerMessage(1809, LogLevel.Warning, "This server does not know the locale of the dumped database ({Locale}); the new one gets the server's own, by which texts may sort otherwise")]
+    public static partial void LocaleNotKnown(this ILogger logger, string locale);
+
+    [LoggerMessage(1810, LogLevel.Warning, "{Question} Yes (--yes)")]
+    public static partial void Confirmed(this ILogger logger, string question);
 }

@@ -4,7 +4,7 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Reporting;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Endings;
 
 /// <summary>
 /// How a run ended: a number for the orchestrator and a sentence for the operator, which says what happened, with which values,
@@ -16,7 +16,12 @@ internal abstract record Outcome
 
     public ExitCode ExitCode { get; }
 
-    public string Message { get; }
+    public string Message { get; private init; }
+
+    /// <summary>The same with the command that brings back what was there before; a success needs none.</summary>
+    public Outcome WithWayBack(string? restore) => restore is null || ExitCode == ExitCode.Success
+        ? this
+        : this with { Message = $"{Message} To have back what was there before: `{OneLine.Escape(restore)}`." };
 
     public sealed record Matches(AlterationCatalog Catalog, AlterationState State, string Done = "nothing was pending")
         : Outcome(ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.");
@@ -181,6 +186,29 @@ internal abstract record Outcome
 
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
         : Outcome(ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: {string.Join("; ", Problems)}.");
+
+    public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, string Restore)
+        : Outcome(
+            ExitCode.Success,
+            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, read again and whole. To have it back: `{Restore}`.");
+
+    public sealed record BackupFailed(string Reason)
+        : Outcome(ExitCode.BackupFailed, $"The backup was not made, and nothing was deployed: {Reason}.");
+
+    public sealed record Restored(string Database, string? Former, string Level)
+        : Outcome(
+            ExitCode.Success,
+            $"The database '{Database}' is restored{(Former is null ? "" : $", and what it was before is kept as '{Former}' (`drop database {LogtoDatabase.Quote(Former)}` when nobody needs it)")}. {Level}");
+
+    public sealed record RestoreRefused(string Reason)
+        : Outcome(ExitCode.RestoreRefused, $"Nothing was restored and nothing was changed: {Reason}.");
+
+    public sealed record RestoreUnknown(string Database, string Fresh, string? Former, string Reason)
+        : Outcome(
+            ExitCode.RestoreFailed,
+            $"The connection broke while the server put the restored database in its place ({Reason}). Nothing is lost: if there is " +
+            $"a database '{Fresh}', the old one is still '{Database}', and the same command does it again; if not, '{Database}' is the restored one" +
+            $"{(Former is null ? "" : $", and the old one is '{Former}'")}.");
 
     public sealed record Stopped(ExitCode Signal, string Name)
         : Outcome(Signal, $"Stopped by {Name}. What was applied is complete, nothing stays locked, and the next start carries on.");

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace LogtoMigrateInit.LogtoCli;
+namespace LogtoMigrateInit.Processes;
 
 /// <summary>
 /// A secret that is found in any spelling, also a mixed one: each of its characters may stand for itself, percent-encoded (in a URL

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace LogtoMigrateInit.LogtoCli;
+namespace LogtoMigrateInit.Processes;
 
 /// <summary>Cuts a program's output into lines of bounded length: one gone wild must not fill our memory.</summary>
 internal static class OutputLines

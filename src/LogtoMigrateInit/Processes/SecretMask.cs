@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Configuration;
 
-namespace LogtoMigrateInit.LogtoCli;
+namespace LogtoMigrateInit.Processes;
 
 /// <summary>
 /// Removes secrets from what the CLI prints: the database's password in every spelling, the password of any other database URL or

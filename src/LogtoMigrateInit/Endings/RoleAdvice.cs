@@ -1,7 +1,7 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Endings;
 
 /// <summary>What is wrong with the roles that Logto logs in as, and the SQL that mends it.</summary>
 internal static class RoleAdvice

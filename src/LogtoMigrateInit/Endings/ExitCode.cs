@@ -1,4 +1,4 @@
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.Endings;
 
 /// <summary>
 /// How a run ended, for orchestrators that act on numbers (Kubernetes' <c>podFailurePolicy</c>). The numbers are a contract:
@@ -21,6 +21,8 @@ internal enum ExitCode
     Pending = 12,
     BackupFailed = 13,
     PreflightFailed = 14,
+    RestoreRefused = 17,
+    RestoreFailed = 18,
     Interrupted = 130,
     Terminated = 143,
 }

@@ -1,0 +1,95 @@
+using Npgsql;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>What a table holds.</summary>
+/// <param name="Table">With its schema, quoted where SQL wants it.</param>
+/// <param name="Rows">How many rows.</param>
+/// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only rows were counted.</param>
+internal sealed record TableContents(string Table, long Rows, string? Sum);
+
+/// <summary>
+/// A database as it was at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that what is counted here is what is in the
+/// dump. An index that is built concurrently waits for it, so it must be closed before a deploy.
+/// </summary>
+internal sealed class ExportedSnapshot : IAsyncDisposable
+{
+    // Whatever the role, the database or the server have set: no limit, and the same text for the same row wherever it is counted.
+    private static readonly string[] Settings =
+    [
+        "set local statement_timeout = 0", "set local lock_timeout = 0", "set local idle_in_transaction_session_timeout = 0",
+        "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'", "set local bytea_output = 'hex'",
+        "set local extra_float_digits = 1", "set local row_security = off", "set local search_path = pg_catalog", "set local max_parallel_workers_per_gather = 0",
+    ];
+
+    private const int FirstWithTransactionTimeout = 17;
+
+    // Without those of extensions, which a dump does not hold; a partition is a table, its parent holds nothing.
+    private const string Tables = """
+        select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+          order by 1
+        """;
+
+    private readonly NpgsqlConnection _connection;
+
+    private ExportedSnapshot(NpgsqlConnection connection, string id, DateTime takenAt) => (_connection, Id, TakenAt) = (connection, id, takenAt);
+
+    /// <summary>For <c>pg_dump --snapshot</c>; it lives as long as this object.</summary>
+    public string Id { get; }
+
+    /// <summary>The server's clock, in UTC.</summary>
+    public DateTime TakenAt { get; }
+
+    /// <exception cref="DatabaseException">The connection failed.</exception>
+    public static async Task<ExportedSnapshot> TakeAsync(LogtoDatabase database, CancellationToken cancellationToken)
+    {
+        var connection = await database.OpenAsync(cancellationToken);
+        try
+        {
+            await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level repeatable read, read only") } };
+            foreach (var setting in connection.PostgreSqlVersion.Major >= FirstWithTransactionTimeout ? [.. Settings, "set local transaction_timeout = 0"] : Settings)
+            {
+                batch.BatchCommands.Add(new(setting));
+            }
+
+            batch.BatchCommands.Add(new("select pg_export_snapshot(), now()"));
+            await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return new ExportedSnapshot(connection, reader.GetString(0), reader.GetDateTime(1));
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Counts every table that a dump holds.</summary>
+    /// <param name="withSums">Also the sum of the hashes of their rows, which costs about as much as to dump them.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<IReadOnlyList<TableContents>> CountAsync(bool withSums, CancellationToken cancellationToken)
+    {
+        var contents = new List<TableContents>();
+        foreach (var table in await ReadTablesAsync(cancellationToken))
+        {
+            var sum = withSums ? "coalesce(sum(hashtextextended((t.*)::text, 0)), 0)::text" : "null::text";
+            await using var command = new NpgsqlCommand($"select count(*), {sum} from only {table} t", _connection) { CommandTimeout = 0 };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            contents.Add(new TableContents(table, reader.GetInt64(0), withSums ? reader.GetString(1) : null));
+        }
+
+        return contents;
+    }
+
+    public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
+
+    private async Task<IReadOnlyList<string>> ReadTablesAsync(CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Tables, _connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await InspectionQuery.ReadNamesAsync(reader, cancellationToken);
+    }
+}

@@ -1,0 +1,104 @@
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>A database whose tables have just been restored, and what <c>pg_restore</c> does not do for it.</summary>
+internal sealed class RestoredDatabase : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly ILogger _logger;
+
+    private RestoredDatabase(NpgsqlConnection connection, ILogger logger) => (_connection, _logger) = (connection, logger);
+
+    /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
+    public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken) =>
+        new(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+
+    /// <summary>Statistics are in no dump before PostgreSQL 18, and without them Logto's first queries are slow.</summary>
+    public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
+
+    /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
+    /// <exception cref="DatabaseException">The server refused.</exception>
+    public async Task MakeRolesAsync(string parent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExecuteAsync(TenantRolesSql.MakeRolesFor(parent), cancellationToken);
+        }
+        catch (PostgresException refusal)
+        {
+            throw new DatabaseException(
+                DatabaseFailure.Never, $"Logto's own roles could not be made: {refusal.MessageText}",
+                $"let the user create roles (`alter role {LogtoDatabase.Quote(_connection.UserName!)} createrole` as a superuser), or name such a user in LOGTO_INIT_DIRECT_URL", refusal);
+        }
+    }
+
+    /// <summary>Gives the rights of the dump, each by itself; those of Logto's roles must succeed, and the rest is named.</summary>
+    /// <param name="statements">Grants and default privileges.</param>
+    /// <param name="isLogtos">Whether a role is one of Logto's own.</param>
+    /// <param name="rolesIn">The roles that a statement names.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
+    public async Task GrantAsync(IEnumerable<string> statements, Func<string, bool> isLogtos, Func<string, IEnumerable<string>> rolesIn, CancellationToken cancellationToken)
+    {
+        foreach (var statement in statements)
+        {
+            try
+            {
+                await ExecuteAsync(statement, cancellationToken);
+            }
+            catch (PostgresException refusal)
+            {
+                if (rolesIn(statement).Any(isLogtos))
+                {
+                    throw new DatabaseException(DatabaseFailure.Never, $"`{statement}` failed: {refusal.MessageText}", "restore as the owner of Logto's tables or as a superuser", refusal);
+                }
+
+                _logger.NotCarriedOver(statement, refusal.MessageText);
+            }
+        }
+    }
+
+    /// <summary>Gives the database the settings and rights that the dumped one had, at once: until then only its owner may enter.</summary>
+    /// <param name="statements">About this database by its present name, relative to what a new database has.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task ApplyAsync(IEnumerable<string> statements, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync("begin", cancellationToken);
+        await ExecuteAsync($"grant connect, temporary on database {LogtoDatabase.Quote(_connection.Database)} to public", cancellationToken);
+        foreach (var statement in statements)
+        {
+            await ExecuteAsync("savepoint statement", cancellationToken);
+            try
+            {
+                await ExecuteAsync(statement, cancellationToken);
+            }
+            catch (PostgresException refusal)
+            {
+                _logger.NotCarriedOver(statement, refusal.MessageText);
+                await ExecuteAsync("rollback to statement", cancellationToken);
+            }
+        }
+
+        await ExecuteAsync("commit", cancellationToken);
+    }
+
+    /// <summary>Gives these roles the passwords that the table <c>tenants</c> holds.</summary>
+    /// <returns>True.</returns>
+    public static async Task<bool> SetPasswordsAsync(NpgsqlConnection connection, IEnumerable<string> roles, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(TenantRolesSql.SetPasswords(roles), connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        return true;
+    }
+
+    public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
+
+    private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(statement, _connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

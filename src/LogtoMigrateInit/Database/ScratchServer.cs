@@ -1,0 +1,155 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Database;
+
+/// <summary>
+/// The right to make scratch databases for one database, and the connection on which that is done: to the maintenance database, since a
+/// database is neither made nor renamed from inside. Whoever has it knows that every scratch database he finds was left by a killed run.
+/// </summary>
+internal sealed class ScratchServer : IAsyncDisposable
+{
+    /// <summary>The first four bytes of SHA-256("logto-migrate-init scratch"), big-endian; the second half of the key is the hash of the database's name.</summary>
+    public const int LockClass = 86006637;
+
+    /// <summary>PostgreSQL's longest name, in bytes (NAMEDATALEN).</summary>
+    private const int LongestName = 63;
+
+    private static readonly TimeSpan LongestDrop = TimeSpan.FromSeconds(5);
+
+    private readonly DirectServer _server;
+    private readonly ILogger _logger;
+
+    private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger) => (_server, Connection, _logger) = (server, connection, logger);
+
+    /// <summary>To the maintenance database, outside of a transaction.</summary>
+    public NpgsqlConnection Connection { get; }
+
+    private string Prefix => Shorten(_server.Options.Database, "_scratch_00000000") + "_scratch_";
+
+    /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
+    /// <returns>Null when another run has it.</returns>
+    /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller, or is disposed of.")]
+    public static async Task<ScratchServer?> TryOpenAsync(DirectServer server, ILogger logger, CancellationToken cancellationToken)
+    {
+        var connection = await OpenMaintenanceAsync(server, cancellationToken);
+        var scratch = new ScratchServer(server, connection, logger);
+        try
+        {
+            await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1, hashtext($2))", connection)
+            {
+                Parameters = { new() { Value = LockClass }, new() { Value = server.Options.Database } },
+            };
+            if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
+            {
+                await scratch.RemoveLeftOversAsync(cancellationToken);
+                return scratch;
+            }
+        }
+        catch
+        {
+            await scratch.DisposeAsync();
+            throw;
+        }
+
+        await scratch.DisposeAsync();
+        return null;
+    }
+
+    /// <summary>Makes an empty database that nobody else may enter.</summary>
+    /// <param name="properties">What stands behind the name in <c>create database</c>.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Its name.</returns>
+    public async Task<string> CreateAsync(string properties, CancellationToken cancellationToken)
+    {
+        var name = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        await ExecuteAsync($"create database {LogtoDatabase.Quote(name)} {properties}", cancellationToken);
+        await ExecuteAsync($"revoke all on database {LogtoDatabase.Quote(name)} from public", cancellationToken);
+        return name;
+    }
+
+    /// <summary>Removes one, whoever is connected to it; what cannot be removed now, the next run removes.</summary>
+    public async Task DropAsync(string name)
+    {
+        using var brief = new CancellationTokenSource(LongestDrop);
+        try
+        {
+            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", brief.Token).WaitAsync(brief.Token);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+        {
+            _logger.ScratchLeft(name, failure.Message);
+        }
+    }
+
+    public async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(statement, Connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's).</summary>
+    public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject };
+
+    /// <summary>A name with an ending, cut so that PostgreSQL does not cut it.</summary>
+    public static string Shorten(string name, string ending)
+    {
+        var bytes = Encoding.UTF8.GetBytes(name);
+        var length = Math.Min(bytes.Length, LongestName - ending.Length);
+        while (length < bytes.Length && (bytes[length] & 0xC0) == 0x80)
+        {
+            length--; // not in the middle of a character
+        }
+
+        return Encoding.UTF8.GetString(bytes, 0, length);
+    }
+
+    public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(Connection);
+
+    /// <summary>Another connection to the same database.</summary>
+    public async Task<NpgsqlConnection> OpenAnotherAsync(CancellationToken cancellationToken)
+    {
+        await using var maintenance = _server.DatabaseNamed(Connection.Database);
+        return await maintenance.RetryAsync(maintenance.OpenAsync, cancellationToken);
+    }
+
+    /// <summary><c>postgres</c> as everywhere, else the template that every cluster has.</summary>
+    private static async Task<NpgsqlConnection> OpenMaintenanceAsync(DirectServer server, CancellationToken cancellationToken)
+    {
+        await using var usual = server.DatabaseNamed(DatabaseCreation.MaintenanceDatabase);
+        try
+        {
+            return await usual.RetryAsync(usual.OpenAsync, cancellationToken);
+        }
+        catch (DatabaseException closed) when (closed.Failure != DatabaseFailure.NotYet)
+        {
+            await using var template = server.DatabaseNamed("template1");
+            return await template.RetryAsync(template.OpenAsync, cancellationToken);
+        }
+    }
+
+    private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
+    {
+        var names = new List<string>();
+        await using (var command = new NpgsqlCommand(
+            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1) and datname::text ~ '_scratch_[0-9a-f]{8}$' and pg_has_role(datdba, 'USAGE')", Connection)
+        {
+            Parameters = { new() { Value = Prefix } },
+        })
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            names.AddRange(await InspectionQuery.ReadNamesAsync(reader, cancellationToken));
+        }
+
+        foreach (var name in names)
+        {
+            _logger.RemovedScratch(name);
+            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.Processes;
+
+namespace LogtoMigrateInit.PostgresTools;
+
+/// <summary><c>pg_dump</c> and <c>pg_restore</c> of one release.</summary>
+/// <param name="Folder">Both are in it.</param>
+/// <param name="Version">As <c>pg_dump --version</c> ends, such as <c>15.18 (Debian 15.18-0+deb12u1)</c>.</param>
+/// <param name="Major">Of PostgreSQL, such as 15.</param>
+internal sealed partial record PostgresPrograms(string Folder, string Version, int Major)
+{
+    private const string DumpName = "pg_dump";
+    private const string RestoreName = "pg_restore";
+
+    public string Dump => Path.Combine(Folder, DumpName);
+
+    public string Restore => Path.Combine(Folder, RestoreName);
+
+    /// <summary>Finds the newest.</summary>
+    /// <param name="folder">The only one to look in; null: those of Debian and of Alpine, and then <c>PATH</c>.</param>
+    /// <param name="cancellationToken">Ends the search.</param>
+    /// <exception cref="PostgresToolException">There are none; the message says how to get them.</exception>
+    public static async Task<PostgresPrograms> FindAsync(string? folder, CancellationToken cancellationToken)
+    {
+        PostgresPrograms? newest = null;
+        foreach (var candidate in folder is null ? UsualFolders() : [folder])
+        {
+            if (FilePermission.FindProgram(Path.Combine(candidate, DumpName)) is { } dump && FilePermission.FindProgram(Path.Combine(candidate, RestoreName)) is not null
+                && await ReadVersionAsync(dump, cancellationToken) is { } found && found.Major > (newest?.Major ?? 0))
+            {
+                newest = new PostgresPrograms(candidate, found.Text, found.Major);
+            }
+        }
+
+        return newest ?? throw new PostgresToolException(folder is null
+            ? "pg_dump and pg_restore are not in this image; build it with POSTGRES_CLIENT (see the Dockerfile), or name their folder in LOGTO_INIT_PG_BIN"
+            : $"LOGTO_INIT_PG_BIN names {folder}, and there are no pg_dump and pg_restore that start");
+    }
+
+    /// <summary>A tool reads servers up to its own release and no newer.</summary>
+    /// <exception cref="PostgresToolException">It is older than the server.</exception>
+    public void RequireFor(int serverVersion)
+    {
+        if (Major < serverVersion / 10000)
+        {
+            throw new PostgresToolException($"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}; install PostgreSQL's client {serverVersion / 10000} or newer, or name its folder in LOGTO_INIT_PG_BIN");
+        }
+    }
+
+    // Debian has a wrapper on PATH that chooses among the first ones, so these come first.
+    private static IEnumerable<string> UsualFolders() =>
+    [
+        .. Folders("/usr/lib/postgresql", "*").Select(release => Path.Combine(release, "bin")),
+        .. Folders("/usr/libexec", "postgresql*"),
+        .. (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries),
+    ];
+
+    private static string[] Folders(string parent, string pattern) => Directory.Exists(parent) ? Directory.GetDirectories(parent, pattern) : [];
+
+    /// <returns>Null when it does not start, or prints something else.</returns>
+    private static async Task<(string Text, int Major)?> ReadVersionAsync(string program, CancellationToken cancellationToken)
+    {
+        var output = new StringBuilder();
+        var child = new ChildProcess(program, ["--version"], new Dictionary<string, string?>())
+        {
+            Output = (stream, drained) => OutputLines.ReadAsync(stream, (line, _) => output.Append(line), drained),
+            Errors = (stream, drained) => OutputLines.ReadAsync(stream, (_, _) => { }, drained),
+        };
+        try
+        {
+            _ = await child.RunAsync(null, CancellationToken.None, cancellationToken);
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return VersionLine().Match(output.ToString()) is { Success: true } version
+            ? (version.Groups[1].Value, int.Parse(version.Groups[2].Value, CultureInfo.InvariantCulture))
+            : null;
+    }
+
+    [GeneratedRegex(@"\(PostgreSQL\) (([0-9]{1,4}).*)", RegexOptions.CultureInvariant)]
+    private static partial Regex VersionLine();
+}

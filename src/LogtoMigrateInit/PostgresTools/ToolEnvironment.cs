@@ -1,0 +1,48 @@
+using System.Collections;
+using System.Globalization;
+using System.Net;
+using LogtoMigrateInit.Configuration;
+
+namespace LogtoMigrateInit.PostgresTools;
+
+/// <summary>
+/// The variables with which libpq connects as Logto's <c>DB_URL</c> means it (https://www.postgresql.org/docs/current/libpq-envars.html). All
+/// others of its own are removed: none of them reaches Logto, and several would change what is trusted or read.
+/// </summary>
+internal static class ToolEnvironment
+{
+    /// <summary>libpq takes a file in the home folder where none is named.</summary>
+    private const string NoFile = "/nonexistent";
+
+    /// <param name="options">Where to connect, and as whom.</param>
+    /// <param name="applicationName">The name of the tool's sessions.</param>
+    /// <param name="roots">The file of the authorities that are trusted; null when nothing is checked.</param>
+    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, string? roots)
+    {
+        var environment = WithoutPostgres();
+        environment["PGHOST"] = IPAddress.TryParse(options.Host, out var address) && address.Equals(IPAddress.Any) ? $"{IPAddress.Loopback}" : options.Host;
+        environment["PGPORT"] = options.Port.ToString(CultureInfo.InvariantCulture);
+        environment["PGUSER"] = options.User;
+        environment["PGDATABASE"] = options.Database;
+        environment["PGPASSWORD"] = options.Password;
+        environment["PGPASSFILE"] = "/dev/null";
+        environment["PGAPPNAME"] = applicationName;
+        environment["PGOPTIONS"] = options.PgOptions;
+        environment["PGCONNECT_TIMEOUT"] = "30";
+        environment["PGGSSENCMODE"] = "disable";
+        environment["PGSSLMODE"] = options.SslMode is not ("require" or "no-verify") ? "disable" : roots is null ? "require" : "verify-full";
+        environment["PGSSLROOTCERT"] = roots ?? NoFile;
+        environment["PGSSLCERT"] = NoFile;
+        environment["PGSSLKEY"] = NoFile;
+        environment["PGSSLCRL"] = NoFile;
+        environment["PGSSLNEGOTIATION"] = options.DirectTls ? "direct" : null;
+        return environment;
+    }
+
+    /// <summary>For a tool that connects to nothing.</summary>
+    public static Dictionary<string, string?> WithoutPostgres() => Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .Select(entry => (string)entry.Key)
+        .Where(name => name.StartsWith("PG", StringComparison.Ordinal) || name is "DB_URL" || name.StartsWith(Variables.Prefix, StringComparison.Ordinal))
+        .ToDictionary(name => name, string? (_) => null, StringComparer.Ordinal);
+}

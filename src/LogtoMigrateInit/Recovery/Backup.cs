@@ -1,0 +1,198 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Target;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Recovery;
+
+/// <summary>What came of a backup. The cases: <see cref="Made"/>, <see cref="Failed"/>.</summary>
+internal abstract record BackupResult
+{
+    private BackupResult()
+    {
+    }
+
+    /// <summary>It is there and proven.</summary>
+    /// <param name="Path">The dump; its record stands beside it.</param>
+    /// <param name="Record">What it holds.</param>
+    public sealed record Made(string Path, BackupRecord Record) : BackupResult
+    {
+        /// <summary>What an operator types to have it back.</summary>
+        public string Restore => RestoreCommandFor(Path);
+    }
+
+    /// <summary>There is none, and nothing is left of it.</summary>
+    /// <param name="Reason">A clause for the operator.</param>
+    public sealed record Failed(string Reason) : BackupResult;
+
+    private static string RestoreCommandFor(string path) =>
+        path.All(character => char.IsAsciiLetterOrDigit(character) || character is '/' or '-' or '_' or '.') ? $"logto-migrate-init restore {path}" : $"logto-migrate-init restore '{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+}
+
+/// <summary>Makes one proven backup: check → snapshot → dump, unpack and count at once → read again → (restore and compare) → name → prune.</summary>
+internal sealed class Backup(
+    GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, DirectServer server, ScratchCopies scratch, ILogger logger)
+{
+    /// <param name="state">What the database says of its level; null when it cannot be read.</param>
+    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left.</exception>
+    public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held)
+    {
+        if (options.BackupDirectory is not { } path)
+        {
+            return new BackupResult.Failed("LOGTO_INIT_BACKUP_DIR is not set; name a folder that outlives this container");
+        }
+
+        if (WhyUnusable(path) is { } unusable)
+        {
+            return new BackupResult.Failed(unusable);
+        }
+
+        try
+        {
+            return await MakeAsync(path, state, held);
+        }
+        catch (PostgresToolException failure)
+        {
+            return new BackupResult.Failed(failure.Message);
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException && DatabaseException.From(failure) is { } refusal && failure is not IOException)
+        {
+            return new BackupResult.Failed($"{refusal.Message}; {refusal.Remedy}");
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            return new BackupResult.Failed($"{path} cannot be written: {unwritable.Message.TrimEnd('.')}; make room there, or name another folder in LOGTO_INIT_BACKUP_DIR");
+        }
+    }
+
+    private async Task<BackupResult> MakeAsync(string path, AlterationState? state, CancellationToken held)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, held);
+        var folder = new BackupFolder(path);
+        foreach (var leftOver in folder.RemoveLeftOvers(options.Database))
+        {
+            logger.RemovedPartialBackup(leftOver);
+        }
+
+        var (identity, problem) = await server.ExamineAsync(database, held);
+        if (problem is not null)
+        {
+            return new BackupResult.Failed(problem);
+        }
+
+        programs.RequireFor(identity.ServerVersion);
+        logger.BackingUp(options.Database, identity.Bytes / 1048576.0, path, programs.Version);
+
+        var tool = new PostgresTool(server.Options, logger);
+        var partial = folder.CreatePartial(options.Database);
+        try
+        {
+            BackupRecord record;
+            await using (var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held))
+            {
+                var dump = new Dump(server.Options, programs, tool);
+                var counting = snapshot.CountAsync(options.BackupVerify == BackupVerification.Restore, held);
+                var dumped = await WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, options.LockTimeout, partial, held), dump);
+                record = new BackupRecord
+                {
+                    File = BackupFolder.NameOf(options.Database, state, installation.Version, snapshot.TakenAt),
+                    Bytes = dumped.Bytes,
+                    Sha256 = dumped.Sha256,
+                    Database = options.Database,
+                    Cluster = identity.Cluster,
+                    State = state,
+                    Target = installation.Version,
+                    TakenAt = snapshot.TakenAt,
+                    ServerVersion = identity.ServerVersion,
+                    DumpedBy = programs.Version,
+                    Verified = options.BackupVerify == BackupVerification.Restore ? "restore" : "read",
+                    Tables = await counting,
+                };
+            }
+
+            RandomAccess.FlushToDisk(partial.SafeFileHandle);
+            partial.Position = 0;
+            if (Convert.ToHexStringLower(await SHA256.HashDataAsync(partial, held)) != record.Sha256)
+            {
+                return new BackupResult.Failed($"what was read again from {path} is not what was written; look at that disk");
+            }
+
+            if (options.BackupVerify == BackupVerification.Restore && await scratch.WhyDifferentAsync(new Archive(server.Options, programs, tool, partial.Name), record, held) is { } difference)
+            {
+                return new BackupResult.Failed(difference);
+            }
+
+            var made = new BackupResult.Made(Path.Combine(path, record.File), record);
+            folder.Publish(partial, record.File, record.ToJson(made.Restore));
+            logger.BackedUp(record.File, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            foreach (var old in folder.Prune(record, options.BackupKeep))
+            {
+                logger.PrunedBackup(old);
+            }
+
+            return made;
+        }
+        finally
+        {
+            File.Delete(partial.Name); // by then it has its real name, or is worth nothing
+            await partial.DisposeAsync();
+        }
+    }
+
+    /// <returns>Null when the folder can be used.</returns>
+    private string? WhyUnusable(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return $"the folder {path} (LOGTO_INIT_BACKUP_DIR) is not there; mount a volume there, or create it";
+        }
+
+        if (!FilePermission.MayWrite(path) || !FilePermission.MayExecute(path))
+        {
+            return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); give it the folder";
+        }
+
+        if (MountTable.WhyNotLasting(path) is { } passing)
+        {
+            logger.BackupFolderDoesNotLast(path, passing);
+        }
+
+        return null;
+    }
+
+    /// <summary>Says now and then how far it is, and whom it waits for.</summary>
+    private async Task<DumpedFile> WatchAsync(Task<DumpedFile> dumping, Dump dump)
+    {
+        await using var watch = new SessionWatch(server.Database, sessionName, options.Timings.Lease, logger);
+        var started = Stopwatch.GetTimestamp();
+        var nextReport = TimeSpan.FromSeconds(10);
+        while (await Task.WhenAny(dumping, Task.Delay(SessionWatch.Interval)) != dumping)
+        {
+            await watch.ReportWaitsAsync();
+            var elapsed = Stopwatch.GetElapsedTime(started);
+            if (elapsed >= nextReport)
+            {
+                nextReport = elapsed + TimeSpan.FromSeconds(Math.Min(60, elapsed.TotalSeconds));
+                logger.StillDumping(dump.Bytes / 1048576.0, elapsed.TotalSeconds);
+            }
+        }
+
+        try
+        {
+            return await dumping;
+        }
+        catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
+        {
+            // pg_dump --lock-wait-timeout is a statement_timeout of its own.
+            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.WaitsFor ?? "a lock"}; end that session, and start again", failure);
+        }
+    }
+}

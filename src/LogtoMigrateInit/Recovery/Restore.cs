@@ -1,0 +1,300 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Recovery;
+
+/// <summary>
+/// Puts a backup in the database's place and keeps what was there: examine → say what it means and ask → new database → compare → roles and
+/// rights → swap. Up to the swap nothing of the operator's is changed, and a killed run leaves a scratch database that the next one removes.
+/// </summary>
+internal sealed partial class Restore(
+    GateOptions options, AlterationCatalog catalog, string sessionName, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)
+{
+    /// <param name="file">A dump in custom format.</param>
+    /// <param name="confirm">Asks the operator; gets the question, and is only called when all is said that he needs to know.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
+    public async Task<Outcome> RunAsync(string file, Func<string, bool> confirm, CancellationToken stop)
+    {
+        try
+        {
+            var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, stop);
+            var archive = new Archive(server.Options, programs, new PostgresTool(server.Options, logger), Path.GetFullPath(file));
+            var record = BackupRecord.TryRead(archive.Path);
+            if (await WhyUnusableAsync(archive, record, stop) is { } damaged)
+            {
+                return new Outcome.RestoreRefused(damaged);
+            }
+
+            var contents = await archive.ReadContentsAsync(stop);
+            if (await WhyUnfitAsync(archive, contents, record, stop) is { } unfit)
+            {
+                return new Outcome.RestoreRefused(unfit);
+            }
+
+            await using var scratch = await ScratchServer.TryOpenAsync(server, logger, stop);
+            return scratch is null
+                ? new Outcome.RestoreRefused("another run restores or verifies a backup of this database just now; start again when it has ended")
+                : await RunAsync(archive, contents, record, scratch, confirm, stop);
+        }
+        catch (PostgresToolException failure)
+        {
+            return new Outcome.RestoreRefused(failure.Message);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}");
+        }
+    }
+
+    private async Task<Outcome> RunAsync(Archive archive, ArchiveContents contents, BackupRecord? record, ScratchServer scratch, Func<string, bool> confirm, CancellationToken stop)
+    {
+        if (server.WhyBehindPooler(await DumpQueries.ReadIdentityAsync(scratch.Connection, stop)) is { } pooler)
+        {
+            return new Outcome.RestoreRefused(pooler);
+        }
+
+        var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
+        var present = await ClusterQueries.FindDatabaseAsync(scratch.Connection, options.Database, stop);
+        if (WhyNotAllowed(rights, present) is { } forbidden)
+        {
+            return new Outcome.RestoreRefused(forbidden);
+        }
+
+        await using var place = present is null ? null : await PresentDatabase.OpenAsync(server, options.Timings, logger, stop);
+        if (place?.LockHolder is { } holder)
+        {
+            return new Outcome.RestoreRefused($"another run works on this database: {holder}; wait until it has ended");
+        }
+
+        var plan = await ScratchCopies.PlanAsync(archive, contents, rights, stop);
+        var grants = await archive.ReadStatementsAsync(plan.Grants, [], stop);
+        var parent = ParentRole(grants);
+        var strangers = grants.SelectMany(RestorePlan.RolesIn).Distinct().Where(role => !rights.Roles.Contains(role) && !IsLogtos(role, parent)).ToHashSet(StringComparer.Ordinal);
+        var sessions = present is null ? [] : await ClusterQueries.FindSessionsAsync(scratch.Connection, options.Database, place is null ? [] : [place.Pid], stop);
+        await SayAsync(record, plan, rights, parent, strangers, sessions, place, stop);
+        var question = present is null ? $"Restore the database '{options.Database}', which is not there now?" : $"Put this backup in the place of the database '{options.Database}', and keep the present one under another name?";
+        if (!confirm(question))
+        {
+            return new Outcome.RestoreRefused(sessions.Count == 0
+                ? "it was not confirmed; look at what is said above, and add --yes, or answer y at a terminal"
+                : $"it was not confirmed, and {sessions.Count} {(sessions.Count == 1 ? "session is" : "sessions are")} in the way ({string.Join("; ", sessions.Take(3))}{(sessions.Count > 3 ? "; …" : "")}); stop Logto, or add --yes, which ends them");
+        }
+
+        string? fresh = null;
+        try
+        {
+            logger.Restoring(archive.Path, options.Database);
+            fresh = await copies.CreateAsync(scratch, archive, plan, contents, stop);
+            await archive.RestoreAsync(fresh, plan.Entries, sessionName, stop);
+            if (record is not null && await copies.CompareAsync(fresh, record, stop) is { } difference)
+            {
+                return new Outcome.RestoreRefused(difference);
+            }
+
+            await using (var restored = server.DatabaseNamed(fresh))
+            {
+                await using (var contentsOfNew = await RestoredDatabase.OpenAsync(restored, logger, stop))
+                {
+                    await contentsOfNew.AnalyzeAsync(stop);
+                    await contentsOfNew.MakeRolesAsync(parent, stop);
+                    await contentsOfNew.GrantAsync(grants.Where(grant => !IsAbout(grant, strangers)), role => IsLogtos(role, parent), RestorePlan.RolesIn, stop);
+                    await contentsOfNew.ApplyAsync(Properties(await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop), fresh, strangers), stop);
+                }
+
+                if (await WhyLockedOutAsync(restored, confirm, stop) is { } lockedOut)
+                {
+                    return new Outcome.RestoreRefused(lockedOut);
+                }
+            }
+
+            var result = await SwapAsync(scratch, fresh, present, place, stop);
+            fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
+            return result;
+        }
+        catch (DatabaseException refusal) when (refusal.Failure == DatabaseFailure.Never)
+        {
+            return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
+        }
+        finally
+        {
+            if (fresh is not null)
+            {
+                await scratch.DropAsync(fresh);
+            }
+        }
+    }
+
+    /// <summary>Reads the whole file once: against its record, or else by unpacking it.</summary>
+    /// <returns>Null when it is whole.</returns>
+    private async Task<string?> WhyUnusableAsync(Archive archive, BackupRecord? record, CancellationToken stop)
+    {
+        await using var file = new FileStream(archive.Path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        if (!Archive.IsArchive(file))
+        {
+            return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); a plain one could run any command on this machine, and is not restored by this program";
+        }
+
+        if (record is null)
+        {
+            logger.NoRecord(archive.Path, BackupRecord.PathOf(archive.Path));
+            await archive.ReadToEndAsync(stop);
+            return null;
+        }
+
+        file.Position = 0;
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, stop)) == record.Sha256
+            ? null
+            : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {record.Bytes}, or other ones than were written; take another backup";
+    }
+
+    /// <returns>Null when it is a backup of this database that this image may restore.</returns>
+    private async Task<string?> WhyUnfitAsync(Archive archive, ArchiveContents contents, BackupRecord? record, CancellationToken stop)
+    {
+        if (contents.Database != options.Database)
+        {
+            return $"it is a dump of the database '{contents.Database}', and DB_URL names '{options.Database}'; Logto's roles carry the name of their database, so it can only be restored under its own";
+        }
+
+        var state = record is not null ? record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));
+        return state is not null && state.Timestamp > catalog.Last.Timestamp && !options.AllowAhead
+            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} ({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD=allow if this is meant"
+            : null;
+    }
+
+    private static AlterationState? FindState(string rows)
+    {
+        try
+        {
+            return StateRow().Match(rows) is { Success: true } row ? AlterationState.Parse(row.Groups[1].Value) : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
+    private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present)
+    {
+        var me = LogtoDatabase.Quote(rights.User);
+        return !rights.MayCreateDatabases
+            ? $"user '{rights.User}' may not create databases, which a restore does; run `alter role {me} createdb` as a superuser, or name such a user in LOGTO_INIT_DIRECT_URL"
+            : present is { IsOwn: false }
+                ? $"user '{rights.User}' does not own the database '{options.Database}' and cannot rename it; run `alter database {LogtoDatabase.Quote(options.Database)} owner to {me}` as a superuser"
+                : null;
+    }
+
+    /// <summary>All that the operator needs to know before the question.</summary>
+    private async Task SayAsync(
+        BackupRecord? record, RestorePlan plan, ClusterRights rights, string parent, HashSet<string> strangers, IReadOnlyList<ServerSession> sessions, PresentDatabase? place,
+        CancellationToken stop)
+    {
+        if (record is not null)
+        {
+            logger.BackupIs(record.TakenAt, (DateTime.UtcNow - record.TakenAt).TotalHours, $"{record.State}", record.Rows, record.Tables.Count);
+            if (place is not null && await place.ReadNewerAsync(record.TakenAt, stop) is { } newer)
+            {
+                logger.NewerThanBackup(newer.Users, newer.SignIns, newer.Latest?.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "none");
+            }
+        }
+
+        if (!rights.Roles.Contains(parent))
+        {
+            logger.RolesWillBeMade(parent);
+        }
+
+        if (plan.LeftOut.Count > 0)
+        {
+            logger.LeftOut(string.Join(", ", plan.LeftOut));
+        }
+
+        if (strangers.Count > 0)
+        {
+            logger.MissingGrantees(string.Join(", ", strangers));
+        }
+
+        foreach (var session in sessions)
+        {
+            logger.SessionInTheWay($"{session}");
+        }
+    }
+
+    private async Task<Outcome> SwapAsync(ScratchServer scratch, string fresh, CatalogDatabase? present, PresentDatabase? place, CancellationToken stop)
+    {
+        var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmss", CultureInfo.InvariantCulture)}";
+        var former = present is null ? null : ScratchServer.Shorten(options.Database, ending) + ending;
+        await using var other = await scratch.OpenAnotherAsync(stop);
+        var result = await DatabaseSwap.RunAsync(
+            scratch.Connection, other, fresh, options.Database, former, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
+        switch (result)
+        {
+            case SwapResult.InUse inUse:
+                return new Outcome.RestoreRefused($"the database '{options.Database}' is in use by sessions that could not be ended ({string.Join("; ", inUse.Sessions.Take(3))}); stop what they belong to");
+            case SwapResult.Unknown unknown:
+                return new Outcome.RestoreUnknown(options.Database, fresh, former, unknown.Reason);
+            default:
+                var verdict = MigrationPlan.Decide(catalog, await database.WithConnectionAsync(InspectionQuery.ReadAsync, stop));
+                return new Outcome.Restored(options.Database, former, Describe(verdict));
+        }
+    }
+
+    private string Describe(Verdict verdict) => verdict switch
+    {
+        Verdict.Matching matching => $"It matches Logto {catalog.TargetVersion} (state {matching.State}), which can start.",
+        Verdict.Pending pending => $"Its state is {pending.State}: start the image of Logto that it was made with, or deploy the {pending.Alterations.Count} alterations that Logto {catalog.TargetVersion} has above it with `logto-migrate-init migrate`.",
+        Verdict.Ahead ahead => $"Its state {ahead.State} is newer than Logto {catalog.TargetVersion}: start the image that it was made with.",
+        _ => $"It is as it was when the backup was made: {Outcome.Of(verdict, catalog, options).Message}",
+    };
+
+    /// <summary>The settings and rights of the database that was dumped, for the new one; it is made already, and ours.</summary>
+    private IEnumerable<string> Properties(IReadOnlyList<string> statements, string fresh, HashSet<string> strangers) =>
+        from statement in statements
+        let owner = statement.StartsWith("ALTER DATABASE ", StringComparison.Ordinal) && statement.Contains(" OWNER TO ", StringComparison.Ordinal)
+        where !owner && !statement.StartsWith("CREATE DATABASE ", StringComparison.Ordinal) && !IsAbout(statement, strangers)
+        select RestorePlan.Rename(RestorePlan.Rename(statement, options.Database, LogtoDatabase.Quote(fresh)), LogtoDatabase.Quote(options.Database), LogtoDatabase.Quote(fresh));
+
+    private static bool IsAbout(string statement, HashSet<string> roles) => RestorePlan.RolesIn(statement).Any(roles.Contains);
+
+    /// <summary>The roles of the cluster may have other passwords than the restored table says; Logto would then answer nothing but errors.</summary>
+    /// <returns>Null when Logto can log in as them.</returns>
+    private async Task<string?> WhyLockedOutAsync(LogtoDatabase restored, Func<string, bool> confirm, CancellationToken stop)
+    {
+        var logins = new TenantLogins(restored, logger);
+        var roles = (await logins.TryAsync(behindPooler: false, stop)).Where(login => login.IsPassword).Select(login => login.Role).ToArray();
+        if (roles.Length == 0)
+        {
+            return null;
+        }
+
+        var names = string.Join(", ", roles);
+        if (!confirm($"The roles {names} have other passwords than this backup. Give them those of the backup, also for any other database that uses them?"))
+        {
+            return $"the roles {names} have other passwords than this backup, and Logto could not log in; add --yes, which changes them";
+        }
+
+        await restored.WithConnectionAsync((connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
+        return (await logins.TryAsync(behindPooler: false, stop)).FirstOrDefault(login => login.IsPassword) is { } still
+            ? $"Logto cannot log in as '{still.Role}' after its password was set: {still.Reason}"
+            : null;
+    }
+
+    /// <summary>As <see cref="TenantRolesSql.MakeRoles"/> spells it: Logto writes an underscore for a hyphen, except where an older one did not.</summary>
+    private string ParentRole(IReadOnlyList<string> grants)
+    {
+        var raw = $"logto_tenant_{options.Database}";
+        return grants.SelectMany(RestorePlan.RolesIn).Contains(raw) ? raw : raw.Replace('-', '_');
+    }
+
+    private static bool IsLogtos(string role, string parent) => role == parent || role.StartsWith($"{parent}_", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"^alterationState\t(.*)$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex StateRow();
+}

@@ -1,0 +1,100 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Recovery;
+
+/// <summary>An archive that is restored into a scratch database and compared with its record.</summary>
+internal sealed partial class ScratchCopies(string sessionName, DirectServer server, ILogger logger)
+{
+    /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
+    /// <returns>Null when all is the same; otherwise a clause for the operator.</returns>
+    /// <exception cref="PostgresToolException">It cannot be restored.</exception>
+    /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
+    public async Task<string?> WhyDifferentAsync(Archive archive, BackupRecord record, CancellationToken stop)
+    {
+        await using var scratch = await ScratchServer.TryOpenAsync(server, logger, stop);
+        if (scratch is null)
+        {
+            return "another run restores or verifies a backup of this database just now; start again when it has ended";
+        }
+
+        var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
+        if (!rights.MayCreateDatabases)
+        {
+            return $"user '{rights.User}' may not create the scratch database that LOGTO_INIT_BACKUP_VERIFY=restore needs; run `alter role {LogtoDatabase.Quote(rights.User)} createdb` as a superuser, or set it to read";
+        }
+
+        var contents = await archive.ReadContentsAsync(stop);
+        var plan = await PlanAsync(archive, contents, rights, stop);
+        logger.VerifyingByRestore(archive.Path);
+        string? name = null;
+        try
+        {
+            name = await CreateAsync(scratch, archive, plan, contents, stop);
+            await archive.RestoreAsync(name, plan.Entries, sessionName, stop);
+            return await CompareAsync(name, record, stop);
+        }
+        finally
+        {
+            if (name is not null)
+            {
+                await scratch.DropAsync(name);
+            }
+        }
+    }
+
+    /// <summary>Decides what to do with each entry.</summary>
+    public static async Task<RestorePlan> PlanAsync(Archive archive, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
+    {
+        const string ForAllTables = " FOR ALL TABLES";
+        const string Create = "CREATE PUBLICATION ";
+        var publications = await archive.ReadStatementsAsync([.. contents.Entries.Where(entry => entry.Is("PUBLICATION - "))], [], stop);
+        return RestorePlan.Of(
+            contents.Entries, rights,
+            publications.Where(sql => sql.StartsWith(Create, StringComparison.Ordinal) && sql.Contains(ForAllTables, StringComparison.Ordinal))
+                .Select(sql => sql[Create.Length..sql.IndexOf(ForAllTables, StringComparison.Ordinal)].Trim('"'))
+                .ToHashSet(StringComparer.Ordinal));
+    }
+
+    /// <summary>Makes an empty scratch database with the encoding and the locale of the one that was dumped, or of this server where it does not know that locale.</summary>
+    /// <returns>Its name.</returns>
+    public async Task<string> CreateAsync(ScratchServer scratch, Archive archive, RestorePlan plan, ArchiveContents contents, CancellationToken stop)
+    {
+        var statements = await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop);
+        const string With = " WITH ";
+        var create = statements.FirstOrDefault(sql => sql.StartsWith("CREATE DATABASE ", StringComparison.Ordinal)) ?? "";
+        var at = create.IndexOf(With, Math.Min(create.Length, contents.Database.Length), StringComparison.Ordinal);
+        const string Usual = "with template = template0 encoding = 'UTF8'";
+        try
+        {
+            return await scratch.CreateAsync(at < 0 ? Usual : TableSpaceOption().Replace(create[at..], ""), stop);
+        }
+        catch (Exception unknown) when (ScratchServer.IsAboutLocale(unknown))
+        {
+            logger.LocaleNotKnown(create[Math.Max(at, 0)..].Trim());
+            return await scratch.CreateAsync(Usual, stop);
+        }
+    }
+
+    /// <returns>Null when every table holds what the record says; otherwise a clause for the operator.</returns>
+    public async Task<string?> CompareAsync(string name, BackupRecord record, CancellationToken stop)
+    {
+        await using var database = server.DatabaseNamed(name);
+        await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
+        var found = await snapshot.CountAsync(record.Tables.Any(table => table.Sum is not null), stop);
+        var different = record.Tables.ExceptBy(found, table => table)
+            .Select(table => (table.Table, Expected: table.Rows, Found: found.FirstOrDefault(other => other.Table == table.Table)?.Rows))
+            .Concat(found.Where(table => record.Tables.All(other => other.Table != table.Table)).Select(table => (table.Table, Expected: 0L, Found: (long?)table.Rows)))
+            .Select(table => table.Found is null ? $"{table.Table} is missing" : table.Found == table.Expected ? $"{table.Table} has other rows" : $"{table.Table} has {table.Found} rows instead of {table.Expected}")
+            .ToArray();
+        return different.Length == 0
+            ? null
+            : $"the restored copy is not what was dumped: {string.Join(", ", different.Take(5))}{(different.Length > 5 ? $" and {different.Length - 5} more tables" : "")}; keep the file, and please report it";
+    }
+
+    [GeneratedRegex(""" TABLESPACE = ("(?:""|[^"])+"|\S+)""", RegexOptions.CultureInvariant)]
+    private static partial Regex TableSpaceOption();
+}
