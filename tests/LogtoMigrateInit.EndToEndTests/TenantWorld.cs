@@ -53,10 +53,17 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
 
     public Task<GateResult> RunAsync(params string[] arguments) => RunAsync(arguments[0], ("DB_URL", url), arguments[1..]);
 
-    public async Task<GateResult> RunAsync(string command, (string Name, string? Value) variable, params string[] more)
+    public Task<GateResult> RunAsync(string command, (string Name, string? Value) variable, params string[] more) => RunWithAsync([command, .. more], variable);
+
+    public async Task<GateResult> RunWithAsync(string[] arguments, params (string Name, string? Value)[] more)
     {
-        var variables = new Dictionary<string, string?> { ["LOGTO_INIT_LOGTO_DIR"] = directory, [variable.Name] = variable.Value };
-        var result = await Gate.RunAsync([command, .. more], variables, cancellationToken: FakeWorld.Token);
+        var variables = new Dictionary<string, string?> { ["LOGTO_INIT_LOGTO_DIR"] = directory, ["DB_URL"] = url };
+        foreach (var (name, value) in more)
+        {
+            variables[name] = value;
+        }
+
+        var result = await Gate.RunAsync(arguments, variables, cancellationToken: FakeWorld.Token);
         foreach (var password in await server.QueryAsync<string>(database, "select db_user_password from tenants", FakeWorld.Token))
         {
             Assert.DoesNotContain(password, $"{result}", StringComparison.Ordinal);

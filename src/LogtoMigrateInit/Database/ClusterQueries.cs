@@ -9,17 +9,19 @@ namespace LogtoMigrateInit.Database;
 /// <param name="MayCreateRoles">Needed to make Logto's own.</param>
 /// <param name="Extensions">Those that the user can create.</param>
 /// <param name="Roles">All roles of the cluster.</param>
+/// <param name="ServerVersion">PostgreSQL's <c>server_version_num</c>.</param>
 internal sealed record ClusterRights(
-    string User, bool IsSuperuser, bool MayCreateDatabases, bool MayCreateRoles, IReadOnlySet<string> Extensions, IReadOnlySet<string> Roles);
+    string User, bool IsSuperuser, bool MayCreateDatabases, bool MayCreateRoles, IReadOnlySet<string> Extensions, IReadOnlySet<string> Roles, int ServerVersion);
 
 /// <summary>A database as the cluster's catalogue shows it.</summary>
 /// <param name="IsOwn">The user has its owner's rights, and so may rename it.</param>
-internal sealed record CatalogDatabase(bool IsOwn);
+/// <param name="LetsIn">It accepts connections; one that an operator has closed (<c>allow_connections false</c>) can be renamed all the same.</param>
+internal sealed record CatalogDatabase(bool IsOwn, bool LetsIn);
 
 /// <summary>Questions about the cluster, asked in its maintenance database.</summary>
 internal static class ClusterQueries
 {
-    private const string Rights = "select rolname::text, rolsuper, rolsuper or rolcreatedb, rolsuper or rolcreaterole from pg_catalog.pg_roles where rolname = current_user";
+    private const string Rights = "select rolname::text, rolsuper, rolsuper or rolcreatedb, rolsuper or rolcreaterole, current_setting('server_version_num')::int from pg_catalog.pg_roles where rolname = current_user";
 
     private const string Extensions = """
         select distinct v.name::text from pg_catalog.pg_available_extension_versions v, pg_catalog.pg_roles r
@@ -62,7 +64,7 @@ internal static class ClusterQueries
         await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Rights), new(Extensions), new(Roles) } };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        var rights = new ClusterRights(reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), new HashSet<string>(), new HashSet<string>());
+        var rights = new ClusterRights(reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), new HashSet<string>(), new HashSet<string>(), reader.GetInt32(4));
         await reader.NextResultAsync(cancellationToken);
         var extensions = await InspectionQuery.ReadNamesAsync(reader, cancellationToken);
         await reader.NextResultAsync(cancellationToken);
@@ -76,11 +78,12 @@ internal static class ClusterQueries
     /// <returns>Null when the cluster has none of this name.</returns>
     public static async Task<CatalogDatabase?> FindDatabaseAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select pg_has_role(datdba, 'USAGE') from pg_catalog.pg_database where datname = $1::name", connection)
+        await using var command = new NpgsqlCommand("select pg_has_role(datdba, 'USAGE'), datallowconn from pg_catalog.pg_database where datname = $1::name", connection)
         {
             Parameters = { new() { Value = name } },
         };
-        return await command.ExecuteScalarAsync(cancellationToken) is bool own ? new CatalogDatabase(own) : null;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? new CatalogDatabase(reader.GetBoolean(0), reader.GetBoolean(1)) : null;
     }
 
     /// <summary>Who is connected to a database, the sessions of ours excepted.</summary>

@@ -65,6 +65,11 @@ internal static class DatabaseSwap
             await ExecuteAsync(renamer, "rollback", cancellationToken);
             return new SwapResult.InUse(await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken));
         }
+        catch (OperationCanceledException) when (!committing)
+        {
+            await ExecuteAsync(renamer, "rollback", CancellationToken.None); // so that the scratch database can be dropped
+            throw;
+        }
         catch (Exception broken) when (committing && DatabaseException.From(broken) is { } failure)
         {
             return new SwapResult.Unknown(failure.Message);

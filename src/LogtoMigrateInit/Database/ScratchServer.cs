@@ -93,8 +93,8 @@ internal sealed class ScratchServer : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's).</summary>
-    public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject };
+    /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's), or an older one its provider.</summary>
+    public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.SyntaxError };
 
     /// <summary>A name with an ending, cut so that PostgreSQL does not cut it.</summary>
     public static string Shorten(string name, string ending)

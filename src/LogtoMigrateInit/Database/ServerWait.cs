@@ -10,6 +10,12 @@ namespace LogtoMigrateInit.Database;
 /// <param name="logger">Says what is waited for.</param>
 internal sealed class ServerWait(GateOptions options, ILogger logger)
 {
+    /// <summary>
+    /// A restore swaps two databases' names in one transaction, and whoever is on his way in at that moment is told that there is no such
+    /// database (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>); a moment later there is.
+    /// </summary>
+    private static readonly TimeSpan LongestSwap = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
@@ -31,6 +37,12 @@ internal sealed class ServerWait(GateOptions options, ILogger logger)
 
             failing ??= Stopwatch.GetTimestamp();
             var waited = Stopwatch.GetElapsedTime(failing.Value);
+            if (failure.Failure == DatabaseFailure.NoSuchDatabase && waited < LongestSwap)
+            {
+                await Task.Delay(LongestSwap / 5, cancellationToken);
+                continue;
+            }
+
             if (failure.Failure != DatabaseFailure.NotYet || waited >= options.ConnectTimeout)
             {
                 throw failure;

@@ -51,7 +51,7 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     /// <summary>Unpacks all of it.</summary>
     /// <exception cref="PostgresToolException">It is cut or damaged.</exception>
     public Task ReadToEndAsync(CancellationToken stop) =>
-        tool.RunAsync(programs.Restore, ["--file=/dev/null", path], ToolEnvironment.WithoutPostgres(), null, null, stop);
+        tool.RunAsync(programs.Restore, ["--file=/dev/null", path], ToolEnvironment.WithoutPostgres(), null, null, null, stop);
 
     /// <summary>The SQL of some entries.</summary>
     /// <param name="entries">Which; none gives none.</param>
@@ -70,19 +70,24 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     /// <summary>Restores some entries into a database, all of them ours; the first error ends it.</summary>
     /// <param name="database">Its name.</param>
     /// <param name="entries">Which, in the order of the archive.</param>
+    /// <param name="serverVersion">Of the server that it goes to; PostgreSQL's <c>server_version_num</c>.</param>
     /// <param name="applicationName">The name of the session.</param>
     /// <param name="stop">Ends it.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, string applicationName, CancellationToken stop)
+    public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, int serverVersion, string applicationName, CancellationToken stop)
     {
+        // From 17 on pg_restore turns this limit off, also where there is none; then it must go on after that error, and so after others.
+        const int FirstWithTransactionTimeout = 17;
+        var tolerated = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout ? "unrecognized configuration parameter \"transaction_timeout\"" : null;
+
         using var roots = RootsFile.Create(options);
 
         // A name with an equals sign would be taken for a connection string, so it is always one.
         var target = $"dbname='{database.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)}'";
         await tool.RunAsync(
             programs.Restore,
-            ["--no-owner", "--no-privileges", "--no-tablespaces", "--exit-on-error", "--no-password", "--use-list=/dev/stdin", $"--dbname={target}", path],
-            ToolEnvironment.Build(options, applicationName, roots?.Path), WriteList(entries), null, stop);
+            ["--no-owner", "--no-privileges", "--no-tablespaces", .. tolerated is null ? ["--exit-on-error"] : Array.Empty<string>(), "--no-password", "--use-list=/dev/stdin", $"--dbname={target}", path],
+            ToolEnvironment.Build(options, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
     }
 
     private async Task<string> PrintAsync(IEnumerable<string> arguments, CancellationToken stop, IEnumerable<ArchiveEntry>? entries = null)
@@ -95,7 +100,7 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
                 using var reader = new StreamReader(output, Encoding.UTF8);
                 text = await reader.ReadToEndAsync(stop);
             },
-            stop);
+            null, stop);
         return text;
     }
 

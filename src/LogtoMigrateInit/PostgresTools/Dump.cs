@@ -44,7 +44,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
                 unpacker.TrySetResult(input);
                 await end.Task;
             },
-            null, failed.Token);
+            null, null, failed.Token);
         await Task.WhenAny(unpacker.Task, unpacking);
         if (!unpacker.Task.IsCompleted)
         {
@@ -57,7 +57,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
             "--format=custom", $"--snapshot={snapshot}", "--no-password",
             .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
         ];
-        var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(options, applicationName, roots?.Path), null, CopyAsync, failed.Token);
+        var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(options, applicationName, roots?.Path), null, CopyAsync, null, failed.Token);
         try
         {
             await dumping;

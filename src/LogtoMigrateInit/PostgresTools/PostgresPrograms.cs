@@ -65,7 +65,7 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
     private static async Task<(string Text, int Major)?> ReadVersionAsync(string program, CancellationToken cancellationToken)
     {
         var output = new StringBuilder();
-        var child = new ChildProcess(program, ["--version"], new Dictionary<string, string?>())
+        var child = new ChildProcess(program, ["--version"], ToolEnvironment.WithoutPostgres())
         {
             Output = (stream, drained) => OutputLines.ReadAsync(stream, (line, _) => output.Append(line), drained),
             Errors = (stream, drained) => OutputLines.ReadAsync(stream, (_, _) => { }, drained),

@@ -19,15 +19,16 @@ internal sealed class PostgresTool(GateOptions options, ILogger logger)
     /// <param name="environment">See <see cref="ToolEnvironment"/>.</param>
     /// <param name="input">Writes its standard input; null when it reads none.</param>
     /// <param name="output">Reads its standard output; null drops it.</param>
+    /// <param name="tolerated">An error that changes nothing; when there was no other, the tool has succeeded. Null: every error counts.</param>
     /// <param name="stop">Kills it; the server ends its session by itself.</param>
     /// <exception cref="PostgresToolException">It failed, or did not start.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task RunAsync(
         string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> environment, Func<Stream, CancellationToken, Task>? input, Func<Stream, Task>? output,
-        CancellationToken stop)
+        string? tolerated, CancellationToken stop)
     {
         var name = Path.GetFileName(program);
-        var complaint = new Complaint(name);
+        var complaint = new Complaint(name, tolerated);
         var child = new ChildProcess(program, arguments, environment)
         {
             Input = input,
@@ -45,19 +46,23 @@ internal sealed class PostgresTool(GateOptions options, ILogger logger)
         }
 
         stop.ThrowIfCancellationRequested();
-        if (exitCode != 0)
+        if (exitCode != 0 && !complaint.IsTolerable)
         {
             throw new PostgresToolException($"{name} failed: {complaint.Text ?? $"exit code {exitCode}, without a word"}");
         }
     }
 
     /// <summary>What a tool says of its failure.</summary>
-    private sealed class Complaint(string name)
+    private sealed class Complaint(string name, string? tolerated)
     {
         private const string Error = ": error: ";
 
         private string? _error;
         private string? _last;
+        private bool _tolerated;
+
+        /// <summary>It had errors, and all were of the kind that changes nothing.</summary>
+        public bool IsTolerable => _tolerated && _error is null;
 
         /// <summary>Its first error, else its last line; null when it said nothing.</summary>
         public string? Text => (_error ?? _last)?.TrimEnd('.');
@@ -66,11 +71,20 @@ internal sealed class PostgresTool(GateOptions options, ILogger logger)
         public void Hear(string line, ILogger logger)
         {
             _last = line;
-            if (line.StartsWith($"{name}: ", StringComparison.Ordinal))
+            if (!line.StartsWith($"{name}: ", StringComparison.Ordinal))
             {
-                logger.ToolLine(line);
-                _error ??= line.IndexOf(Error, StringComparison.Ordinal) is >= 0 and var at ? line[(at + Error.Length)..] : null;
+                return;
             }
+
+            var at = line.IndexOf(Error, StringComparison.Ordinal);
+            if (at >= 0 && tolerated is not null && line.EndsWith(tolerated, StringComparison.Ordinal))
+            {
+                _tolerated = true;
+                return;
+            }
+
+            logger.ToolLine(line);
+            _error ??= at >= 0 ? line[(at + Error.Length)..] : null;
         }
     }
 }

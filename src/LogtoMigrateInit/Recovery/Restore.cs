@@ -69,7 +69,7 @@ internal sealed partial class Restore(
             return new Outcome.RestoreRefused(forbidden);
         }
 
-        await using var place = present is null ? null : await PresentDatabase.OpenAsync(server, options.Timings, logger, stop);
+        await using var place = present is { LetsIn: true } ? await PresentDatabase.OpenAsync(server, options.Timings, logger, stop) : null;
         if (place?.LockHolder is { } holder)
         {
             return new Outcome.RestoreRefused($"another run works on this database: {holder}; wait until it has ended");
@@ -93,8 +93,8 @@ internal sealed partial class Restore(
         try
         {
             logger.Restoring(archive.Path, options.Database);
-            fresh = await copies.CreateAsync(scratch, archive, plan, contents, stop);
-            await archive.RestoreAsync(fresh, plan.Entries, sessionName, stop);
+            fresh = await copies.CreateAsync(scratch, archive, plan, contents, rights, stop);
+            await archive.RestoreAsync(fresh, plan.Entries, rights.ServerVersion, sessionName, stop);
             if (record is not null && await copies.CompareAsync(fresh, record, stop) is { } difference)
             {
                 return new Outcome.RestoreRefused(difference);
@@ -120,7 +120,7 @@ internal sealed partial class Restore(
             fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
             return result;
         }
-        catch (DatabaseException refusal) when (refusal.Failure == DatabaseFailure.Never)
+        catch (Exception exception) when (exception is not (OperationCanceledException or PostgresToolException) && DatabaseException.From(exception) is { } refusal)
         {
             return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
         }
@@ -241,8 +241,20 @@ internal sealed partial class Restore(
             case SwapResult.Unknown unknown:
                 return new Outcome.RestoreUnknown(options.Database, fresh, former, unknown.Reason);
             default:
-                var verdict = MigrationPlan.Decide(catalog, await database.WithConnectionAsync(InspectionQuery.ReadAsync, stop));
-                return new Outcome.Restored(options.Database, former, Describe(verdict));
+                return new Outcome.Restored(options.Database, former, await DescribeAsync(stop));
+        }
+    }
+
+    /// <summary>What the restored database is to this image; from here on it is in its place, whatever else happens.</summary>
+    private async Task<string> DescribeAsync(CancellationToken stop)
+    {
+        try
+        {
+            return Describe(MigrationPlan.Decide(catalog, await database.WithConnectionAsync(InspectionQuery.ReadAsync, stop)));
+        }
+        catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
+        {
+            return $"It could not be looked at just now ({unseen.Message.TrimEnd('.')}); `logto-migrate-init check` says what it is to this image.";
         }
     }
 

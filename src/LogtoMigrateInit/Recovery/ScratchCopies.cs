@@ -9,6 +9,8 @@ namespace LogtoMigrateInit.Recovery;
 /// <summary>An archive that is restored into a scratch database and compared with its record.</summary>
 internal sealed partial class ScratchCopies(string sessionName, DirectServer server, ILogger logger)
 {
+    private const int FirstWithLocaleProviders = 15;
+
     /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
     /// <returns>Null when all is the same; otherwise a clause for the operator.</returns>
     /// <exception cref="PostgresToolException">It cannot be restored.</exception>
@@ -33,8 +35,8 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
         string? name = null;
         try
         {
-            name = await CreateAsync(scratch, archive, plan, contents, stop);
-            await archive.RestoreAsync(name, plan.Entries, sessionName, stop);
+            name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
+            await archive.RestoreAsync(name, plan.Entries, rights.ServerVersion, sessionName, stop);
             return await CompareAsync(name, record, stop);
         }
         finally
@@ -61,20 +63,26 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
 
     /// <summary>Makes an empty scratch database with the encoding and the locale of the one that was dumped, or of this server where it does not know that locale.</summary>
     /// <returns>Its name.</returns>
-    public async Task<string> CreateAsync(ScratchServer scratch, Archive archive, RestorePlan plan, ArchiveContents contents, CancellationToken stop)
+    public async Task<string> CreateAsync(ScratchServer scratch, Archive archive, RestorePlan plan, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
     {
         var statements = await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop);
         const string With = " WITH ";
-        var create = statements.FirstOrDefault(sql => sql.StartsWith("CREATE DATABASE ", StringComparison.Ordinal)) ?? "";
-        var at = create.IndexOf(With, Math.Min(create.Length, contents.Database.Length), StringComparison.Ordinal);
-        const string Usual = "with template = template0 encoding = 'UTF8'";
+        const string Usual = " with template = template0 encoding = 'UTF8'";
+        var create = statements.FirstOrDefault(sql => sql.StartsWith("CREATE DATABASE ", StringComparison.Ordinal)) ?? Usual;
+        var at = create.IndexOf(With, Math.Min(create.Length, contents.Database.Length), StringComparison.OrdinalIgnoreCase);
+        var properties = TableSpaceOption().Replace(create[Math.Max(at, 0)..], "");
+        if (rights.ServerVersion / 10000 < FirstWithLocaleProviders)
+        {
+            properties = properties.Replace(" LOCALE_PROVIDER = libc", "", StringComparison.Ordinal);
+        }
+
         try
         {
-            return await scratch.CreateAsync(at < 0 ? Usual : TableSpaceOption().Replace(create[at..], ""), stop);
+            return await scratch.CreateAsync(properties, stop);
         }
         catch (Exception unknown) when (ScratchServer.IsAboutLocale(unknown))
         {
-            logger.LocaleNotKnown(create[Math.Max(at, 0)..].Trim());
+            logger.LocaleNotKnown(properties.Trim());
             return await scratch.CreateAsync(Usual, stop);
         }
     }

@@ -1,0 +1,252 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>One proven backup before the first alteration, by an ordinary owner with real tools.</summary>
+public sealed class BackupSpecs(SharedServers servers)
+{
+    private const int BackupFailed = 13;
+
+    private static CancellationToken Token => FakeWorld.Token;
+
+    [Fact(Timeout = 180_000)]
+    public async Task Ten_replicas_make_one_backup_and_the_next_start_makes_none()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => world.RunAsync("migrate")));
+
+        Assert.All(results, result => Expect.Ending(Expect.Success, result));
+        var dump = Assert.Single(world.Dumps);
+        Assert.StartsWith($"logto-{world.Database}-{FakeWorld.Before}-to-1.43.0-", dump, StringComparison.Ordinal);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+        Assert.Equal([dump], world.Dumps);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_backup_shows_one_moment_while_writes_go_on()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var writing = WriteAsync(world, stop.Token);
+
+        // Restored and compared row for row, against figures of the same snapshot.
+        var dump = await world.BackUpAsync(("LOGTO_INIT_BACKUP_VERIFY", "restore"));
+        await stop.CancelAsync();
+        await writing;
+
+        var record = await BackupWorld.RecordAsync(dump);
+        Assert.Equal("restore", (string?)record["verified"]);
+        Assert.All(record["tables"]!.AsArray(), table => Assert.NotNull(table!["sum"]));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task The_record_says_what_the_dump_holds_and_how_to_have_it_back()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        var dump = await world.BackUpAsync();
+
+        var record = await BackupWorld.RecordAsync(dump);
+        Assert.Equal(Path.GetFileName(dump), (string?)record["file"]);
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(dump, Token))), (string?)record["sha256"]);
+        Assert.Equal(FakeWorld.Before, (decimal)record["state"]!);
+        Assert.Equal(1000, (long)record["tables"]!.AsArray().Single(table => (string?)table!["table"] == "public.users")!["rows"]!);
+        Assert.Equal($"logto-migrate-init restore {dump}", (string?)record["restore"]);
+        Assert.All([dump, Path.ChangeExtension(dump, ".json")], file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_backup_that_cannot_be_made_is_exit_code_13_and_nothing_is_deployed()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var noTools = Directory.CreateDirectory(Path.Combine(world.Folder, "no-tools")).FullName;
+
+        await RefusedAsync(world, "not there", ("LOGTO_INIT_BACKUP_DIR", Path.Combine(world.Folder, "missing")));
+        await RefusedAsync(world, "LOGTO_INIT_PG_BIN", ("LOGTO_INIT_PG_BIN", noTools));
+        await world.Server.ExecuteAsync(world.Database, "create schema theirs; create table theirs.secrets (id int)", Token);
+        await RefusedAsync(world, "theirs.secrets");
+        await world.Server.ExecuteAsync(world.Database, "alter table theirs.secrets enable row level security; grant usage on schema theirs to public; grant select on theirs.secrets to public", Token);
+        await RefusedAsync(world, "row-level security hides rows");
+        await world.Server.ExecuteAsync(world.Database, $"alter table theirs.secrets owner to {world.Owner}; alter table theirs.secrets force row level security", Token);
+        await RefusedAsync(world, "forced on its owner");
+        await world.Server.ExecuteAsync(world.Database, "drop schema theirs cascade; select lo_create(4711)", Token);
+        await RefusedAsync(world, "large object 4711");
+        Assert.Empty(world.Dumps);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_pg_dump_older_than_the_server_is_refused()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: "[ \"$1\" = --version ] && { echo \"$NAME (PostgreSQL) 13.22\"; exit 0; }");
+
+        await RefusedAsync(world, "13.22");
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_full_disk_leaves_no_half_file()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can mount a small file system.");
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync(world.Database, "create table noise as select i, gen_random_uuid()::text || gen_random_uuid() as x from generate_series(1, 40000) i; alter table noise enable row level security; alter table noise owner to " + world.Owner, Token);
+        var small = Directory.CreateDirectory(Path.Combine(world.Folder, "small")).FullName;
+        await Tool.RunAsync("mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", small], cancellationToken: Token);
+        try
+        {
+            await RefusedAsync(world, "space", ("LOGTO_INIT_BACKUP_DIR", small));
+            Assert.Empty(Directory.GetFiles(small));
+        }
+        finally
+        {
+            await Tool.RunAsync("umount", [small], cancellationToken: Token);
+        }
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Who_blocks_a_dump_is_named_and_the_wait_has_an_end()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var blocker = await world.Server.OpenAsync(world.Database, Token);
+        await using var command = new Npgsql.NpgsqlCommand("begin; lock table users", blocker);
+        await command.ExecuteNonQueryAsync(Token);
+
+        var result = await world.RunAsync("migrate", ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "3"));
+
+        Expect.Ending(BackupFailed, result);
+        Assert.Contains($"pid {blocker.ProcessID}", result.LastLine, StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+        Assert.Empty(world.Files);
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_run_that_is_ended_during_the_dump_leaves_nothing_that_the_next_one_does_not_remove(bool killed)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: "case $* in *snapshot*) [ -e \"$TMPDIR/go\" ] || { : > \"$TMPDIR/begun\"; exec sleep 60; } ;; esac");
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+        await using (var gate = world.Start([], ("TMPDIR", signs)))
+        {
+            while (!File.Exists(Path.Combine(signs, "begun")))
+            {
+                await Task.Delay(20, Token);
+            }
+
+            gate.Signal(killed ? Signals.Kill : Signals.Terminate);
+            Assert.Equal(killed ? 137 : 143, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
+        }
+
+        Assert.Equal(killed ? 1 : 0, world.Files.Count);
+        await File.WriteAllTextAsync(Path.Combine(signs, "go"), "", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("TMPDIR", signs)));
+        Assert.Single(world.Dumps);
+        await world.LeavesNothingAsync();
+        Directory.Delete(signs, recursive: true);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Pruning_keeps_the_newest_and_touches_nothing_that_is_not_ours()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var foreign = new[] { "notes.txt", $"logto-{world.Database}-by-hand.dump", $"logto-{world.Database}-1-to-1.0.0-20200101T000000Z.dump" };
+        foreach (var name in foreign)
+        {
+            await File.WriteAllTextAsync(Path.Combine(world.Folder, name), "", Token);
+        }
+
+        var dumps = new List<string>();
+        for (var i = 0; i < 4; i++)
+        {
+            // Names have seconds in them.
+            await world.Server.ExecuteAsync("postgres", "select pg_sleep(1.01)", Token);
+            dumps.Add(Path.GetFileName(await NewestAsync(world)));
+        }
+
+        Assert.Equal([.. dumps[2..]], [.. world.Dumps.Except(foreign)]);
+        Assert.All(foreign, name => Assert.Contains(name, world.Files));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Through_a_pooler_the_address_of_the_server_itself_is_asked_for_and_used()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout", Token);
+        var through = ("DB_URL", pooler.Url(world.Database));
+
+        await RefusedAsync(world, "LOGTO_INIT_DIRECT_URL", through);
+        await RefusedAsync(world, "LOGTO_INIT_DIRECT_URL", through, ("LOGTO_INIT_DIRECT_URL", pooler.Url(world.Database)));
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", through, ("LOGTO_INIT_DIRECT_URL", world.OwnersUrl)));
+
+        Assert.Single(world.Dumps);
+        Assert.DoesNotContain("pg_catalog", await ThroughAsync(pooler, world.Database, "show search_path"), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task No_password_stands_in_an_argument_or_in_the_log()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: "printf '%s ' \"$@\" >> \"$TMPDIR/arguments\"; tr '\\0' '\\n' < /proc/self/environ >> \"$TMPDIR/environment\"");
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+
+        var result = await world.RunAsync("backup", ("TMPDIR", signs), ("PGSSLROOTCERT", "/etc/passwd"), ("PGSERVICE", "elsewhere"), ("PGTZ", "UTC"));
+
+        Expect.Ending(Expect.Success, result);
+        Assert.DoesNotContain(PostgresDatabases.OwnerPassword, await File.ReadAllTextAsync(Path.Combine(signs, "arguments"), Token), StringComparison.Ordinal);
+        Assert.DoesNotContain(PostgresDatabases.OwnerPassword, result.StandardError, StringComparison.Ordinal);
+        var environment = await File.ReadAllLinesAsync(Path.Combine(signs, "environment"), Token);
+        Assert.Contains($"PGPASSWORD={PostgresDatabases.OwnerPassword}", environment);
+        Assert.DoesNotContain(environment, line => line.StartsWith("DB_URL", StringComparison.Ordinal) || line.StartsWith("PGSERVICE", StringComparison.Ordinal) || line.Contains("/etc/passwd", StringComparison.Ordinal));
+        Directory.Delete(signs, recursive: true);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Nothing_is_backed_up_when_nothing_is_pending_and_before_a_seed()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("LOGTO_INIT_BACKUP_DIR", null)));
+
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("LOGTO_INIT_PG_BIN", "/nonexistent")));
+        var empty = await world.Server.CreateDatabaseAsync(cancellationToken: Token);
+        Expect.Ending(Expect.Empty, await world.RunAsync("backup", ("DB_URL", world.Server.Url(empty))));
+
+        Assert.Empty(world.Files);
+    }
+
+    private static async Task<string> NewestAsync(BackupWorld world)
+    {
+        var before = world.Dumps;
+        Expect.Ending(Expect.Success, await world.RunAsync("backup", ("LOGTO_INIT_BACKUP_KEEP", "2")));
+        return world.Dumps.Except(before).Single();
+    }
+
+    private static async Task RefusedAsync(BackupWorld world, string because, params (string Name, string? Value)[] more)
+    {
+        var result = await world.RunAsync("migrate", more);
+        Expect.Ending(BackupFailed, result);
+        Assert.Contains(because, result.LastLine, StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+        Assert.Empty(await world.World.Cli.RunsAsync(Token));
+    }
+
+    private static async Task WriteAsync(BackupWorld world, CancellationToken stop)
+    {
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            await world.Server.ExecuteAsync(world.Database, $"insert into users values ('new{i}'); delete from users where id = 'user{i}'; update systems set value = value where key = 'alterationState'", Token);
+        }
+    }
+
+    private static async Task<string> ThroughAsync(PgBouncer pooler, string database, string sql)
+    {
+        await using var connection = new Npgsql.NpgsqlConnection(new Npgsql.NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1", Port = pooler.Port, Username = PostgresServer.Superuser, Password = PostgresServer.Password, Database = database, Pooling = false,
+        }.ConnectionString);
+        await connection.OpenAsync(Token);
+        await using var command = new Npgsql.NpgsqlCommand(sql, connection);
+        return (string)(await command.ExecuteScalarAsync(Token))!;
+    }
+}

@@ -1,0 +1,172 @@
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>A restore that is killed, stopped, or not alone: at every moment a database of the name is there, and the same command carries on.</summary>
+public sealed class RestoreFaultSpecs(SharedServers servers)
+{
+    private static CancellationToken Token => FakeWorld.Token;
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(Signals.Kill)]
+    [InlineData(Signals.Terminate)]
+    public async Task Ended_while_the_copy_is_filled_it_leaves_what_the_next_run_removes(int signal)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: "case $* in *dbname=*) [ -e \"$TMPDIR/go\" ] || { : > \"$TMPDIR/begun\"; exec sleep 60; } ;; esac");
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+        var dump = await world.BackUpAsync();
+        var before = await world.RowsAsync();
+        await using (var gate = world.Start(["restore", dump, "--yes"], ("TMPDIR", signs)))
+        {
+            while (!File.Exists(Path.Combine(signs, "begun")))
+            {
+                await Task.Delay(20, Token);
+            }
+
+            Assert.Single(await world.RelativesAsync("scratch"));
+            gate.Signal(signal);
+            Assert.Equal(128 + signal, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
+        }
+
+        Assert.Equal(signal == Signals.Kill ? 1 : 0, (await world.RelativesAsync("scratch")).Count);
+        await File.WriteAllTextAsync(Path.Combine(signs, "go"), "", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"], ("TMPDIR", signs)));
+        Assert.Equal(before, await world.RowsAsync());
+        await world.LeavesNothingAsync();
+        Directory.Delete(signs, recursive: true);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Killed_while_the_swap_waits_it_has_changed_nothing()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
+        {
+            await using var gate = world.Start(["restore", dump, "--yes"]);
+            while (!await world.Server.QuerySingleAsync<bool>("postgres", $"select exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token))
+            {
+                await Task.Delay(10, Token);
+            }
+
+            gate.Kill();
+            await gate.WaitForExitAsync(cancellationToken: Token);
+        }
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Single(await world.RelativesAsync("before"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task Killed_at_any_moment_it_leaves_a_database_of_the_name_and_the_next_run_succeeds()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var before = await world.RowsAsync();
+        var whole = await world.RunAsync(["restore", dump, "--yes"]);
+        Expect.Ending(Expect.Success, whole);
+        const int Kills = 12;
+        for (var i = 1; i <= Kills; i++)
+        {
+            await using var gate = world.Start(["restore", dump, "--yes"]);
+            var ended = gate.WaitForExitAsync(cancellationToken: Token);
+            await Task.WhenAny(ended, Task.Delay(whole.Elapsed * i / Kills, Token)); // wherever it is by then
+            if (!ended.IsCompleted)
+            {
+                gate.Kill();
+            }
+
+            await ended;
+            Assert.True(await world.Server.DatabaseExistsAsync(world.Database, Token));
+            Assert.Equal(before, await world.RowsAsync());
+        }
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Equal(before, await world.RowsAsync());
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Of_two_restores_at_once_one_is_refused_or_comes_after_the_other()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var before = await world.RowsAsync();
+
+        var results = await Task.WhenAll(world.RunAsync(["restore", dump, "--yes"]), world.RunAsync(["restore", dump, "--yes"]));
+
+        Assert.Contains(results, result => result.ExitCode == Expect.Success);
+        Assert.All(results, result => Assert.True(result.ExitCode is Expect.Success or 17, $"{result}"));
+        Assert.Equal(results.Count(result => result.ExitCode == Expect.Success), (await world.RelativesAsync("before")).Count);
+        Assert.Equal(before, await world.RowsAsync());
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_gate_that_starts_during_the_swap_and_a_Logto_that_connects_find_a_database()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var gates = Enumerable.Range(0, 3).Select(_ => CheckAgainAndAgainAsync(world, stop.Token)).ToArray();
+
+        for (var i = 0; i < 3; i++)
+        {
+            Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+            await world.Server.ExecuteAsync("postgres", "select pg_sleep(1.01)", Token); // the old one's name has seconds in it
+        }
+
+        await stop.CancelAsync();
+        Assert.All((await Task.WhenAll(gates)).SelectMany(codes => codes), code => Assert.Equal(Expect.Pending, code));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task While_another_run_migrates_nothing_is_restored()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await using var holder = world.Start([], ("FAKE_CLI", "hold"), ("LOGTO_INIT_BACKUP_DIR", null));
+        await holder.WaitForLineAsync("1/3", cancellationToken: Token);
+
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(17, result);
+        Assert.Contains("another run works on this database", result.LastLine, StringComparison.Ordinal);
+        await world.World.Cli.LetGoAsync(Token);
+        Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: Token));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_database_that_is_gone_or_damaged_is_restored_too()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var before = await world.RowsAsync();
+        await world.Server.ExecuteAsync(world.Database, "drop table systems; drop table users cascade", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Equal(before, await world.RowsAsync());
+
+        await world.Server.ExecuteAsync("postgres", $"alter database {world.Database} allow_connections false", Token);
+        await world.Server.ExecuteAsync("postgres", "select pg_sleep(1.01)", Token); // the old one's name has seconds in it
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Equal(before, await world.RowsAsync());
+
+        await world.Server.ExecuteAsync("postgres", $"drop database {world.Database}", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Equal(before, await world.RowsAsync());
+        await world.LeavesNothingAsync();
+    }
+
+    private static async Task<IReadOnlyList<int>> CheckAgainAndAgainAsync(BackupWorld world, CancellationToken stop)
+    {
+        var codes = new List<int>();
+        while (!stop.IsCancellationRequested)
+        {
+            codes.Add((await world.RunAsync("check")).ExitCode);
+        }
+
+        return codes;
+    }
+}

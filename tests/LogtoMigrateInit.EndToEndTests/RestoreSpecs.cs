@@ -1,0 +1,362 @@
+using LogtoMigrateInit.Fixtures;
+using Npgsql;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>A backup in the database's place, and the old one kept: by an ordinary owner, with real tools.</summary>
+public sealed class RestoreSpecs(SharedServers servers)
+{
+    private const int Refused = 17;
+
+    private static CancellationToken Token => FakeWorld.Token;
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(14)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(18)]
+    public async Task The_restored_database_equals_the_one_that_was_backed_up_and_the_old_one_is_kept(int major)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, major);
+        var before = await world.RowsAsync();
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync(world.Database, "delete from users where id < 'user5'; insert into users values ('new')", Token);
+        var changed = await world.RowsAsync();
+
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(before, await world.RowsAsync());
+        var former = Assert.Single(await world.RelativesAsync("before"));
+        Assert.Contains(former, result.LastLine, StringComparison.Ordinal);
+        Assert.Equal(changed, await world.RowsAsync(former));
+        await world.LeavesNothingAsync();
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task The_command_in_the_last_line_of_a_failed_deploy_brings_back_what_the_old_release_starts_on()
+    {
+        var old = new LogtoRelease("1.42.0");
+        await using var scenario = await Scenario.CreateAsync(servers, 15, old, LogtoRelease.Newest);
+        await scenario.ExecuteAsync(
+            """
+            create function refuse() returns trigger language plpgsql as $$ begin
+              if (new.value->>'timestamp')::numeric > 1785500000 then raise exception 'made to fail'; end if; return new; end $$;
+            create trigger refuse before update on systems for each row execute function refuse();
+            """);
+        var folder = Directory.CreateTempSubdirectory("backups-").FullName;
+        var variables = scenario.Variables(("LOGTO_INIT_BACKUP_DIR", folder), ("LOGTO_INIT_PG_BIN", PostgresClients.For(15)));
+        var failed = await Gate.RunAsync([], variables, cancellationToken: Token);
+        Expect.Ending(6, failed);
+        Assert.NotEqual(old.LastTimestamp, await scenario.StateAsync());
+        var command = failed.LastLine.Split("`logto-migrate-init ")[^1].Split('`')[0];
+
+        var restored = await Gate.RunAsync([.. command.Split(' '), "--yes"], variables, cancellationToken: Token);
+
+        Expect.Ending(Expect.Success, restored);
+        Assert.Equal(old.LastTimestamp, await scenario.StateAsync());
+        await using var oldInstallation = await old.CopyAsync(Token);
+        Assert.True((await oldInstallation.PreconditionsAsync(scenario.Url, Token)).WouldStart);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task On_a_cluster_without_any_role_the_roles_are_made_and_read_what_they_may_and_no_more()
+    {
+        await using var world = await TenantWorld.SeedAsync(servers, 15, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        var folder = Directory.CreateTempSubdirectory("backups-").FullName;
+        Expect.Ending(Expect.Success, await world.RunWithAsync(["backup"], ("LOGTO_INIT_BACKUP_DIR", folder), ("LOGTO_INIT_PG_BIN", PostgresClients.For(15))));
+        var dump = Assert.Single(Directory.GetFiles(folder, "*.dump"));
+        await using var fresh = await PostgresServer.StartAsync(18, cancellationToken: Token);
+        await fresh.CreateUserAsync("newcomer", "pw", "createdb createrole", Token);
+
+        var result = await world.RunWithAsync(
+            ["restore", dump, "--yes"], ("DB_URL", fresh.Url(world.Database, "newcomer", "pw")), ("LOGTO_INIT_PG_BIN", PostgresClients.For(15)));
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Contains("2 of 2 of Logto's own roles", result.StandardError, StringComparison.Ordinal);
+        await ReadsItsOwnAsync(fresh, world, "admin");
+        await ReadsItsOwnAsync(fresh, world, "default");
+        Assert.Equal(await AttributesAsync(world.Server, world.Database), await AttributesAsync(fresh, world.Database));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_damaged_or_foreign_file_is_refused_with_the_reason_and_nothing_is_changed()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var bytes = await File.ReadAllBytesAsync(dump, Token);
+        var client = PostgresClients.For(world.Server.Major);
+
+        await ChangedAsync(bytes[..(bytes.Length * 6 / 10)], withRecord: true, "damaged");
+        await ChangedAsync(bytes[..(bytes.Length * 6 / 10)], withRecord: false, "pg_restore failed");
+        var flipped = bytes.ToArray();
+        flipped[flipped.Length / 2] ^= 1;
+        await ChangedAsync(flipped, withRecord: true, "damaged");
+        await ChangedAsync(bytes[..4], withRecord: false, "custom format");
+        await ChangedAsync([], withRecord: false, "custom format");
+
+        var plain = Path.Combine(world.Folder, "plain.dump");
+        await DumpAsync(client, world.OwnersUrl, plain, "plain");
+        await RefusedAsync(world, plain, "custom format");
+        var other = await FakeCli.CreateDatabaseAsync(world.Server, FakeWorld.Before, Token);
+        await DumpAsync(client, world.Server.Url(other), plain, "custom");
+        await RefusedAsync(world, plain, $"'{other}'");
+        await RefusedAsync(world, Path.Combine(world.Folder, "missing.dump"), "cannot be read");
+        await world.LeavesNothingAsync();
+
+        async Task ChangedAsync(byte[] content, bool withRecord, string because)
+        {
+            var copy = Path.Combine(world.Folder, "changed.dump");
+            await File.WriteAllBytesAsync(copy, content, Token);
+            File.Delete(Path.ChangeExtension(copy, ".json"));
+            if (withRecord)
+            {
+                File.Copy(Path.ChangeExtension(dump, ".json"), Path.ChangeExtension(copy, ".json"));
+            }
+
+            await RefusedAsync(world, copy, because);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_dump_without_a_record_is_restored_all_the_same()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var before = await world.RowsAsync();
+        var byHand = Path.Combine(world.Folder, "by hand.dump");
+        await DumpAsync(PostgresClients.For(world.Server.Major), world.OwnersUrl, byHand, "custom");
+        await world.Server.ExecuteAsync(world.Database, "truncate users", Token);
+
+        var result = await world.RunAsync(["restore", byHand, "--yes"]);
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains("no record beside it", result);
+        Assert.Equal(before, await world.RowsAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_backup_of_a_newer_Logto_is_refused_unless_it_is_said()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync(world.Database, "update systems set value = value || '{\"timestamp\": 1799999999}'", Token);
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync(world.Database, $"update systems set value = value || '{{\"timestamp\": {FakeWorld.Before}}}'", Token);
+        await RefusedAsync(world, dump, "newer Logto");
+        File.Delete(Path.ChangeExtension(dump, ".json"));
+        await RefusedAsync(world, dump, "newer Logto");
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"], ("LOGTO_INIT_AHEAD", "allow")));
+
+        Assert.Equal(1799999999, await world.World.StateAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Without_a_terminal_it_wants_to_be_told_and_names_the_sessions_in_the_way()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await using var logto = await OpenAsTenantAsync(world);
+
+        var refused = await world.RunAsync(["restore", dump]);
+
+        Expect.Ending(Refused, refused);
+        Assert.Contains("--yes", refused.LastLine, StringComparison.Ordinal);
+        Assert.Contains($"pid {logto.ProcessID}", refused.LastLine, StringComparison.Ordinal);
+        Assert.Contains($"logto_tenant_{world.Database}_default", refused.LastLine, StringComparison.Ordinal);
+        Assert.Empty(await world.RelativesAsync("before"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(18)]
+    public async Task Sessions_of_Logtos_roles_are_ended_where_the_owner_made_those_roles(int major)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, major);
+        var role = $"logto_tenant_{world.Database}_default";
+        await world.Server.ExecuteAsync("postgres", $"grant {role} to {world.Owner} with admin option", Token);
+        var dump = await world.BackUpAsync();
+        await using var logto = await OpenAsTenantAsync(world);
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => ReadAsync(logto, "select '1'"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_session_that_cannot_be_ended_is_named_and_nothing_is_changed()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await using var superusers = await world.Server.OpenAsync(world.Database, Token);
+
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(Refused, result);
+        Assert.Contains($"pid {superusers.ProcessID}", result.LastLine, StringComparison.Ordinal);
+        Assert.Empty(await world.RelativesAsync("before"));
+        Assert.Empty(await world.RelativesAsync("scratch"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_role_with_another_password_gets_that_of_the_backup_when_it_is_told()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var role = $"logto_tenant_{world.Database}_default";
+        await world.Server.ExecuteAsync("postgres", $"grant {role} to {world.Owner} with admin option; alter role {role} password 'another'", Token);
+        var dump = await world.BackUpAsync();
+
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Contains(role, result.StandardError, StringComparison.Ordinal);
+        await using var logto = await OpenAsTenantAsync(world);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_the_user_may_not_do_is_said_before_anything_is_begun()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} nocreatedb", Token);
+        await RefusedAsync(world, dump, $"alter role \"{world.Owner}\" createdb");
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} createdb; alter database {world.Database} owner to postgres; grant connect on database {world.Database} to {world.Owner}", Token);
+
+        await RefusedAsync(world, dump, $"owner to \"{world.Owner}\"");
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task What_is_the_operators_own_is_carried_over_where_it_can_be_and_named_before_where_not()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, 15);
+        var (name, owner) = (world.Database, world.Owner);
+        await world.Server.ExecuteAsync(
+            name,
+            $"""
+            create role reports_{name}; create role readers_{name} login; create role gone_{name};
+            create schema ops authorization reports_{name}; grant usage on schema ops to {owner};
+            create table ops.notes (id int primary key, "odd; 'name" text default 'a;b'); insert into ops.notes values (1, E'tab\tand \\ backslash'), (2, null);
+            grant select on ops.notes to {owner};
+            create function ops.watch() returns event_trigger language plpgsql as $$ begin end $$;
+            create event trigger watch_{name} on ddl_command_end when tag in ('CREATE AGGREGATE') execute function ops.watch();
+            create publication some_{name} for table users; create publication all_{name} for all tables;
+            grant select on users to readers_{name}, gone_{name};
+            alter default privileges for role {owner} in schema public grant select on tables to readers_{name};
+            alter database {name} connection limit 77; alter database {name} set search_path to 'public', 'ops'; alter role {owner} in database {name} set work_mem = '8MB';
+            comment on database {name} is E'it''s; the\n"login"'; revoke connect on database {name} from public;
+            grant connect on database {name} to {owner}, logto_tenant_{name}, readers_{name};
+            alter schema public owner to postgres; grant all on schema public to {owner}; create table plain (id int); alter table plain owner to {owner}; alter table plain enable row level security;
+            """,
+            Token);
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync(name, $"drop owned by gone_{name}; drop role gone_{name}", Token);
+        var before = await world.RowsAsync();
+
+        var refused = await world.RunAsync(["restore", dump]);
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        foreach (var run in new[] { refused, result })
+        {
+            Expect.LogContains($"event trigger watch_{name}", run);
+            Expect.LogContains($"publication all_{name}", run);
+            Expect.LogContains($"carried over: gone_{name}", run);
+        }
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(before, await world.RowsAsync());
+        Assert.Equal([$"some_{name}"], await world.Server.QueryAsync<string>(name, "select pubname::text from pg_publication", Token));
+        Assert.Equal(77, await world.Server.QuerySingleAsync<int>(name, "select datconnlimit from pg_database where datname = current_database()", Token));
+        Assert.Equal("it's; the\n\"login\"", await world.Server.QuerySingleAsync<string>(name, "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()", Token));
+        Assert.Equal(2, await world.Server.QuerySingleAsync<long>(name, "select count(*) from pg_db_role_setting s join pg_database d on d.oid = setdatabase where datname = current_database()", Token));
+        Assert.Equal("public, ops", await world.Server.QuerySingleAsync<string>(name, "show search_path", Token));
+        Assert.False(await world.Server.QuerySingleAsync<bool>(name, "select exists (select from pg_database d, aclexplode(d.datacl) a where d.datname = current_database() and a.grantee = 0 and a.privilege_type = 'CONNECT')", Token));
+        Assert.True(await world.Server.QuerySingleAsync<bool>(name, $"select has_table_privilege('readers_{name}', 'users', 'SELECT') and has_database_privilege('readers_{name}', current_database(), 'CONNECT')", Token));
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Behind_a_pooler_the_address_of_the_server_itself_is_asked_for()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await using var pooler = await PgBouncer.StartAsync(world.Server, "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout", Token);
+
+        var result = await world.RunAsync(["restore", dump, "--yes"], ("DB_URL", pooler.Url(world.Database)));
+
+        Expect.Ending(Refused, result);
+        Assert.Contains("LOGTO_INIT_DIRECT_URL", result.LastLine, StringComparison.Ordinal);
+    }
+
+    private static async Task RefusedAsync(BackupWorld world, string file, string because)
+    {
+        var before = await world.RowsAsync();
+        var result = await world.RunAsync(["restore", file, "--yes"]);
+        Expect.Ending(Refused, result);
+        Assert.Contains(because, result.LastLine, StringComparison.Ordinal);
+        Assert.Equal(before, await world.RowsAsync());
+        Assert.Empty(await world.RelativesAsync("before"));
+    }
+
+    /// <summary>As the tenant's role: the tenant's rows, and neither the state nor a password.</summary>
+    private static async Task ReadsItsOwnAsync(PostgresServer server, TenantWorld world, string tenant)
+    {
+        var password = await server.QuerySingleAsync<string>(world.Database, $"select db_user_password from tenants where id = '{tenant}'", Token);
+        await using var connection = await OpenAsync(server, world.Database, world.Role(tenant), password);
+        Assert.Equal([tenant], await ReadAsync(connection, "select distinct tenant_id from sign_in_experiences"));
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => ReadAsync(connection, "select key from systems"))).SqlState);
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => ReadAsync(connection, "select db_user_password from tenants"))).SqlState);
+    }
+
+    private static Task<ToolResult> DumpAsync(string client, string url, string file, string format) =>
+        Tool.RunAsync(Path.Combine(client, "pg_dump"), [$"--format={format}", $"--file={file}", url], cancellationToken: Token);
+
+    private static Task<NpgsqlConnection> OpenAsTenantAsync(BackupWorld world) =>
+        OpenAsync(world.Server, world.Database, $"logto_tenant_{world.Database}_default", "fake-password");
+
+    private static async Task<NpgsqlConnection> OpenAsync(PostgresServer server, string database, string user, string password)
+    {
+        var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder
+            {
+                Host = "127.0.0.1", Port = server.Port, Username = user, Password = password, Database = database, Pooling = false, ApplicationName = "logto",
+            }.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(Token);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<IReadOnlyList<string>> ReadAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await using var reader = await command.ExecuteReaderAsync(Token);
+        var values = new List<string>();
+        while (await reader.ReadAsync(Token))
+        {
+            values.Add(reader.GetString(0));
+        }
+
+        return values;
+    }
+
+    private static Task<IReadOnlyList<string>> AttributesAsync(PostgresServer server, string database) => server.QueryAsync<string>(
+        database,
+        $"""
+        select format('%s login=%s inherit=%s super=%s member of %s', r.rolname, r.rolcanlogin, r.rolinherit, r.rolsuper,
+            (select string_agg(p.rolname, ',' order by p.rolname) from pg_auth_members m join pg_roles p on p.oid = m.roleid where m.member = r.oid))
+          from pg_roles r where starts_with(r.rolname, 'logto_tenant_{database}') order by 1
+        """,
+        Token);
+}
