@@ -203,6 +203,28 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task The_tools_check_the_certificate_as_Logto_does_and_trust_its_authorities()
+    {
+        var root = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Private root", Authority = true });
+        var certificate = TestCertificate.Issue(new CertificateTerms { DnsNames = ["localhost"], Addresses = ["127.0.0.1"] }, root);
+        using var files = await ServerCertificateFiles.WriteAsync(certificate, [], root.Pem, Token);
+        await using var server = await PostgresServer.StartAsync(17, files.Settings, Token);
+        await File.WriteAllTextAsync(Path.Combine(server.DataDirectory, "pg_hba.conf"), "hostssl all all all scram-sha-256\n", Token);
+        await server.RestartAsync(files.Settings, Token);
+        await using var world = await BackupWorld.CreateAsync(Task.FromResult(server), "case $* in *snapshot*) echo \"$PGSSLMODE\" >> \"$TMPDIR/modes\" ;; esac");
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+        (string, string?)[] trusting = [("NODE_EXTRA_CA_CERTS", files.AuthorityFile), ("TMPDIR", signs), ("DB_URL", $"{world.OwnersUrl}?sslmode=require"), ("HOME", "/nonexistent")];
+
+        var dump = await world.BackUpAsync(trusting);
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"], trusting));
+        await world.BackUpAsync(("TMPDIR", signs), ("DB_URL", $"{world.OwnersUrl}?sslmode=no-verify"));
+        await world.BackUpAsync(("TMPDIR", signs), ("DB_URL", $"{world.OwnersUrl}?sslmode=require"), ("NODE_TLS_REJECT_UNAUTHORIZED", "0"));
+
+        Assert.Equal(["verify-full", "require", "require"], await File.ReadAllLinesAsync(Path.Combine(signs, "modes"), Token));
+        Directory.Delete(signs, recursive: true);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Nothing_is_backed_up_when_nothing_is_pending_and_before_a_seed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

@@ -34,12 +34,14 @@ internal sealed class BackupWorld : IAsyncDisposable
     /// <param name="servers">Shared with other tests.</param>
     /// <param name="major">Of the server and of the tools.</param>
     /// <param name="script">What the tools do before they begin; null: nothing.</param>
+    public static Task<BackupWorld> CreateAsync(SharedServers servers, int major = 17, string? script = null) => CreateAsync(servers.GetAsync(major), script);
+
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
-    public static async Task<BackupWorld> CreateAsync(SharedServers servers, int major = 17, string? script = null)
+    public static async Task<BackupWorld> CreateAsync(Task<PostgresServer> server, string? script)
     {
         var world = new BackupWorld(
-            await FakeWorld.CreateAsync(servers.GetAsync(major)), Directory.CreateTempSubdirectory("backups-").FullName,
-            script is null ? null : await PostgresClients.PretendAsync(major, script, Token));
+            await FakeWorld.CreateAsync(server), Directory.CreateTempSubdirectory("backups-").FullName,
+            script is null ? null : await PostgresClients.PretendAsync((await server).Major, script, Token));
         var owner = await world.Server.CreateOwnerAsync(world.Database, Token);
         await world.Server.ExecuteAsync(
             world.Database, $"alter role {owner} createdb createrole; insert into users select 'user' || i from generate_series(1, 1000) i", Token);

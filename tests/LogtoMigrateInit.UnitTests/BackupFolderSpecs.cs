@@ -1,0 +1,127 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Recovery;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+/// <summary>What is kept in a folder of backups, and what is removed.</summary>
+public sealed class BackupFolderSpecs : IDisposable
+{
+    private static readonly DateTime Noon = new(2026, 11, 26, 12, 0, 0, DateTimeKind.Utc);
+
+    private readonly string _path = Directory.CreateTempSubdirectory("backups-").FullName;
+    private readonly BackupFolder _folder;
+
+    public BackupFolderSpecs() => _folder = new BackupFolder(_path);
+
+    private IEnumerable<string> Files => Directory.EnumerateFiles(_path).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
+
+    [Fact]
+    public void A_record_is_read_as_it_was_written()
+    {
+        var record = Publish(Noon);
+
+        var read = BackupRecord.TryRead(Path.Combine(_path, record.File));
+
+        Assert.NotNull(read);
+        Assert.Equal(record.Tables, read.Tables);
+        Assert.Equal(record with { Tables = [] }, read with { Tables = [] });
+        Assert.Equal(7, read.Rows);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("{\"version\": 2}")]
+    [InlineData("{\"version\": 1, \"file\": 3}")]
+    public void A_record_that_says_something_else_is_none(string json)
+    {
+        var dump = Path.Combine(_path, "x.dump");
+        File.WriteAllText(BackupRecord.PathOf(dump), json);
+
+        Assert.Null(BackupRecord.TryRead(dump));
+    }
+
+    [Fact]
+    public void Pruning_keeps_the_newest_by_the_servers_clock()
+    {
+        BackupRecord[] all = [.. new[] { 3, 1, 4, 2 }.Select(hour => Publish(Noon.AddHours(hour)))];
+
+        var removed = _folder.Prune(all[2], keep: 2);
+
+        Assert.Equal([all[3].File, all[1].File], removed);
+        Assert.Equal(new[] { all[0], all[2] }.SelectMany(record => new[] { record.File, Path.ChangeExtension(record.File, ".json") }).Order(StringComparer.Ordinal), Files);
+    }
+
+    [Fact]
+    public void What_was_just_made_is_kept_even_when_another_claims_to_be_newer()
+    {
+        var made = Publish(Noon);
+        Publish(Noon.AddYears(1));
+
+        _folder.Prune(made, keep: 1);
+
+        Assert.Contains(made.File, Files);
+        Assert.Equal(2, Files.Count());
+    }
+
+    [Fact]
+    public void Backups_of_another_cluster_or_database_and_files_that_are_not_ours_are_not_touched()
+    {
+        var made = Publish(Noon.AddHours(5));
+        var others = new[] { Publish(Noon, cluster: "2"), Publish(Noon, database: "logto-other") };
+        File.WriteAllText(Path.Combine(_path, "logto-logto-by-hand.dump"), "");
+        var moved = Path.Combine(_path, "logto-logto-moved.dump");
+        File.Copy(Path.Combine(_path, made.File), moved);
+        File.Copy(Path.Combine(_path, BackupRecord.PathOf(made.File)), BackupRecord.PathOf(moved));
+        var before = Files.ToArray();
+
+        Assert.Empty(_folder.Prune(made, keep: 1));
+        Assert.Equal(before, Files);
+        Assert.All(others, other => Assert.Contains(other.File, Files));
+    }
+
+    [Fact]
+    public void A_half_file_is_removed_unless_somebody_writes_it()
+    {
+        using var beingWritten = _folder.CreatePartial("logto");
+        File.WriteAllText(Path.Combine(_path, ".logto-logto-0123.partial"), "half");
+        File.WriteAllText(Path.Combine(_path, ".logto-other-0123.partial"), "half");
+
+        Assert.Equal([".logto-logto-0123.partial"], _folder.RemoveLeftOvers("logto"));
+
+        Assert.Equal(new[] { Path.GetFileName(beingWritten.Name), ".logto-other-0123.partial" }.Order(StringComparer.Ordinal), Files);
+    }
+
+    [Theory]
+    [InlineData("logto", "logto-logto-1784620000-to-1.43.0-20261126T120000Z.dump")]
+    [InlineData("../b c\n", "logto-.._b_c_-1784620000-to-1.43.0-20261126T120000Z.dump")]
+    public void The_name_says_what_it_is_and_is_a_plain_file_name(string database, string expected) =>
+        Assert.Equal(expected, BackupFolder.NameOf(database, new AlterationState(1784620000), "1.43.0", Noon));
+
+    public void Dispose() => Directory.Delete(_path, recursive: true);
+
+    private BackupRecord Publish(DateTime takenAt, string cluster = "1", string database = "logto")
+    {
+        using var dump = _folder.CreatePartial(database);
+        var record = new BackupRecord
+        {
+            File = BackupFolder.NameOf(database, new AlterationState(1784620000), cluster, takenAt),
+            Bytes = 0,
+            Sha256 = "00",
+            Database = database,
+            Cluster = cluster,
+            State = new AlterationState(1784620000),
+            Target = "1.43.0",
+            TakenAt = takenAt,
+            ServerVersion = 150018,
+            DumpedBy = "15.18",
+            Verified = "read",
+            Tables = [new TableContents("public.users", 3, null), new TableContents("public.\"odd\"\"one\"", 4, "-17")],
+        };
+        _folder.Publish(dump, record.File, record.ToJson("logto-migrate-init restore x"));
+        return record;
+    }
+}

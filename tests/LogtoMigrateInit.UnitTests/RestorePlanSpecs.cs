@@ -1,0 +1,66 @@
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Recovery;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+/// <summary>What a restore does with each entry of an archive.</summary>
+public sealed class RestorePlanSpecs
+{
+    private static readonly string[] Archive =
+    [
+        "DATABASE - logto boss", "COMMENT - DATABASE logto boss", "ACL - DATABASE logto boss", "DATABASE PROPERTIES - logto boss", "SCHEMA - public postgres", "COMMENT - SCHEMA public postgres",
+        "ACL - SCHEMA public postgres", "EXTENSION - pg_trgm ", "COMMENT - EXTENSION pg_trgm ", "EXTENSION - postgis ", "COMMENT - EXTENSION postgis ", "TABLE public users boss",
+        "COMMENT public TABLE users boss", "TABLE DATA public users boss", "POLICY public users users_tenant_id boss", "PUBLICATION - some boss", "PUBLICATION TABLE public some users boss",
+        "PUBLICATION - everything postgres", "EVENT TRIGGER - watch postgres", "COMMENT - EVENT TRIGGER watch postgres", "DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES boss",
+        "ACL public TABLE users boss", "ACL public COLUMN tenants.id boss",
+    ];
+
+    private static readonly HashSet<string> ForAllTables = ["everything"];
+
+    [Fact]
+    public void An_owner_restores_what_he_may_and_is_told_of_the_rest()
+    {
+        var plan = RestorePlan.Of(Entries(), Rights(isSuperuser: false), ForAllTables);
+
+        Assert.Equal(
+            [
+                "EXTENSION - pg_trgm ", "COMMENT - EXTENSION pg_trgm ", "TABLE public users boss", "COMMENT public TABLE users boss", "TABLE DATA public users boss",
+                "POLICY public users users_tenant_id boss", "PUBLICATION - some boss", "PUBLICATION TABLE public some users boss",
+            ],
+            plan.Entries.Select(entry => entry.Description));
+        Assert.Equal(["extension postgis", "publication everything", "event trigger watch"], plan.LeftOut.Select(text => text.Split(" (")[0]));
+        Assert.Equal(
+            ["ACL - SCHEMA public postgres", "DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES boss", "ACL public TABLE users boss", "ACL public COLUMN tenants.id boss"],
+            plan.Grants.Select(entry => entry.Description));
+        Assert.Equal(Archive[..4], plan.Properties.Select(entry => entry.Description));
+    }
+
+    [Fact]
+    public void A_superuser_leaves_out_only_what_the_server_lacks() =>
+        Assert.Equal(["extension postgis"], RestorePlan.Of(Entries(), Rights(isSuperuser: true), ForAllTables).LeftOut.Select(text => text.Split(" (")[0]));
+
+    [Theory]
+    [InlineData("GRANT SELECT ON TABLE public.users TO grafana", "grafana")]
+    [InlineData("GRANT SELECT ON TABLE public.users TO \"Odd \"\"one\"\"\" WITH GRANT OPTION", "Odd \"one\"")]
+    [InlineData("REVOKE CONNECT,TEMPORARY ON DATABASE logto FROM PUBLIC", "")]
+    [InlineData("ALTER DEFAULT PRIVILEGES FOR ROLE boss IN SCHEMA public GRANT SELECT ON TABLES  TO grafana", "boss, grafana")]
+    [InlineData("ALTER ROLE boss IN DATABASE logto SET work_mem TO '8MB'", "boss")]
+    [InlineData("ALTER DATABASE logto SET search_path TO 'public', 'ops'", "")]
+    [InlineData("ALTER DATABASE logto SET work_mem TO '8MB'", "")]
+    public void The_roles_of_a_statement_are_found(string statement, string roles) => Assert.Equal(roles, string.Join(", ", RestorePlan.RolesIn(statement)));
+
+    [Theory]
+    [InlineData("ALTER DATABASE logto CONNECTION LIMIT = 7", "logto", "ALTER DATABASE \"new\" CONNECTION LIMIT = 7")]
+    [InlineData("GRANT CONNECT ON DATABASE \"my-db\" TO x", "\"my-db\"", "GRANT CONNECT ON DATABASE \"new\" TO x")]
+    [InlineData("COMMENT ON DATABASE logto IS 'DATABASE logto is fine'", "logto", "COMMENT ON DATABASE \"new\" IS 'DATABASE logto is fine'")]
+    [InlineData("ALTER DATABASE logto2 CONNECTION LIMIT = 7", "logto", "ALTER DATABASE logto2 CONNECTION LIMIT = 7")]
+    public void A_statement_about_the_database_is_turned_to_the_new_one(string statement, string from, string expected) =>
+        Assert.Equal(expected, RestorePlan.Rename(statement, from, "\"new\""));
+
+    private static ArchiveEntry[] Entries() => [.. Archive.Select((description, id) => new ArchiveEntry($"{id}; 0 0 {description}", description))];
+
+    private static ClusterRights Rights(bool isSuperuser) =>
+        new("boss", isSuperuser, MayCreateDatabases: true, MayCreateRoles: true, new HashSet<string> { "pg_trgm" }, new HashSet<string>(), ServerVersion: 150000);
+}
