@@ -1,6 +1,7 @@
 # Builds with the BuildKit of Docker 20.10 and later. Every base is an argument, so that the build also works with local stand-ins.
 #   docker build --build-arg LOGTO_VERSION=1.43.0 -t logto-migrate-init:1.43.0 .     Logto's image and the executable
 #   docker build --target tool -t logto-migrate-init:tool .                          the executable alone, for any Logto version
+#   docker build --build-arg LOGTO_VERSION=1.43.0 --build-arg POSTGRES_CLIENT=17 -t logto-migrate-init:1.43.0 .     the first with pg_dump, for backups
 # With --build-arg EXECUTABLE=prebuilt nothing is compiled: the file that PREBUILT names is taken, of a release or of ./test.sh.
 
 # The executable is static and needs nothing of the image that it runs in, so it is built where its compiler feels at home.
@@ -9,6 +10,11 @@ ARG EXECUTABLE=compiled
 # No default: an image of another release than the one meant must not come out by chance. The tag that stands in is the error message.
 ARG LOGTO_VERSION
 ARG LOGTO_IMAGE=svhd/logto:${LOGTO_VERSION:-set-the-build-argument-LOGTO_VERSION}
+# Backups and restores need PostgreSQL's client, of the server's major (such as 17) or a newer one. Unset, the image has none.
+ARG POSTGRES_CLIENT
+# From Logto 1.21 on, the CLI writes only into its alteration-scripts folder, which belongs to group 0 and is writable for it.
+# An older target replaces the folder itself: build with INIT_USER=0:0.
+ARG INIT_USER=65532:0
 
 FROM ${SDK_IMAGE} AS build
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils cmake gcc libc6-dev libssl-dev lld make \
@@ -41,12 +47,32 @@ USER 65532:0
 ENTRYPOINT ["/logto-migrate-init"]
 CMD ["--help"]
 
-FROM ${LOGTO_IMAGE} AS init
+FROM ${LOGTO_IMAGE} AS logto
+
+FROM logto AS logto-with-client
+ARG POSTGRES_CLIENT
+ARG INIT_USER
+# Only for the next line: a fork of Logto's image may run as somebody who cannot install.
+USER 0:0
+# A volume that is new takes over the owner of the folder that it is mounted on, so the gate may write to it without being root.
+RUN if command -v apk >/dev/null; then \
+      apk add --no-cache "postgresql${POSTGRES_CLIENT}-client"; \
+    elif command -v apt-get >/dev/null; then \
+      apt-get update -qq \
+      && apt-get install -y -qq --no-install-recommends "postgresql-client-${POSTGRES_CLIENT}" \
+      && apt-get clean \
+      && rm -rf /var/lib/apt/lists/*; \
+    else \
+      echo "POSTGRES_CLIENT=${POSTGRES_CLIENT}: this image of Logto has neither apk nor apt-get. Add pg_dump and pg_restore to it yourself, name the result in LOGTO_IMAGE, and leave POSTGRES_CLIENT unset." >&2; \
+      exit 1; \
+    fi \
+    && mkdir -p -m 0770 /backups && chown "${INIT_USER}" /backups
+
+# Two stages and no condition inside of one, because a RUN that does nothing is a layer, too.
+FROM logto${POSTGRES_CLIENT:+-with-client} AS init
 ARG LOGTO_VERSION
 ARG VERSION=0.0.0-dev
-# From Logto 1.21 on, the CLI writes only into its alteration-scripts folder, which belongs to group 0 and is writable for it.
-# An older target replaces the folder itself: build with INIT_USER=0:0.
-ARG INIT_USER=65532:0
+ARG INIT_USER
 LABEL org.opencontainers.image.title="logto-migrate-init" \
       org.opencontainers.image.description="Brings Logto's database to the level of the image that is about to start" \
       org.opencontainers.image.version="${VERSION}" \

@@ -161,8 +161,6 @@ public sealed class BackupSpecs(SharedServers servers)
         var dumps = new List<string>();
         for (var i = 0; i < 4; i++)
         {
-            // Names have seconds in them.
-            await world.Server.ExecuteAsync("postgres", "select pg_sleep(1.01)", Token);
             dumps.Add(Path.GetFileName(await NewestAsync(world)));
         }
 

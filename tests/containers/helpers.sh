@@ -45,14 +45,17 @@ sql() { docker exec "$1" psql --no-align --tuples-only --dbname "$2" --command "
 # A deploy writes one such line for each alteration.
 readonly deployed='[0-9]+/[0-9]+ 1\.[0-9]+\.[0-9]+ '
 
-# One server for all tests but those of the compose files; each test has a database of its own.
-start_server() {
-  docker network create gate-tests >/dev/null &&
-    docker run --detach --name server --network gate-tests --env POSTGRES_PASSWORD=p0stgr3s postgres:17-alpine -c max_connections=200 >/dev/null &&
-    wait_for 60 docker exec server pg_isready -h 127.0.0.1
+run_server() { # NAME MAJOR
+  docker run --detach --name "$1" --network gate-tests --env POSTGRES_PASSWORD=p0stgr3s "postgres:$2-alpine" -c max_connections=200 >/dev/null &&
+    wait_for 60 docker exec "$1" pg_isready -h 127.0.0.1
 }
 
-url() { echo "postgres://postgres:${2:-p0stgr3s}@server:5432/$1"; } # DATABASE [PASSWORD]
+# One server for nearly all tests but those of the compose files; each test has a database of its own.
+start_server() {
+  docker network create gate-tests >/dev/null && run_server server 17
+}
+
+url() { echo "postgres://postgres:${2:-p0stgr3s}@${3:-server}:5432/$1"; } # DATABASE [PASSWORD [SERVER]]
 
 gate() { timeout 150 docker run --network gate-tests "$@"; }
 
@@ -62,6 +65,35 @@ seeded() { # DATABASE [VERSION] : made by the old gate
 
 is_current() { # DATABASE
   gate --rm --env DB_URL="$(url "$1")" "logto-migrate-init:$new" check
+}
+
+level() { sql "$1" "$2" "select value from systems where key = 'alterationState'"; } # SERVER DATABASE
+
+backup_in() { grep -oE 'logto-[^ /]+\.dump' <<<"$1" | head -n 1; } # LOG : the file's name
+
+# From the old Logto to the new one and back, with nothing but the image and a volume of its own.
+upgrade_and_restore() { # TAG MAJOR SERVER : of a gate with that client
+  local tag=$1 server=$3 database=backup_of_$1 options before output
+  database=${database//[.-]/_}
+  options=(--rm --volume "$database:/backups" --env "DB_URL=$(url "$database" p0stgr3s "$server")" --env LOGTO_INIT_BACKUP_DIR=/backups)
+  gate --rm --env "DB_URL=$(url "$database" p0stgr3s "$server")" --env LOGTO_INIT_SEED=create "logto-migrate-init:$old"
+  before=$(level "$server" "$database")
+  output=$(gate "${options[@]}" --read-only --cap-drop ALL --tmpfs /etc/logto/packages/cli/alteration-scripts:uid=65532 "logto-migrate-init:$tag" 2>&1) || fail "$output"
+  echo "$output"
+  expect_text "$output" "$deployed"
+  expect_text "$output" "with pg_dump $2\."
+  expect_no_text "$(sed '/Backed up/q' <<<"$output")" "$deployed"
+  sql "$server" "$database" "insert into systems (key, value) values ('newer', '{}')"
+  expect "what is in the volume" "$(docker run --rm --volume "$database:/backups" debian:imported sh -c 'cd /backups && stat --format "%a %u %n" *' | sed -E 's/logto-.*\././')" $'600 65532 .dump\n600 65532 .json'
+  code_of gate "${options[@]}" "logto-migrate-init:$tag" restore "/backups/$(backup_in "$output")" </dev/null
+  expect "the exit code of a restore that nobody confirms" "$code" 17
+  expect "the row that is newer than the backup" "$(sql "$server" "$database" "select count(*) from systems where key = 'newer'")" 1
+  output=$(gate "${options[@]}" "logto-migrate-init:$tag" restore --yes "/backups/$(backup_in "$output")" 2>&1) || fail "$output"
+  echo "$output"
+  expect "the state after the restore" "$(level "$server" "$database")" "$before"
+  expect "the row that is newer than the backup" "$(sql "$server" "$database" "select count(*) from systems where key = 'newer'")" 0
+  expect "the databases that are kept" "$(sql "$server" postgres "select count(*) from pg_database where datname like '${database}_before_%'")" 1
+  gate --rm --env "DB_URL=$(url "$database" p0stgr3s "$server")" "logto-migrate-init:$old" check --deep
 }
 
 is_blocked() { # SERVER DATABASE : the CLI waits for a lock
@@ -114,15 +146,16 @@ build_pod() { # VARIANT
   kubectl kustomize "docker/kubernetes/$1" >"$scratch/$1.yaml"
 }
 
-run_pod() { # VARIANT KIND DATABASE OPTIONS… : runs the container `migrate` as its YAML says; $message is the termination message
+run_pod() { # VARIANT KIND DATABASE OPTIONS… : runs the gate's container as its YAML says; $message is the termination message
   local variant=$1 kind=$2 database=$3 flags
   shift 3
   build_pod "$variant"
-  flags=$(DB_URL=${pod_url:-$(url "$database")} python3 "$tests/pod.py" flags "$kind" migrate <"$scratch/$variant.yaml")
+  flags=$(DB_URL=${pod_url:-$(url "$database")} python3 "$tests/pod.py" flags "$kind" "${pod_container:-migrate}" <"$scratch/$variant.yaml")
   mapfile -t flags <<<"$flags"
+  flags=("${flags[@]//1.43.0/${pod_version:-$new}}")
   # The kubelet makes this file and lets everybody write it.
   : >"$scratch/message"
   chmod 0666 "$scratch/message"
-  code_of gate --volume "$scratch/message:/dev/termination-log" "$@" "${flags[@]//1.43.0/${pod_version:-$new}}"
+  code_of gate --volume "$scratch/message:/dev/termination-log" "$@" "${flags[@]//\/backups\/FILE/${pod_backup:-}}"
   message=$(cat "$scratch/message")
 }

@@ -59,6 +59,9 @@ def flags(documents, kind, name):
     container = next(c for c in containers(pod) if c["name"] == name)
     security = {**pod["securityContext"], **container["securityContext"]}
     result = [f"--user={security['runAsUser']}:{security['runAsGroup']}", f"--memory={megabytes(container['resources']['limits']['memory'])}m"]
+    if "fsGroup" in security:
+        # The kubelet also gives the volumes to this group; the caller has done so.
+        result.append(f"--group-add={security['fsGroup']}")
     if security["readOnlyRootFilesystem"]:
         result.append("--read-only")
     if not security["allowPrivilegeEscalation"]:
@@ -75,6 +78,9 @@ def flags(documents, kind, name):
         if "image" in volume:
             # The caller has filled a volume of this name from the image: this engine has no image mounts.
             result.append(f"--volume={volume['name']}:{mount['mountPath']}:ro")
+        elif "persistentVolumeClaim" in volume:
+            mode = ":ro" if mount.get("readOnly") else ""
+            result.append(f"--volume={volume['persistentVolumeClaim']['claimName']}:{mount['mountPath']}{mode}")
         else:
             result.append(f"--tmpfs={mount['mountPath']}:mode=0777")
     command = container.get("command", [])

@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-readonly old=1.40.1 new=${NEWEST_LOGTO:-1.43.0} tests=tests/containers cache=.cache/containers
+readonly old=1.40.1 new=${NEWEST_LOGTO:-1.43.0} client=17 tests=tests/containers cache=.cache/containers
 readonly largest_layer=$((15 * 1024 * 1024)) largest_compressed=$((68 * 1024 * 1024 / 10))
 pattern=${1:-.}
 export LC_ALL=C DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain COMPOSE_INTERACTIVE_NO_CLI=1
@@ -29,6 +29,7 @@ flock --nonblock 9 || { echo "waiting for the container tests of another run"; f
 real || start_engine || skip_all "the engine did not start: $(tail -n 3 "$scratch/daemon.log" 2>/dev/null)"
 
 tests/fixtures/install.sh || exit 1
+real || tests/fixtures/clients.sh || exit 1
 prepare() { # WHAT FUNCTION
   local began=$SECONDS
   if ! (set -e; "$2") >"$scratch/$2.out" 2>&1; then

@@ -23,8 +23,14 @@ ENV PATH=/opt/postgres/native/bin:/usr/local/bin:/usr/bin:/bin PGHOST=/tmp PGUSE
 VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["entrypoint.sh"]
 
+# As Logto's image, without PostgreSQL's client, and with a repository to install it from; context: the packages and their index
+FROM debian:imported AS packages
+RUN dpkg --purge $(dpkg-query --show --showformat '${Package} ' 'postgresql-client*') \
+    && echo 'deb [trusted=yes] file:/opt/packages ./' > /etc/apt/sources.list
+COPY . /opt/packages
+
 # context: the npm package that holds Node.js
-FROM debian:imported AS node
+FROM stand-in:packages AS node
 COPY bin/node /usr/local/bin/node
 
 # context: a folder with npm, and a Logto release laid out like its image in logto.tar

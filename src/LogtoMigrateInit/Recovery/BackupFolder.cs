@@ -20,7 +20,7 @@ internal sealed class BackupFolder(string path)
     /// <param name="target">The release of Logto.</param>
     /// <param name="takenAt">In UTC.</param>
     public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt) =>
-        $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{takenAt.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture)}{Dump}";
+        $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}{Dump}";
 
     /// <summary>A file for a dump that is being written; another run knows by its lock that it is.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
@@ -59,14 +59,11 @@ internal sealed class BackupFolder(string path)
     {
         var final = Path.Combine(path, name);
         var recordFile = BackupRecord.PathOf(final);
+        using var stream = new FileStream(recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
         try
         {
-            using (var stream = new FileStream(recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }))
-            {
-                stream.Write(record);
-                stream.Flush(flushToDisk: true);
-            }
-
+            stream.Write(record);
+            stream.Flush(flushToDisk: true);
             File.Move(dump.Name, final);
             DurableFolder.Sync(path);
             return final;

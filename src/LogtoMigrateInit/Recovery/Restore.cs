@@ -229,7 +229,7 @@ internal sealed partial class Restore(
 
     private async Task<Outcome> SwapAsync(ScratchServer scratch, string fresh, CatalogDatabase? present, PresentDatabase? place, CancellationToken stop)
     {
-        var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmss", CultureInfo.InvariantCulture)}";
+        var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = present is null ? null : ScratchServer.Shorten(options.Database, ending) + ending;
         await using var other = await scratch.OpenAnotherAsync(stop);
         var result = await DatabaseSwap.RunAsync(
