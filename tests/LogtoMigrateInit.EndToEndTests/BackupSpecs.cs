@@ -88,6 +88,20 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task A_folder_that_may_not_be_written_to_is_refused()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        File.SetUnixFileMode(world.Folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var result = await UnprivilegedUser.RunGateAsync(world.Variables(), Token);
+        File.SetUnixFileMode(world.Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // so that it can be deleted
+
+        Assert.Equal(BackupFailed, result.ExitCode);
+        Assert.Contains($"may not write to {world.Folder}", result.StandardError, StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task A_full_disk_leaves_no_half_file()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can mount a small file system.");

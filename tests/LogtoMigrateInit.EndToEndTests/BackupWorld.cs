@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using LogtoMigrateInit.Fixtures;
+using Npgsql;
 using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
@@ -84,6 +85,28 @@ internal sealed class BackupWorld : IAsyncDisposable
     /// <summary>The names of the databases that this one's restores have left.</summary>
     public Task<IReadOnlyList<string>> RelativesAsync(string kind) =>
         Server.QueryAsync<string>("postgres", $"select datname::text from pg_database where datname ~ '^{Database}_{kind}_' order by 1", Token);
+
+    /// <summary>A session in this database, as Logto's; no pool keeps it.</summary>
+    public Task<NpgsqlConnection> OpenAsync(string user, string password) => OpenAsync(Server, Database, user, password);
+
+    public static async Task<NpgsqlConnection> OpenAsync(PostgresServer server, string database, string user, string password)
+    {
+        var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder
+            {
+                Host = "127.0.0.1", Port = server.Port, Username = user, Password = password, Database = database, Pooling = false, ApplicationName = "logto",
+            }.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(Token);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Nothing of a run is left: no half file, no scratch database, no lock, no session.</summary>
     public async Task LeavesNothingAsync()

@@ -52,11 +52,13 @@ public sealed class RestoreSpecs(SharedServers servers)
         var failed = await Gate.RunAsync([], variables, cancellationToken: Token);
         Expect.Ending(6, failed);
         Assert.NotEqual(old.LastTimestamp, await scenario.StateAsync());
+        await scenario.ExecuteAsync("insert into users (tenant_id, id) values ('default', 'newcomer')");
         var command = failed.LastLine.Split("`logto-migrate-init ")[^1].Split('`')[0];
 
         var restored = await Gate.RunAsync([.. command.Split(' '), "--yes"], variables, cancellationToken: Token);
 
         Expect.Ending(Expect.Success, restored);
+        Expect.LogContains("1 users who registered since", restored);
         Assert.Equal(old.LastTimestamp, await scenario.StateAsync());
         await using var oldInstallation = await old.CopyAsync(Token);
         Assert.True((await oldInstallation.PreconditionsAsync(scenario.Url, Token)).WouldStart);
@@ -307,7 +309,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     private static async Task ReadsItsOwnAsync(PostgresServer server, TenantWorld world, string tenant)
     {
         var password = await server.QuerySingleAsync<string>(world.Database, $"select db_user_password from tenants where id = '{tenant}'", Token);
-        await using var connection = await OpenAsync(server, world.Database, world.Role(tenant), password);
+        await using var connection = await BackupWorld.OpenAsync(server, world.Database, world.Role(tenant), password);
         Assert.Equal([tenant], await ReadAsync(connection, "select distinct tenant_id from sign_in_experiences"));
         Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => ReadAsync(connection, "select key from systems"))).SqlState);
         Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => ReadAsync(connection, "select db_user_password from tenants"))).SqlState);
@@ -316,27 +318,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     private static Task<ToolResult> DumpAsync(string client, string url, string file, string format) =>
         Tool.RunAsync(Path.Combine(client, "pg_dump"), [$"--format={format}", $"--file={file}", url], cancellationToken: Token);
 
-    private static Task<NpgsqlConnection> OpenAsTenantAsync(BackupWorld world) =>
-        OpenAsync(world.Server, world.Database, $"logto_tenant_{world.Database}_default", "fake-password");
-
-    private static async Task<NpgsqlConnection> OpenAsync(PostgresServer server, string database, string user, string password)
-    {
-        var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder
-            {
-                Host = "127.0.0.1", Port = server.Port, Username = user, Password = password, Database = database, Pooling = false, ApplicationName = "logto",
-            }.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(Token);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    private static Task<NpgsqlConnection> OpenAsTenantAsync(BackupWorld world) => world.OpenAsync($"logto_tenant_{world.Database}_default", "fake-password");
 
     private static async Task<IReadOnlyList<string>> ReadAsync(NpgsqlConnection connection, string sql)
     {
