@@ -38,7 +38,7 @@ internal static class Parts
             .AddSingleton(parts => new Backup(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Restore(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
                 parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<ILogger>()))

@@ -277,7 +277,12 @@ public sealed class BackupSpecs(SharedServers servers)
     {
         await using var connection = new Npgsql.NpgsqlConnection(new Npgsql.NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1", Port = pooler.Port, Username = PostgresServer.Superuser, Password = PostgresServer.Password, Database = database, Pooling = false,
+            Host = "127.0.0.1",
+            Port = pooler.Port,
+            Username = PostgresServer.Superuser,
+            Password = PostgresServer.Password,
+            Database = database,
+            Pooling = false,
         }.ConnectionString);
         await connection.OpenAsync(Token);
         await using var command = new Npgsql.NpgsqlCommand(sql, connection);

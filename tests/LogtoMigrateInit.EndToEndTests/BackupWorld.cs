@@ -94,7 +94,13 @@ internal sealed class BackupWorld : IAsyncDisposable
         var connection = new NpgsqlConnection(
             new NpgsqlConnectionStringBuilder
             {
-                Host = "127.0.0.1", Port = server.Port, Username = user, Password = password, Database = database, Pooling = false, ApplicationName = "logto",
+                Host = "127.0.0.1",
+                Port = server.Port,
+                Username = user,
+                Password = password,
+                Database = database,
+                Pooling = false,
+                ApplicationName = "logto",
             }.ConnectionString);
         try
         {

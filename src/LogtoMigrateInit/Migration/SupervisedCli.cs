@@ -149,9 +149,8 @@ internal sealed class SupervisedCli(
     /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
     private async Task WatchAsync(Task running, SessionWatch watch, MigrationLock migrationLock, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
     {
-        var started = Stopwatch.GetTimestamp();
         long? unknownSince = null;
-        var nextReport = TimeSpan.FromSeconds(10);
+        var pace = new ReportPace();
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
@@ -161,10 +160,8 @@ internal sealed class SupervisedCli(
                 await halfOpen.CancelAsync();
             }
 
-            var elapsed = Stopwatch.GetElapsedTime(started);
-            if (elapsed >= nextReport)
+            if (pace.Due() is { } elapsed)
             {
-                nextReport = elapsed + TimeSpan.FromSeconds(Math.Min(60, elapsed.TotalSeconds));
                 logger.StillRunning(elapsed.TotalSeconds, output.Running?.FileName ?? "Logto's CLI");
             }
         }

@@ -172,15 +172,12 @@ internal sealed class Backup(
     private async Task<DumpedFile> WatchAsync(Task<DumpedFile> dumping, Dump dump)
     {
         await using var watch = new SessionWatch(server.Database, sessionName, options.Timings.Lease, logger);
-        var started = Stopwatch.GetTimestamp();
-        var nextReport = TimeSpan.FromSeconds(10);
+        var pace = new ReportPace();
         while (await Task.WhenAny(dumping, Task.Delay(SessionWatch.Interval)) != dumping)
         {
             await watch.ReportWaitsAsync();
-            var elapsed = Stopwatch.GetElapsedTime(started);
-            if (elapsed >= nextReport)
+            if (pace.Due() is { } elapsed)
             {
-                nextReport = elapsed + TimeSpan.FromSeconds(Math.Min(60, elapsed.TotalSeconds));
                 logger.StillDumping(dump.Bytes / 1048576.0, elapsed.TotalSeconds);
             }
         }

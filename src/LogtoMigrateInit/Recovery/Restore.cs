@@ -16,7 +16,7 @@ namespace LogtoMigrateInit.Recovery;
 /// rights → swap. Up to the swap nothing of the operator's is changed, and a killed run leaves a scratch database that the next one removes.
 /// </summary>
 internal sealed partial class Restore(
-    GateOptions options, AlterationCatalog catalog, string sessionName, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)
 {
     /// <param name="file">A dump in custom format.</param>
     /// <param name="confirm">Asks the operator; gets the question, and is only called when all is said that he needs to know.</param>
@@ -94,7 +94,7 @@ internal sealed partial class Restore(
         {
             logger.Restoring(archive.Path, options.Database);
             fresh = await copies.CreateAsync(scratch, archive, plan, contents, rights, stop);
-            await archive.RestoreAsync(fresh, plan.Entries, rights.ServerVersion, sessionName, stop);
+            await copies.FillAsync(archive, fresh, plan, rights, stop);
             if (record is not null && await copies.CompareAsync(fresh, record, stop) is { } difference)
             {
                 return new Outcome.RestoreRefused(difference);
@@ -202,7 +202,7 @@ internal sealed partial class Restore(
             logger.BackupIs(record.TakenAt, (DateTime.UtcNow - record.TakenAt).TotalHours, $"{record.State}", record.Rows, record.Tables.Count);
             if (place is not null && await place.ReadNewerAsync(record.TakenAt, stop) is { } newer)
             {
-                logger.NewerThanBackup(newer.Users, newer.SignIns, newer.Latest?.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "none");
+                logger.NewerThanBackup(newer.Users, newer.SignIns, newer.Latest?.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture) ?? "none");
             }
         }
 
@@ -298,11 +298,17 @@ internal sealed partial class Restore(
             : null;
     }
 
-    /// <summary>As <see cref="TenantRolesSql.MakeRoles"/> spells it: Logto writes an underscore for a hyphen, except where an older one did not.</summary>
+    /// <summary>
+    /// The role that all tenants' roles are members of, and that the tables are granted to. Mostly <c>logto_tenant_</c> and the database's name with
+    /// underscores for hyphens; a copy under another name, or one seeded by an older Logto, has another.
+    /// </summary>
     private string ParentRole(IReadOnlyList<string> grants)
     {
-        var raw = $"logto_tenant_{options.Database}";
-        return grants.SelectMany(RestorePlan.RolesIn).Contains(raw) ? raw : raw.Replace('-', '_');
+        const string Prefix = "logto_tenant_";
+        return grants.SelectMany(RestorePlan.RolesIn)
+            .Where(role => role.StartsWith(Prefix, StringComparison.Ordinal))
+            .GroupBy(role => role)
+            .MaxBy(grantee => grantee.Count())?.Key ?? Prefix + options.Database.Replace('-', '_');
     }
 
     private static bool IsLogtos(string role, string parent) => role == parent || role.StartsWith($"{parent}_", StringComparison.Ordinal);

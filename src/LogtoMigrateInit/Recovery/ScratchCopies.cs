@@ -11,6 +11,8 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
 {
     private const int FirstWithLocaleProviders = 15;
 
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
     /// <returns>Null when all is the same; otherwise a clause for the operator.</returns>
     /// <exception cref="PostgresToolException">It cannot be restored.</exception>
@@ -36,7 +38,7 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
         try
         {
             name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
-            await archive.RestoreAsync(name, plan.Entries, rights.ServerVersion, sessionName, stop);
+            await FillAsync(archive, name, plan, rights, stop);
             return await CompareAsync(name, record, stop);
         }
         finally
@@ -85,6 +87,22 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
             logger.LocaleNotKnown(properties.Trim());
             return await scratch.CreateAsync(Usual, stop);
         }
+    }
+
+    /// <summary>Restores what the plan says, and says now and then that it is at it.</summary>
+    public async Task FillAsync(Archive archive, string name, RestorePlan plan, ClusterRights rights, CancellationToken stop)
+    {
+        var restoring = archive.RestoreAsync(name, plan.Entries, rights.ServerVersion, sessionName, stop);
+        var pace = new ReportPace();
+        while (await Task.WhenAny(restoring, Task.Delay(ReportInterval, CancellationToken.None)) != restoring)
+        {
+            if (pace.Due() is { } elapsed)
+            {
+                logger.StillRestoring(elapsed.TotalSeconds);
+            }
+        }
+
+        await restoring;
     }
 
     /// <returns>Null when every table holds what the record says; otherwise a clause for the operator.</returns>

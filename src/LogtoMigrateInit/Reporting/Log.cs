@@ -161,7 +161,7 @@ internal static partial class Log
     [LoggerMessage(1801, LogLevel.Information, "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Hours:0.0} hours ago: state {State}, {Rows} rows in {Tables} tables")]
     public static partial void BackupIs(this ILogger logger, DateTime takenAt, double hours, string state, long rows, int tables);
 
-    [LoggerMessage(1802, LogLevel.Warning, "Newer than the backup, and only in the database that is kept: {Users} users who registered since, {SignIns} users who signed in since; the latest entry of the log is of {Latest} UTC")]
+    [LoggerMessage(1802, LogLevel.Warning, "Newer than the backup, and only in the database that is kept: {Users} users who registered since, {SignIns} users who signed in since; latest entry of the log: {Latest}")]
     public static partial void NewerThanBackup(this ILogger logger, long users, long signIns, string latest);
 
     [LoggerMessage(1803, LogLevel.Information, "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
@@ -184,6 +184,9 @@ internal static partial class Log
 
     [LoggerMessage(1809, LogLevel.Warning, "This server does not know the locale of the dumped database ({Locale}); the new one gets the server's own, by which texts may sort otherwise")]
     public static partial void LocaleNotKnown(this ILogger logger, string locale);
+
+    [LoggerMessage(1811, LogLevel.Information, "Still restoring after {Seconds:0} s")]
+    public static partial void StillRestoring(this ILogger logger, double seconds);
 
     [LoggerMessage(1810, LogLevel.Warning, "{Question} Yes (--yes)")]
     public static partial void Confirmed(this ILogger logger, string question);
