@@ -46,7 +46,7 @@ suite() { # NAME SECONDS [OPTIONS] : one test project, whose summary is added up
 containers() { # the images and the orchestrators' examples, on a real engine
   local total right wrong left_out
   echo "== containers"
-  timeout --kill-after=60 1300 tests/containers/run.sh 2>&1 | tee "$work/log"
+  timeout --kill-after=60 1600 tests/containers/run.sh 2>&1 | tee "$work/log"
   set -- "${PIPESTATUS[0]}"
   read -r right wrong left_out <<<"$(last_numbers '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$')"
   total=${right:+$((right + wrong + left_out)) 0 $wrong ${left_out:-0}}
@@ -102,8 +102,8 @@ check "format" in_turn dotnet format LogtoMigrateInit.sln --verify-no-changes --
 check "the native binary answers" artifacts/native/logto-migrate-init --version
 check "the native binary is no larger than 16 MiB" [ "$(stat -c %s artifacts/native/logto-migrate-init)" -le $((16 * 1024 * 1024)) ]
 
-wants unit && suite LogtoMigrateInit.UnitTests 600
-wants integration && suite LogtoMigrateInit.IntegrationTests 600
+wants unit && suite LogtoMigrateInit.UnitTests 300
+wants integration && suite LogtoMigrateInit.IntegrationTests 400
 wants end-to-end && suite LogtoMigrateInit.EndToEndTests 2000
 wants chaos && suite LogtoMigrateInit.ChaosTests 400
 wants bench && check "everything that is compared can be measured" timeout --kill-after=30 600 bench/run.sh --quick --output "$work/bench"

@@ -80,6 +80,20 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task A_check_says_in_daylight_that_the_backup_would_fail()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        var warned = await world.RunAsync("check", ("LOGTO_INIT_BACKUP_DIR", "/nonexistent"));
+        var content = await world.RunAsync("check");
+
+        Expect.Ending(Expect.Pending, warned);
+        Expect.LogContains("/nonexistent", warned);
+        Expect.Ending(Expect.Pending, content);
+        Assert.DoesNotContain("would fail", content.StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task A_pg_dump_older_than_the_server_is_refused()
     {
         await using var world = await BackupWorld.CreateAsync(servers, script: "[ \"$1\" = --version ] && { echo \"$NAME (PostgreSQL) 13.22\"; exit 0; }");

@@ -134,7 +134,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await DumpAsync(PostgresClients.For(world.Server.Major), world.OwnersUrl, byHand, "custom");
         await world.Server.ExecuteAsync(world.Database, "truncate users", Token);
 
-        var result = await world.RunAsync(["restore", byHand, "--yes"]);
+        var result = await world.RunAsync(["restore", "by hand.dump", "--yes"]); // found in the folder of backups
 
         Expect.Ending(Expect.Success, result);
         Expect.LogContains("no record beside it", result);

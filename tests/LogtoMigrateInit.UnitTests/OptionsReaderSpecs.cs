@@ -192,6 +192,28 @@ public sealed class OptionsReaderSpecs
         Assert.All(refused, value => Assert.StartsWith($"{name} ", Assert.Single(Problems(("DB_URL", Url), (name, value))), StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("some")]
+    public void The_number_of_backups_is_one_at_least(string keep) =>
+        Assert.StartsWith("LOGTO_INIT_BACKUP_KEEP ", Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_BACKUP_KEEP", keep))), StringComparison.Ordinal);
+
+    [Fact]
+    public void The_address_of_the_server_itself_is_another_way_to_the_same_database()
+    {
+        var options = Read(("DB_URL", "postgresql://u:one@pooler:6432/logto?sslmode=require"), ("LOGTO_INIT_DIRECT_URL", "postgresql://admin:two@db/logto"))!;
+
+        Assert.Equal(("pooler", 6432, "u", "one", "require"), (options.Host, options.Port, options.User, options.Password, options.SslMode));
+        Assert.Equal(("db", 5432, "admin", "two", null, "logto"), (options.Direct!.Host, options.Direct.Port, options.Direct.User, options.Direct.Password, options.Direct.SslMode, options.Direct.Database));
+        Assert.Contains("'other'", Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_DIRECT_URL", "postgresql://u:s3cret@db/other"))), StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_DIRECT_URL", "mysql://u:s3cret@db/logto"))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Folders_are_made_absolute() =>
+        Assert.Equal(Path.GetFullPath("backups"), Read(("DB_URL", Url), ("LOGTO_INIT_BACKUP_DIR", "backups"))!.BackupDirectory);
+
     [Fact]
     public void Huge_numbers_are_refused_and_not_wrapped_around() =>
         Assert.Single(Problems(("DB_URL", Url), ("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "99999999999999999999")));

@@ -187,13 +187,13 @@ internal abstract record Outcome
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
         : Outcome(ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: {string.Join("; ", Problems)}.");
 
-    public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, string Restore)
+    public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, bool IsRestored, string Restore)
         : Outcome(
             ExitCode.Success,
-            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, read again and whole. To have it back: `{Restore}`.");
+            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, {(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`.");
 
-    public sealed record BackupFailed(string Reason)
-        : Outcome(ExitCode.BackupFailed, $"The backup was not made, and nothing was deployed: {Reason}.");
+    public sealed record BackupFailed(string Reason, bool BeforeDeploy)
+        : Outcome(ExitCode.BackupFailed, $"The backup was not made{(BeforeDeploy ? ", and nothing was deployed" : "")}: {Reason}.");
 
     public sealed record Restored(string Database, string? Former, string Level)
         : Outcome(

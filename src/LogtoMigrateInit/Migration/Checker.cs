@@ -3,13 +3,14 @@ using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, ILogger logger)
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, Backup backup, ILogger logger)
 {
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
@@ -24,6 +25,12 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
             var (outcome, sessions) = await LookAsync(wait, deep, stop);
             if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
             {
+                // Better heard in daylight than as exit code 13 at the upgrade.
+                if (outcome is Outcome.Pending && options.BackupDirectory is not null && await backup.WhyImpossibleAsync(stop) is { } impossible)
+                {
+                    logger.BackupWouldFail(impossible);
+                }
+
                 return outcome;
             }
 

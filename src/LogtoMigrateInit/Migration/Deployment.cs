@@ -97,7 +97,7 @@ internal sealed class Deployment(
             switch (await backup.MakeAsync(pending.State, held))
             {
                 case BackupResult.Failed failed:
-                    return (new Outcome.BackupFailed(failed.Reason), null);
+                    return (new Outcome.BackupFailed(failed.Reason, BeforeDeploy: true), null);
                 case BackupResult.Made made:
                     _wayBack = made.Restore;
                     break;

@@ -39,14 +39,14 @@ internal sealed class MigrationRunner(
         {
             return await backup.MakeAsync((await watched.ReadAsync(held.Token)).State, held.Token) switch
             {
-                BackupResult.Made made => new Outcome.BackedUp(made.Path, made.Record.Bytes, made.Record.Rows, made.Record.Tables.Count, made.Restore),
-                BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason),
+                BackupResult.Made made => new Outcome.BackedUp(made.Path, made.Record.Bytes, made.Record.Rows, made.Record.Tables.Count, made.Record.Verified == "restore", made.Restore),
+                BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason, BeforeDeploy: false),
                 _ => throw new UnreachableException(),
             };
         }
         catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
         {
-            return new Outcome.BackupFailed("the migration lock was lost, because its connection broke or this machine stood still; start again");
+            return new Outcome.BackupFailed("the migration lock was lost, because its connection broke or this machine stood still; start again", BeforeDeploy: false);
         }
     }
 

@@ -42,27 +42,33 @@ internal sealed class Backup(
     /// <param name="state">What the database says of its level; null when it cannot be read.</param>
     /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left.</exception>
-    public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held)
+    public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held) =>
+        (await ExplainAsync(path => MakeAsync(path, state, held)))!;
+
+    /// <summary>Looks for what would keep a backup from being made, without making one.</summary>
+    /// <returns>Null when nothing is known to; otherwise a clause for the operator.</returns>
+    public async Task<string?> WhyImpossibleAsync(CancellationToken stop)
+    {
+        var result = await ExplainAsync(async path => await PrepareAsync(path, stop) is { Problem: { } problem } ? new BackupResult.Failed(problem) : null);
+        return (result as BackupResult.Failed)?.Reason;
+    }
+
+    private async Task<BackupResult?> ExplainAsync(Func<string, Task<BackupResult?>> work)
     {
         if (options.BackupDirectory is not { } path)
         {
             return new BackupResult.Failed("LOGTO_INIT_BACKUP_DIR is not set; name a folder that outlives this container");
         }
 
-        if (WhyUnusable(path) is { } unusable)
-        {
-            return new BackupResult.Failed(unusable);
-        }
-
         try
         {
-            return await MakeAsync(path, state, held);
+            return await work(path);
         }
         catch (PostgresToolException failure)
         {
             return new BackupResult.Failed(failure.Message);
         }
-        catch (Exception failure) when (failure is not OperationCanceledException && DatabaseException.From(failure) is { } refusal && failure is not IOException)
+        catch (Exception failure) when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
             return new BackupResult.Failed($"{refusal.Message}; {refusal.Remedy}");
         }
@@ -72,23 +78,35 @@ internal sealed class Backup(
         }
     }
 
-    private async Task<BackupResult> MakeAsync(string path, AlterationState? state, CancellationToken held)
+    /// <summary>The folder, the programs and the server, each looked at.</summary>
+    private async Task<(PostgresPrograms? Programs, ServerIdentity? Identity, string? Problem)> PrepareAsync(string path, CancellationToken held)
+    {
+        if (WhyUnusable(path) is { } unusable)
+        {
+            return (null, null, unusable);
+        }
+
+        var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, held);
+        var (identity, problem) = await server.ExamineAsync(database, held);
+        programs.RequireFor(identity.ServerVersion);
+        return (programs, identity, problem);
+    }
+
+    private async Task<BackupResult?> MakeAsync(string path, AlterationState? state, CancellationToken held)
     {
         var started = Stopwatch.GetTimestamp();
-        var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, held);
+        var (programs, identity, problem) = await PrepareAsync(path, held);
+        if (programs is null || identity is null || problem is not null)
+        {
+            return new BackupResult.Failed(problem!);
+        }
+
         var folder = new BackupFolder(path);
         foreach (var leftOver in folder.RemoveLeftOvers(options.Database))
         {
             logger.RemovedPartialBackup(leftOver);
         }
 
-        var (identity, problem) = await server.ExamineAsync(database, held);
-        if (problem is not null)
-        {
-            return new BackupResult.Failed(problem);
-        }
-
-        programs.RequireFor(identity.ServerVersion);
         logger.BackingUp(options.Database, identity.Bytes / 1048576.0, path, programs.Version);
 
         var tool = new PostgresTool(server.Options, logger);
@@ -132,7 +150,7 @@ internal sealed class Backup(
 
             var made = new BackupResult.Made(Path.Combine(path, record.File), record);
             folder.Publish(partial, record.File, record.ToJson(made.Restore));
-            logger.BackedUp(record.File, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            logger.BackedUp(made.Path, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, Stopwatch.GetElapsedTime(started).TotalSeconds);
             foreach (var old in folder.Prune(record, options.BackupKeep))
             {
                 logger.PrunedBackup(old);
@@ -157,7 +175,7 @@ internal sealed class Backup(
 
         if (!FilePermission.MayWrite(path) || !FilePermission.MayExecute(path))
         {
-            return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); give it the folder";
+            return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); give it the folder (chown, or fsGroup in Kubernetes)";
         }
 
         if (MountTable.WhyNotLasting(path) is { } passing)

@@ -27,7 +27,7 @@ internal sealed partial class Restore(
         try
         {
             var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, stop);
-            var archive = new Archive(server.Options, programs, new PostgresTool(server.Options, logger), Path.GetFullPath(file));
+            var archive = new Archive(server.Options, programs, new PostgresTool(server.Options, logger), Locate(file));
             var record = BackupRecord.TryRead(archive.Path);
             if (await WhyUnusableAsync(archive, record, stop) is { } damaged)
             {
@@ -54,6 +54,11 @@ internal sealed partial class Restore(
             return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}");
         }
     }
+
+    /// <summary>A name alone may also be that of a file in the folder of backups, as an operator reads it there.</summary>
+    private string Locate(string file) => !file.Contains('/', StringComparison.Ordinal) && !File.Exists(file) && options.BackupDirectory is { } folder
+        ? Path.Combine(folder, file)
+        : Path.GetFullPath(file);
 
     private async Task<Outcome> RunAsync(Archive archive, ArchiveContents contents, BackupRecord? record, ScratchServer scratch, Func<string, bool> confirm, CancellationToken stop)
     {
@@ -86,7 +91,7 @@ internal sealed partial class Restore(
         {
             return new Outcome.RestoreRefused(sessions.Count == 0
                 ? "it was not confirmed; look at what is said above, and add --yes, or answer y at a terminal"
-                : $"it was not confirmed, and {sessions.Count} {(sessions.Count == 1 ? "session is" : "sessions are")} in the way ({string.Join("; ", sessions.Take(3))}{(sessions.Count > 3 ? "; …" : "")}); stop Logto, or add --yes, which ends them");
+                : $"it was not confirmed, and {sessions.Count} {(sessions.Count == 1 ? "session is" : "sessions are")} in the way ({string.Join("; ", sessions.Take(3))}{(sessions.Count > 3 ? "; …" : "")}); stop Logto, or confirm with --yes (or y at a terminal), which ends them");
         }
 
         string? fresh = null;
@@ -200,7 +205,12 @@ internal sealed partial class Restore(
         if (record is not null)
         {
             logger.BackupIs(record.TakenAt, (DateTime.UtcNow - record.TakenAt).TotalHours, $"{record.State}", record.Rows, record.Tables.Count);
-            if (place is not null && await place.ReadNewerAsync(record.TakenAt, stop) is { } newer)
+            var newer = place is null ? null : await place.ReadNewerAsync(record.TakenAt, stop);
+            if (newer is { Users: 0, SignIns: 0 })
+            {
+                logger.NothingNewer();
+            }
+            else if (newer is not null)
             {
                 logger.NewerThanBackup(newer.Users, newer.SignIns, newer.Latest?.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture) ?? "none");
             }

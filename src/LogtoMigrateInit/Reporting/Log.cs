@@ -143,7 +143,7 @@ internal static partial class Log
     [LoggerMessage(1705, LogLevel.Warning, "The backup folder {Folder} does not last: {Reason}. Mount a volume there")]
     public static partial void BackupFolderDoesNotLast(this ILogger logger, string folder, string reason);
 
-    [LoggerMessage(1706, LogLevel.Information, "{Line}")]
+    [LoggerMessage(1706, LogLevel.Debug, "{Line}")]
     public static partial void ToolLine(this ILogger logger, string line);
 
     [LoggerMessage(1707, LogLevel.Information, "Restoring {File} into a scratch database, to compare it row for row")]
@@ -155,6 +155,9 @@ internal static partial class Log
     [LoggerMessage(1709, LogLevel.Warning, "The scratch database {Database} could not be removed ({Reason}); the next run removes it")]
     public static partial void ScratchLeft(this ILogger logger, string database, string reason);
 
+    [LoggerMessage(1710, LogLevel.Warning, "The backup before the deploy would fail, and nothing would be deployed: {Reason}")]
+    public static partial void BackupWouldFail(this ILogger logger, string reason);
+
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 
@@ -163,6 +166,9 @@ internal static partial class Log
 
     [LoggerMessage(1802, LogLevel.Warning, "Newer than the backup, and only in the database that is kept: {Users} users who registered since, {SignIns} users who signed in since; latest entry of the log: {Latest}")]
     public static partial void NewerThanBackup(this ILogger logger, long users, long signIns, string latest);
+
+    [LoggerMessage(1812, LogLevel.Information, "Since the backup nobody has registered or signed in")]
+    public static partial void NothingNewer(this ILogger logger);
 
     [LoggerMessage(1803, LogLevel.Information, "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
     public static partial void RolesWillBeMade(this ILogger logger, string parent);
