@@ -122,15 +122,20 @@ internal sealed class ScratchServer : IAsyncDisposable
     private static async Task<NpgsqlConnection> OpenMaintenanceAsync(DirectServer server, CancellationToken cancellationToken)
     {
         await using var usual = server.DatabaseNamed(DatabaseCreation.MaintenanceDatabase);
-        try
-        {
-            return await usual.RetryAsync(usual.OpenAsync, cancellationToken);
-        }
-        catch (DatabaseException closed) when (closed.Failure != DatabaseFailure.NotYet)
-        {
-            await using var template = server.DatabaseNamed("template1");
-            return await template.RetryAsync(template.OpenAsync, cancellationToken);
-        }
+        await using var template = server.DatabaseNamed("template1");
+        return await server.Database.RetryAsync(
+            async token =>
+            {
+                try
+                {
+                    return await usual.OpenAsync(token);
+                }
+                catch (DatabaseException closed) when (closed.InnerException is PostgresException { SqlState: not (PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections) })
+                {
+                    return await template.OpenAsync(token); // dropped, closed, or not for this user
+                }
+            },
+            cancellationToken);
     }
 
     private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
