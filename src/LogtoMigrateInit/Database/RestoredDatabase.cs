@@ -12,9 +12,28 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     private RestoredDatabase(NpgsqlConnection connection, ILogger logger) => (_connection, _logger) = (connection, logger);
 
+    // The settings that lead a role there are for the database of the old name.
+    private const string EnterLogtosSchema = """
+        select set_config('search_path', quote_ident(n.nspname), false) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.relname = 'tenants' and c.relkind = 'r' and exists (select from pg_catalog.pg_class s where s.relnamespace = n.oid and s.relname = 'systems')
+          order by n.nspname limit 1
+        """;
+
     /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
-    public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken) =>
-        new(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+    public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken)
+    {
+        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+        try
+        {
+            await restored.ExecuteAsync(EnterLogtosSchema, cancellationToken);
+            return restored;
+        }
+        catch
+        {
+            await restored.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Statistics are in no dump before PostgreSQL 18, and without them Logto's first queries are slow.</summary>
     public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);

@@ -116,9 +116,7 @@ internal sealed class Backup(
             BackupRecord record;
             await using (var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held))
             {
-                var dump = new Dump(server.Options, programs, tool);
-                var counting = snapshot.CountAsync(options.BackupVerify == BackupVerification.Restore, held);
-                var dumped = await WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, options.LockTimeout, partial, held), dump);
+                var (dumped, tables) = await DumpAsync(snapshot, new Dump(server.Options, programs, tool), partial, held);
                 record = new BackupRecord
                 {
                     File = BackupFolder.NameOf(options.Database, state, installation.Version, snapshot.TakenAt),
@@ -132,7 +130,7 @@ internal sealed class Backup(
                     ServerVersion = identity.ServerVersion,
                     DumpedBy = programs.Version,
                     Verified = options.BackupVerify == BackupVerification.Restore ? "restore" : "read",
-                    Tables = await counting,
+                    Tables = tables,
                 };
             }
 
@@ -162,6 +160,24 @@ internal sealed class Backup(
         {
             File.Delete(partial.Name); // by then it has its real name, or is worth nothing
             await partial.DisposeAsync();
+        }
+    }
+
+    /// <summary>Dumps, and counts in the same snapshot meanwhile.</summary>
+    private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken held)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
+        var dumping = WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, options.LockTimeout, partial, either.Token), dump);
+        var counting = snapshot.CountAsync(options.BackupVerify == BackupVerification.Restore, either.Token);
+        try
+        {
+            await (await Task.WhenAny(dumping, counting)); // the first that fails ends the other
+            return (await dumping, await counting);
+        }
+        finally
+        {
+            await either.CancelAsync();
+            await Task.WhenAll(dumping, counting).ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }
 
