@@ -158,7 +158,7 @@ public sealed class VariableSpecs(SharedServers servers)
     [Theory(Timeout = 60_000)]
     [InlineData("LOGTO_INIT_")]
     [InlineData("LOGTO_INIT_seed")]
-    [InlineData("LOGTO_INIT_BACKUP_DIR")]
+    [InlineData("LOGTO_INIT_BACKUP_DIRECTORY")]
     [InlineData("LOGTO_INIT_SERVICE_HOSTS")]
     [InlineData("LOGTO_INIT_PORT_80_TCPX")]
     public async Task An_unknown_variable_is_refused_by_its_name_even_when_it_is_empty(string name)

@@ -49,10 +49,27 @@ public sealed class BackupFolderSpecs : IDisposable
     {
         BackupRecord[] all = [.. new[] { 3, 1, 4, 2 }.Select(hour => Publish(Noon.AddHours(hour)))];
 
-        var removed = _folder.Prune(all[2], keep: 2);
+        var removed = _folder.Prune(all[2], keep: 2, Failed);
 
         Assert.Equal([all[3].File, all[1].File], removed);
         Assert.Equal(new[] { all[0], all[2] }.SelectMany(record => new[] { record.File, Path.ChangeExtension(record.File, ".json") }).Order(StringComparer.Ordinal), Files);
+    }
+
+    [Fact]
+    public void Tries_of_an_upgrade_that_fails_half_way_do_not_push_out_the_backup_from_before_it()
+    {
+        var before = Publish(Noon, state: 1784620000);
+        for (var hour = 1; hour < 6; hour++)
+        {
+            var halfUpgraded = Publish(Noon.AddHours(hour), state: 1786325989);
+
+            _folder.Prune(halfUpgraded, keep: 2, Failed);
+
+            Assert.Equal(Path.Combine(_path, before.File), _folder.BeforeUpgrade(halfUpgraded));
+            Assert.Contains(halfUpgraded.File, Files);
+        }
+
+        Assert.Equal(6, Files.Count());
     }
 
     [Fact]
@@ -61,10 +78,9 @@ public sealed class BackupFolderSpecs : IDisposable
         var made = Publish(Noon);
         Publish(Noon.AddYears(1));
 
-        _folder.Prune(made, keep: 1);
+        _folder.Prune(made, keep: 1, Failed);
 
         Assert.Contains(made.File, Files);
-        Assert.Equal(2, Files.Count());
     }
 
     [Fact]
@@ -78,7 +94,7 @@ public sealed class BackupFolderSpecs : IDisposable
         File.Copy(Path.Combine(_path, BackupRecord.PathOf(made.File)), BackupRecord.PathOf(moved));
         var before = Files.ToArray();
 
-        Assert.Empty(_folder.Prune(made, keep: 1));
+        Assert.Empty(_folder.Prune(made, keep: 1, Failed));
         Assert.Equal(before, Files);
         Assert.All(others, other => Assert.Contains(other.File, Files));
     }
@@ -103,17 +119,19 @@ public sealed class BackupFolderSpecs : IDisposable
 
     public void Dispose() => Directory.Delete(_path, recursive: true);
 
-    private BackupRecord Publish(DateTime takenAt, string cluster = "1", string database = "logto")
+    private static void Failed(string file, string reason) => Assert.Fail($"{file}: {reason}");
+
+    private BackupRecord Publish(DateTime takenAt, string cluster = "1", string database = "logto", double state = 1784620000)
     {
         using var dump = _folder.CreatePartial(database);
         var record = new BackupRecord
         {
-            File = BackupFolder.NameOf(database, new AlterationState(1784620000), cluster, takenAt),
+            File = BackupFolder.NameOf(database, new AlterationState(state), cluster, takenAt),
             Bytes = 0,
             Sha256 = "00",
             Database = database,
             Cluster = cluster,
-            State = new AlterationState(1784620000),
+            State = new AlterationState(state),
             Target = "1.43.0",
             TakenAt = takenAt,
             ServerVersion = 150018,

@@ -12,6 +12,14 @@ internal static class RestoreCommand
     public static Command Create(RunInHost inHost)
     {
         var file = new Argument<string>("file") { Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format." };
+        file.Validators.Add(given =>
+        {
+            // As in `restore "$UNSET"`.
+            if (given.Tokens is [{ Value: "" }])
+            {
+                given.AddError("The name of the file is empty.");
+            }
+        });
         var yes = new Option<bool>("--yes") { Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup." };
         var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.") { file, yes };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file)!, parsed.GetValue(yes)));

@@ -37,12 +37,13 @@ internal static class DatabaseSwap
     /// <param name="fresh">The new database.</param>
     /// <param name="name">The name that it gets.</param>
     /// <param name="former">What becomes of the name of the one that has it now; null when there is none.</param>
+    /// <param name="comment">What is said of the new one; null: nothing. It had our mark.</param>
     /// <param name="leave">Closes our own sessions in the old database, once nobody new can come in.</param>
     /// <param name="endSessions">Whether to end the sessions of others there.</param>
     /// <param name="cancellationToken">Ends it, without a change, before the commit.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task<SwapResult> RunAsync(
-        NpgsqlConnection renamer, NpgsqlConnection ender, string fresh, string name, string? former, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
+        NpgsqlConnection renamer, NpgsqlConnection ender, string fresh, string name, string? former, string? comment, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
     {
         var committing = false;
         try
@@ -51,11 +52,20 @@ internal static class DatabaseSwap
             if (former is not null)
             {
                 var renaming = ExecuteAsync(renamer, $"alter database {LogtoDatabase.Quote(name)} rename to {LogtoDatabase.Quote(former)}", cancellationToken);
-                await EmptyAsync(renaming, renamer.ProcessID, ender, name, leave, endSessions, cancellationToken);
+                try
+                {
+                    await EmptyAsync(renaming, renamer.ProcessID, ender, name, leave, endSessions, cancellationToken);
+                }
+                finally
+                {
+                    await Task.WhenAny(renaming); // the connection takes no other statement before
+                }
+
                 await renaming;
             }
 
             await ExecuteAsync(renamer, $"alter database {LogtoDatabase.Quote(fresh)} rename to {LogtoDatabase.Quote(name)}", cancellationToken);
+            await ExecuteAsync(renamer, comment ?? $"comment on database {LogtoDatabase.Quote(name)} is null", cancellationToken);
             committing = true;
             await ExecuteAsync(renamer, "commit", CancellationToken.None);
             return new SwapResult.Done();
@@ -63,7 +73,8 @@ internal static class DatabaseSwap
         catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && !committing)
         {
             await ExecuteAsync(renamer, "rollback", cancellationToken);
-            return new SwapResult.InUse(await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken));
+            return new SwapResult.InUse(
+                [.. await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken), .. await ClusterQueries.FindSessionsAsync(ender, fresh, [], cancellationToken)]);
         }
         catch (OperationCanceledException) when (!committing)
         {

@@ -4,9 +4,9 @@ namespace LogtoMigrateInit.Database;
 
 /// <summary>What a table holds.</summary>
 /// <param name="Table">With its schema, quoted where SQL wants it.</param>
-/// <param name="Rows">How many rows.</param>
+/// <param name="Rows">How many rows; null when the table was emptied or rewritten meanwhile, after which an older snapshot sees none of them.</param>
 /// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only rows were counted.</param>
-internal sealed record TableContents(string Table, long Rows, string? Sum);
+internal sealed record TableContents(string Table, long? Rows, string? Sum);
 
 /// <summary>
 /// A database as it was at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that what is counted here is what is in the
@@ -19,7 +19,7 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     [
         "set local statement_timeout = 0", "set local lock_timeout = 0", "set local idle_in_transaction_session_timeout = 0",
         "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'", "set local bytea_output = 'hex'",
-        "set local extra_float_digits = 1", "set local row_security = off", "set local search_path = pg_catalog", "set local max_parallel_workers_per_gather = 0",
+        "set local extra_float_digits = 1", "set local row_security = off", "set local search_path = pg_catalog", "set local quote_all_identifiers = off", "set local lc_monetary = 'C'", "set local max_parallel_workers_per_gather = 0",
     ];
 
     private const int FirstWithTransactionTimeout = 17;
@@ -75,16 +75,33 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         foreach (var table in await ReadTablesAsync(cancellationToken))
         {
             var sum = withSums ? "coalesce(sum(hashtextextended((t.*)::text, 0)), 0)::text" : "null::text";
-            await using var command = new NpgsqlCommand($"select count(*), {sum} from only {table} t", _connection) { CommandTimeout = 0 };
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            contents.Add(new TableContents(table, reader.GetInt64(0), withSums ? reader.GetString(1) : null));
+            var counted = await CountAsync(table, sum, cancellationToken);
+            contents.Add(await IsRewrittenAsync(table, cancellationToken) ? new TableContents(table, null, null) : counted);
         }
 
         return contents;
     }
 
     public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
+
+    private async Task<TableContents> CountAsync(string table, string sum, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select count(*), {sum} from only {table} t", _connection) { CommandTimeout = 0 };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new TableContents(table, reader.GetInt64(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1));
+    }
+
+    /// <summary>TRUNCATE and some ALTER TABLE give a table another file, and are not MVCC-safe (https://www.postgresql.org/docs/current/mvcc-caveats.html).</summary>
+    private async Task<bool> IsRewrittenAsync(string table, CancellationToken cancellationToken)
+    {
+        // The catalogue's row is as old as the snapshot; the function answers of now.
+        await using var command = new NpgsqlCommand("select relfilenode is distinct from pg_relation_filenode(oid) from pg_class where oid = to_regclass($1)", _connection)
+        {
+            Parameters = { new() { Value = table } },
+        };
+        return await command.ExecuteScalarAsync(cancellationToken) is not false;
+    }
 
     private async Task<IReadOnlyList<string>> ReadTablesAsync(CancellationToken cancellationToken)
     {

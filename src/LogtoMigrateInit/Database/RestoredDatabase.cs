@@ -50,7 +50,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         {
             throw new DatabaseException(
                 DatabaseFailure.Never, $"Logto's own roles could not be made: {refusal.MessageText}",
-                $"let the user create roles (`alter role {LogtoDatabase.Quote(_connection.UserName!)} createrole` as a superuser), or name such a user in LOGTO_INIT_DIRECT_URL", refusal);
+                $"let the user create roles (`alter role {LogtoDatabase.Quote(_connection.UserName!)} createrole` as a superuser)", refusal);
         }
     }
 
@@ -62,20 +62,28 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
     public async Task GrantAsync(IEnumerable<string> statements, Func<string, bool> isLogtos, Func<string, IEnumerable<string>> rolesIn, CancellationToken cancellationToken)
     {
+        var notices = new List<PostgresNotice>();
+        _connection.Notice += (_, arguments) => notices.Add(arguments.Notice);
         foreach (var statement in statements)
         {
             try
             {
+                notices.Clear();
                 await ExecuteAsync(statement, cancellationToken);
+                if (notices.Find(IsAboutRights) is { } warning)
+                {
+                    _logger.NotCarriedOver(Shown(statement), warning.MessageText);
+                }
             }
             catch (PostgresException refusal)
             {
-                if (rolesIn(statement).Any(isLogtos))
+                // What other roles' new tables would get is theirs to say.
+                if (!statement.StartsWith("ALTER DEFAULT PRIVILEGES ", StringComparison.Ordinal) && rolesIn(statement).Any(isLogtos))
                 {
                     throw new DatabaseException(DatabaseFailure.Never, $"`{statement}` failed: {refusal.MessageText}", "restore as the owner of Logto's tables or as a superuser", refusal);
                 }
 
-                _logger.NotCarriedOver(statement, refusal.MessageText);
+                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
             }
         }
     }
@@ -96,7 +104,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
             }
             catch (PostgresException refusal)
             {
-                _logger.NotCarriedOver(statement, refusal.MessageText);
+                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
                 await ExecuteAsync("rollback to statement", cancellationToken);
             }
         }
@@ -114,6 +122,12 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
+
+    // "privilege_not_granted" and "privilege_not_revoked" are warnings (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+    private static bool IsAboutRights(PostgresNotice notice) => notice.SqlState is "01006" or "01007";
+
+    /// <summary>A statement for the log: the value of a setting may be a secret.</summary>
+    private static string Shown(string statement) => SqlText.WithoutLiterals(statement);
 
     private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {

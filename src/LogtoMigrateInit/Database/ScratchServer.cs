@@ -29,6 +29,9 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>To the maintenance database, outside of a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
+    /// <summary>The comment by which a database is known as ours: an operator may call his own anything.</summary>
+    private string Mark => $"logto-migrate-init: a scratch database for {_server.Options.Database}";
+
     private string Prefix => Shorten(_server.Options.Database, "_scratch_00000000") + "_scratch_";
 
     /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
@@ -41,6 +44,11 @@ internal sealed class ScratchServer : IAsyncDisposable
         var scratch = new ScratchServer(server, connection, logger);
         try
         {
+            foreach (var limit in new[] { "idle_session_timeout", "statement_timeout", "lock_timeout" })
+            {
+                await scratch.ExecuteAsync($"set {limit} = 0", cancellationToken); // whatever the role has
+            }
+
             await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1, hashtext($2))", connection)
             {
                 Parameters = { new() { Value = LockClass }, new() { Value = server.Options.Database } },
@@ -69,6 +77,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     {
         var name = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
         await ExecuteAsync($"create database {LogtoDatabase.Quote(name)} {properties}", cancellationToken);
+        await ExecuteAsync($"comment on database {LogtoDatabase.Quote(name)} is {TenantRolesSql.Literal(Mark)}", cancellationToken);
         await ExecuteAsync($"revoke all on database {LogtoDatabase.Quote(name)} from public", cancellationToken);
         return name;
     }
@@ -81,7 +90,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         {
             await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", brief.Token).WaitAsync(brief.Token);
         }
-        catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
+        catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
         {
             _logger.ScratchLeft(name, failure.Message);
         }
@@ -142,9 +151,9 @@ internal sealed class ScratchServer : IAsyncDisposable
     {
         var names = new List<string>();
         await using (var command = new NpgsqlCommand(
-            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1) and datname::text ~ '_scratch_[0-9a-f]{8}$' and pg_has_role(datdba, 'USAGE')", Connection)
+            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1) and shobj_description(oid, 'pg_database') = $2", Connection)
         {
-            Parameters = { new() { Value = Prefix } },
+            Parameters = { new() { Value = Prefix }, new() { Value = Mark } },
         })
         {
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -153,8 +162,15 @@ internal sealed class ScratchServer : IAsyncDisposable
 
         foreach (var name in names)
         {
-            _logger.RemovedScratch(name);
-            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+            try
+            {
+                await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+                _logger.RemovedScratch(name);
+            }
+            catch (PostgresException refusal)
+            {
+                _logger.ScratchLeft(name, refusal.MessageText); // a superuser's session is in it
+            }
         }
     }
 }

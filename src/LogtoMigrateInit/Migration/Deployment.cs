@@ -51,16 +51,10 @@ internal sealed class Deployment(
         var backoff = new Backoff();
         while (true)
         {
-            using var folder = await others.TakeFolderAsync(held);
-            if (folder is null)
-            {
-                return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
-            }
-
             var (outcome, run) = MigrationPlan.Decide(catalog, survey.Inspection) switch
             {
-                Verdict.Pending pending => await DeployAsync(pending, survey, folder, migrationLock, held, stop),
-                Verdict.Empty when options.Seed != SeedMode.False => await SeedAsync(survey, folder, migrationLock, held, stop),
+                Verdict.Pending pending => await DeployAsync(pending, survey, migrationLock, held, stop),
+                Verdict.Empty when options.Seed != SeedMode.False => await SeedAsync(survey, migrationLock, held, stop),
                 var settled => (Outcome.Of(settled, catalog, options), null),
             };
             if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { ServerWasFull: true })
@@ -79,7 +73,7 @@ internal sealed class Deployment(
     }
 
     private async Task<(Outcome Outcome, CliRun? Run)> DeployAsync(
-        Verdict.Pending pending, Survey.Clear survey, FolderLock folder, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+        Verdict.Pending pending, Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
         var count = pending.Alterations.Count;
@@ -99,9 +93,16 @@ internal sealed class Deployment(
                 case BackupResult.Failed failed:
                     return (new Outcome.BackupFailed(failed.Reason, BeforeDeploy: true), null);
                 case BackupResult.Made made:
-                    _wayBack = made.Restore;
+                    _wayBack = made.WayBack;
                     break;
             }
+        }
+
+        // After the backup: what runs until here would inherit the folder too, and keep it when this process dies.
+        using var folder = await others.TakeFolderAsync(held);
+        if (folder is null)
+        {
+            return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
         }
 
         var first = installation.ReadScript(pending.Alterations[0]);
@@ -129,7 +130,7 @@ internal sealed class Deployment(
         return (outcome.WithWayBack(_wayBack), run);
     }
 
-    private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, FolderLock folder, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
+    private async Task<(Outcome Outcome, CliRun? Run)> SeedAsync(Survey.Clear survey, MigrationLock migrationLock, CancellationToken held, CancellationToken stop)
     {
         var (inspection, privileges) = survey;
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
@@ -137,6 +138,12 @@ internal sealed class Deployment(
         if (WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection) is { } impossible)
         {
             return (impossible, null);
+        }
+
+        using var folder = await others.TakeFolderAsync(held);
+        if (folder is null)
+        {
+            return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
         }
 
         var run = await cli.RunAsync(new(["db", "seed", "--swe", .. options.SeedArguments], [], null, inspection), folder, migrationLock, stop);

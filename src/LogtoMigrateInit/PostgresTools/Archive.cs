@@ -78,7 +78,7 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     {
         // From 17 on pg_restore turns this limit off, also where there is none; then it must go on after that error, and so after others.
         const int FirstWithTransactionTimeout = 17;
-        var tolerated = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout ? "unrecognized configuration parameter \"transaction_timeout\"" : null;
+        var tolerated = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout ? "\"transaction_timeout\"" : null;
 
         using var roots = RootsFile.Create(options);
 

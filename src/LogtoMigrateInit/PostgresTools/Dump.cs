@@ -91,8 +91,6 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
                     Interlocked.Add(ref _bytes, count);
                     reads = reads && await TryFeedAsync(input, buffer.AsMemory(0, count), failed.Token);
                 }
-
-                await input.FlushAsync(failed.Token);
             }
             catch (IOException full)
             {
@@ -118,7 +116,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
             await unpacker.WriteAsync(bytes, stop);
             return true;
         }
-        catch (IOException)
+        catch (Exception ended) when (ended is IOException or ObjectDisposedException)
         {
             return false;
         }

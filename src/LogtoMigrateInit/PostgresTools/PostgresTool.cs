@@ -11,6 +11,9 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="logger">Gets what they print.</param>
 internal sealed class PostgresTool(GateOptions options, ILogger logger)
 {
+    /// <summary>With which <c>pg_restore</c> ends when statements have failed; one that is killed ends otherwise, also after a tolerated error.</summary>
+    private const int FailedStatements = 1;
+
     private readonly SecretMask _mask = new(options);
 
     /// <summary>Runs one to its end.</summary>
@@ -46,7 +49,7 @@ internal sealed class PostgresTool(GateOptions options, ILogger logger)
         }
 
         stop.ThrowIfCancellationRequested();
-        if (exitCode != 0 && !complaint.IsTolerable)
+        if (exitCode != 0 && !(exitCode == FailedStatements && complaint.IsTolerable))
         {
             throw new PostgresToolException($"{name} failed: {complaint.Text ?? $"exit code {exitCode}, without a word"}");
         }
@@ -77,7 +80,7 @@ internal sealed class PostgresTool(GateOptions options, ILogger logger)
             }
 
             var at = line.IndexOf(Error, StringComparison.Ordinal);
-            if (at >= 0 && tolerated is not null && line.EndsWith(tolerated, StringComparison.Ordinal))
+            if (at >= 0 && tolerated is not null && line.Contains(tolerated, StringComparison.Ordinal))
             {
                 _tolerated = true;
                 return;

@@ -40,9 +40,14 @@ internal static class ToolEnvironment
     }
 
     /// <summary>For a tool that connects to nothing.</summary>
-    public static Dictionary<string, string?> WithoutPostgres() => Environment.GetEnvironmentVariables()
-        .Cast<DictionaryEntry>()
-        .Select(entry => (string)entry.Key)
-        .Where(name => name.StartsWith("PG", StringComparison.Ordinal) || name is "DB_URL" || name.StartsWith(Variables.Prefix, StringComparison.Ordinal))
-        .ToDictionary(name => name, string? (_) => null, StringComparer.Ordinal);
+    public static Dictionary<string, string?> WithoutPostgres() => new(
+        Environment.GetEnvironmentVariables()
+            .Cast<DictionaryEntry>()
+            .Select(entry => (string)entry.Key)
+            .Where(name => name.StartsWith("PG", StringComparison.Ordinal) || name is "DB_URL" || name.StartsWith(Variables.Prefix, StringComparison.Ordinal))
+            .ToDictionary(name => name, string? (_) => null),
+        StringComparer.Ordinal)
+    {
+        ["LC_ALL"] = "C", // what they print is read
+    };
 }

@@ -25,13 +25,17 @@ internal abstract record BackupResult
     {
         /// <summary>What an operator types to have it back.</summary>
         public string Restore => RestoreCommandFor(Path);
+
+        /// <summary>The same for the state before the upgrade, of which this backup may be another try.</summary>
+        public string WayBack { get; init; } = RestoreCommandFor(Path);
     }
 
     /// <summary>There is none, and nothing is left of it.</summary>
     /// <param name="Reason">A clause for the operator.</param>
     public sealed record Failed(string Reason) : BackupResult;
 
-    private static string RestoreCommandFor(string path) =>
+    /// <summary>As it is typed; a path with odd characters in quotes.</summary>
+    internal static string RestoreCommandFor(string path) =>
         path.All(character => char.IsAsciiLetterOrDigit(character) || character is '/' or '-' or '_' or '.') ? $"logto-migrate-init restore {path}" : $"logto-migrate-init restore '{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 }
 
@@ -149,12 +153,12 @@ internal sealed class Backup(
             var made = new BackupResult.Made(Path.Combine(path, record.File), record);
             folder.Publish(partial, record.File, record.ToJson(made.Restore));
             logger.BackedUp(made.Path, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, Stopwatch.GetElapsedTime(started).TotalSeconds);
-            foreach (var old in folder.Prune(record, options.BackupKeep))
+            foreach (var old in folder.Prune(record, options.BackupKeep, logger.PruningFailed))
             {
                 logger.PrunedBackup(old);
             }
 
-            return made;
+            return made with { WayBack = BackupResult.RestoreCommandFor(folder.BeforeUpgrade(record)) };
         }
         finally
         {

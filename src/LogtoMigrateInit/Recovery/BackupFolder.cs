@@ -75,28 +75,51 @@ internal sealed class BackupFolder(string path)
         }
     }
 
-    /// <summary>Removes old backups of this database, never the newest, and never a file that is not ours or of another cluster.</summary>
+    /// <summary>
+    /// The backup to go back to when the upgrade to a target fails: of all that were made before that target, the newest of the oldest state. A
+    /// deploy that fails half way is tried again, and what was backed up in between is half upgraded.
+    /// </summary>
+    /// <param name="latest">What was just made.</param>
+    /// <returns>Its path.</returns>
+    public string BeforeUpgrade(BackupRecord latest) =>
+        Own(latest).Where(backup => backup.Record.Target == latest.Target).OrderBy(backup => backup.Record.State?.Timestamp ?? double.MaxValue).First().Path;
+
+    /// <summary>
+    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, and never a file that is not ours
+    /// or is of another cluster.
+    /// </summary>
     /// <param name="latest">What was just made.</param>
     /// <param name="keep">How many to keep, that one included.</param>
+    /// <param name="failed">Told the name of each that could not be removed, and why.</param>
     /// <returns>The names of those removed.</returns>
-    public IReadOnlyList<string> Prune(BackupRecord latest, int keep)
+    public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
     {
-        var own =
-            from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
-            let record = BackupRecord.TryRead(dump)
-            where record is not null && record.File == Path.GetFileName(dump) && record.Database == latest.Database && record.Cluster == latest.Cluster
-            orderby record.TakenAt descending
-            select dump;
+        var protectedPath = BeforeUpgrade(latest);
         var removed = new List<string>();
-        foreach (var dump in own.Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).ToArray())
+        foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => dump != protectedPath).ToArray())
         {
-            File.Delete(dump);
-            File.Delete(BackupRecord.PathOf(dump));
-            removed.Add(Path.GetFileName(dump));
+            try
+            {
+                File.Delete(dump);
+                File.Delete(BackupRecord.PathOf(dump));
+                removed.Add(Path.GetFileName(dump));
+            }
+            catch (Exception kept) when (kept is IOException or UnauthorizedAccessException)
+            {
+                failed(Path.GetFileName(dump), kept.Message);
+            }
         }
 
         return removed;
     }
+
+    /// <summary>The backups of the same database in the same cluster, the newest first.</summary>
+    private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
+        from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
+        let record = BackupRecord.TryRead(dump)
+        where record is not null && record.File == Path.GetFileName(dump) && record.Database == latest.Database && record.Cluster == latest.Cluster
+        orderby record.TakenAt descending
+        select (dump, record);
 
     private static string Prefix(string database) => $"logto-{Plain(database)}-";
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Platform;
 
 namespace LogtoMigrateInit.Recovery;
 
@@ -9,6 +10,9 @@ internal sealed record BackupRecord
 {
     /// <summary>Grows when a reader of the older form could be misled.</summary>
     private const int Version = 1;
+
+    /// <summary>Bytes; a record has some hundred for each table.</summary>
+    private const long LongestFile = 64 << 20;
 
     /// <summary>The name of the dump, without its folder.</summary>
     public required string File { get; init; }
@@ -43,7 +47,7 @@ internal sealed record BackupRecord
     /// <summary>Every table in the dump.</summary>
     public required IReadOnlyList<TableContents> Tables { get; init; }
 
-    public long Rows => Tables.Sum(table => table.Rows);
+    public long Rows => Tables.Sum(table => table.Rows ?? 0);
 
     /// <summary>Where the record of a dump is.</summary>
     public static string PathOf(string dump) => Path.ChangeExtension(dump, ".json");
@@ -53,9 +57,15 @@ internal sealed record BackupRecord
     {
         try
         {
-            using var json = JsonDocument.Parse(System.IO.File.ReadAllBytes(PathOf(dump)));
+            using var file = PlainFile.TryOpen(PathOf(dump), FileAccess.Read);
+            if (file is null or { Length: > LongestFile })
+            {
+                return null;
+            }
+
+            using var json = JsonDocument.Parse(file);
             var root = json.RootElement;
-            return root.GetProperty("version").GetInt32() > Version ? null : new BackupRecord
+            var record = root.GetProperty("version").GetInt32() > Version ? null : new BackupRecord
             {
                 File = root.GetProperty("file").GetString()!,
                 Bytes = root.GetProperty("bytes").GetInt64(),
@@ -71,11 +81,12 @@ internal sealed record BackupRecord
                 Tables =
                 [
                     .. root.GetProperty("tables").EnumerateArray().Select(table => new TableContents(
-                        table.GetProperty("table").GetString()!, table.GetProperty("rows").GetInt64(), table.TryGetProperty("sum", out var sum) ? sum.GetString() : null)),
+                        table.GetProperty("table").GetString()!, table.GetProperty("rows") is { ValueKind: JsonValueKind.Number } rows ? rows.GetInt64() : null, table.TryGetProperty("sum", out var sum) ? sum.GetString() : null)),
                 ],
             };
+            return record is null or { Rows: < 0 } ? null : record;
         }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception unreadable) when (unreadable is OverflowException or IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }
@@ -114,7 +125,15 @@ internal sealed record BackupRecord
             {
                 json.WriteStartObject();
                 json.WriteString("table", table.Table);
-                json.WriteNumber("rows", table.Rows);
+                if (table.Rows is { } rows)
+                {
+                    json.WriteNumber("rows", rows);
+                }
+                else
+                {
+                    json.WriteNull("rows");
+                }
+
                 if (table.Sum is not null)
                 {
                     json.WriteString("sum", table.Sum);

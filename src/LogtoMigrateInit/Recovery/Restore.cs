@@ -5,6 +5,7 @@ using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -53,6 +54,10 @@ internal sealed partial class Restore(
         {
             return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}");
         }
+        catch (Exception exception) when (exception is not (OperationCanceledException or DatabaseException) && DatabaseException.From(exception) is { } refusal)
+        {
+            return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
+        }
     }
 
     /// <summary>A name alone may also be that of a file in the folder of backups, as an operator reads it there.</summary>
@@ -95,9 +100,11 @@ internal sealed partial class Restore(
         }
 
         string? fresh = null;
+        IReadOnlyList<string> strayed = [];
         try
         {
             logger.Restoring(archive.Path, options.Database);
+            var properties = Properties(await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop), strangers).ToArray();
             fresh = await copies.CreateAsync(scratch, archive, plan, contents, rights, stop);
             await copies.FillAsync(archive, fresh, plan, rights, stop);
             if (record is not null && await copies.CompareAsync(fresh, record, stop) is { } difference)
@@ -112,16 +119,23 @@ internal sealed partial class Restore(
                     await contentsOfNew.AnalyzeAsync(stop);
                     await contentsOfNew.MakeRolesAsync(parent, stop);
                     await contentsOfNew.GrantAsync(grants.Where(grant => !IsAbout(grant, strangers)), role => IsLogtos(role, parent), RestorePlan.RolesIn, stop);
-                    await contentsOfNew.ApplyAsync(Properties(await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop), fresh, strangers), stop);
+                    await contentsOfNew.ApplyAsync(properties.Where(statement => !IsComment(statement)).Select(statement => ForDatabase(statement, fresh)), stop);
                 }
 
-                if (await WhyLockedOutAsync(restored, confirm, stop) is { } lockedOut)
+                if (record is null && MigrationPlan.Decide(catalog, await restored.WithConnectionAsync(InspectionQuery.ReadAsync, stop)) is Verdict.Empty or Verdict.Foreign or Verdict.Damaged)
                 {
-                    return new Outcome.RestoreRefused(lockedOut);
+                    return new Outcome.RestoreRefused("what it holds is no whole Logto database, such as a dump without rows, and it has no record that says the same of what was dumped");
+                }
+
+                strayed = await FindOtherPasswordsAsync(restored, stop);
+                if (strayed.Count > 0 && !confirm($"The roles {string.Join(", ", strayed)} have other passwords than this backup. Give them those of the backup, also for any other database that uses them?"))
+                {
+                    return new Outcome.RestoreRefused($"the roles {string.Join(", ", strayed)} have other passwords than this backup, and Logto could not log in; add --yes, which changes them");
                 }
             }
 
-            var result = await SwapAsync(scratch, fresh, present, place, stop);
+            var comment = properties.FirstOrDefault(IsComment);
+            var result = await SwapAsync(scratch, fresh, comment is null ? null : ForDatabase(comment, options.Database), present, place, strayed, stop);
             fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
             return result;
         }
@@ -142,7 +156,12 @@ internal sealed partial class Restore(
     /// <returns>Null when it is whole.</returns>
     private async Task<string?> WhyUnusableAsync(Archive archive, BackupRecord? record, CancellationToken stop)
     {
-        await using var file = new FileStream(archive.Path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        await using var file = PlainFile.TryOpen(archive.Path, FileAccess.Read);
+        if (file is null)
+        {
+            return $"{archive.Path} is no plain file";
+        }
+
         if (!Archive.IsArchive(file))
         {
             return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); a plain one could run any command on this machine, and is not restored by this program";
@@ -190,8 +209,10 @@ internal sealed partial class Restore(
     private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present)
     {
         var me = LogtoDatabase.Quote(rights.User);
-        return !rights.MayCreateDatabases
-            ? $"user '{rights.User}' may not create databases, which a restore does; run `alter role {me} createdb` as a superuser, or name such a user in LOGTO_INIT_DIRECT_URL"
+        return server.Options.User != options.User
+            ? $"LOGTO_INIT_DIRECT_URL logs in as '{server.Options.User}' and DB_URL as '{options.User}': what is restored would not belong to Logto's user; name the same user in both"
+            : !rights.MayCreateDatabases
+            ? $"user '{rights.User}' may not create databases, which a restore does; run `alter role {me} createdb` as a superuser"
             : present is { IsOwn: false }
                 ? $"user '{rights.User}' does not own the database '{options.Database}' and cannot rename it; run `alter database {LogtoDatabase.Quote(options.Database)} owner to {me}` as a superuser"
                 : null;
@@ -237,21 +258,24 @@ internal sealed partial class Restore(
         }
     }
 
-    private async Task<Outcome> SwapAsync(ScratchServer scratch, string fresh, CatalogDatabase? present, PresentDatabase? place, CancellationToken stop)
+    private async Task<Outcome> SwapAsync(
+        ScratchServer scratch, string fresh, string? comment, CatalogDatabase? present, PresentDatabase? place, IReadOnlyList<string> strayed, CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = present is null ? null : ScratchServer.Shorten(options.Database, ending) + ending;
         await using var other = await scratch.OpenAnotherAsync(stop);
         var result = await DatabaseSwap.RunAsync(
-            scratch.Connection, other, fresh, options.Database, former, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
+            scratch.Connection, other, fresh, options.Database, former, comment, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
         switch (result)
         {
             case SwapResult.InUse inUse:
-                return new Outcome.RestoreRefused($"the database '{options.Database}' is in use by sessions that could not be ended ({string.Join("; ", inUse.Sessions.Take(3))}); stop what they belong to");
+                return new Outcome.RestoreRefused(inUse.Sessions.Count == 0
+                    ? $"the database '{options.Database}' is in use by a prepared transaction (`select * from pg_prepared_xacts`) or by a session that has ended since; roll it back, or do it again"
+                    : $"the database '{options.Database}' is in use by sessions that could not be ended ({string.Join("; ", inUse.Sessions.Take(3))}); stop what they belong to");
             case SwapResult.Unknown unknown:
                 return new Outcome.RestoreUnknown(options.Database, fresh, former, unknown.Reason);
             default:
-                return new Outcome.Restored(options.Database, former, await DescribeAsync(stop));
+                return new Outcome.Restored(options.Database, former, $"{await SetPasswordsAsync(strayed, stop)}{await DescribeAsync(stop)}");
         }
     }
 
@@ -276,36 +300,42 @@ internal sealed partial class Restore(
         _ => $"It is as it was when the backup was made: {Outcome.Of(verdict, catalog, options).Message}",
     };
 
-    /// <summary>The settings and rights of the database that was dumped, for the new one; it is made already, and ours.</summary>
-    private IEnumerable<string> Properties(IReadOnlyList<string> statements, string fresh, HashSet<string> strangers) =>
+    /// <summary>The settings and rights of the database that was dumped, without how it was made and whose it is.</summary>
+    private static IEnumerable<string> Properties(IReadOnlyList<string> statements, HashSet<string> strangers) =>
         from statement in statements
         let owner = statement.StartsWith("ALTER DATABASE ", StringComparison.Ordinal) && statement.Contains(" OWNER TO ", StringComparison.Ordinal)
         where !owner && !statement.StartsWith("CREATE DATABASE ", StringComparison.Ordinal) && !IsAbout(statement, strangers)
-        select RestorePlan.Rename(RestorePlan.Rename(statement, options.Database, LogtoDatabase.Quote(fresh)), LogtoDatabase.Quote(options.Database), LogtoDatabase.Quote(fresh));
+        select statement;
+
+    private static bool IsComment(string statement) => statement.StartsWith("COMMENT ON DATABASE ", StringComparison.Ordinal);
+
+    /// <summary>A statement about the database that was dumped, for one of this name; PostgreSQL quotes names only where it must.</summary>
+    private string ForDatabase(string statement, string name) =>
+        RestorePlan.Rename(RestorePlan.Rename(statement, options.Database, LogtoDatabase.Quote(name)), LogtoDatabase.Quote(options.Database), LogtoDatabase.Quote(name));
 
     private static bool IsAbout(string statement, HashSet<string> roles) => RestorePlan.RolesIn(statement).Any(roles.Contains);
 
     /// <summary>The roles of the cluster may have other passwords than the restored table says; Logto would then answer nothing but errors.</summary>
-    /// <returns>Null when Logto can log in as them.</returns>
-    private async Task<string?> WhyLockedOutAsync(LogtoDatabase restored, Func<string, bool> confirm, CancellationToken stop)
+    private async Task<IReadOnlyList<string>> FindOtherPasswordsAsync(LogtoDatabase restored, CancellationToken stop) =>
+        [.. (await new TenantLogins(restored, logger).TryAsync(behindPooler: false, stop)).Where(login => login.IsPassword).Select(login => login.Role)];
+
+    /// <summary>Only now: up to the swap the Logto that runs on the old database logs in with the old ones.</summary>
+    /// <returns>A sentence when they could not be set; else nothing.</returns>
+    private async Task<string> SetPasswordsAsync(IReadOnlyList<string> roles, CancellationToken stop)
     {
-        var logins = new TenantLogins(restored, logger);
-        var roles = (await logins.TryAsync(behindPooler: false, stop)).Where(login => login.IsPassword).Select(login => login.Role).ToArray();
-        if (roles.Length == 0)
+        try
         {
-            return null;
-        }
+            if (roles.Count > 0)
+            {
+                await server.Database.WithConnectionAsync((connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
+            }
 
-        var names = string.Join(", ", roles);
-        if (!confirm($"The roles {names} have other passwords than this backup. Give them those of the backup, also for any other database that uses them?"))
+            return "";
+        }
+        catch (Exception refusal) when (refusal is OperationCanceledException || DatabaseException.From(refusal) is not null)
         {
-            return $"the roles {names} have other passwords than this backup, and Logto could not log in; add --yes, which changes them";
+            return $"Its roles {string.Join(", ", roles)} still have other passwords ({refusal.Message.TrimEnd('.')}), and Logto cannot log in: {RoleAdvice.HowToRun} `{TenantRolesSql.SetPasswords(roles)}`. ";
         }
-
-        await restored.WithConnectionAsync((connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
-        return (await logins.TryAsync(behindPooler: false, stop)).FirstOrDefault(login => login.IsPassword) is { } still
-            ? $"Logto cannot log in as '{still.Role}' after its password was set: {still.Reason}"
-            : null;
     }
 
     /// <summary>

@@ -30,8 +30,9 @@ internal sealed partial record RestorePlan(
         {
             if (WhyNot(entry, rights, publicationsOfAllTables) is { } reason)
             {
-                var name = NamedObject().Match(entry.Description) is { Success: true } match ? $"{match.Groups[1].Value} {match.Groups[2].Value}" : entry.Description;
-                names.Add(name);
+                var named = NamedObject().Match(entry.Description);
+                var name = named.Success ? $"{named.Groups[1].Value} {named.Groups[2].Value}" : entry.Description;
+                names.UnionWith([name, $"{named.Groups[1].Value} {LogtoDatabase.Quote(named.Groups[2].Value)}"]); // a comment quotes it where it must
                 leftOut.Add($"{name.ToLowerInvariant()} ({reason})");
             }
             else
@@ -43,6 +44,14 @@ internal sealed partial record RestorePlan(
         bool IsOfDatabase(ArchiveEntry entry) => OfDatabase.Any(entry.Is);
         bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
         bool IsAboutLeftOut(ArchiveEntry entry) => (entry.Is("COMMENT - ") || entry.Is("SECURITY LABEL - ") || entry.Is("ACL - ")) && names.Any(name => entry.Description.Contains($"- {name} ", StringComparison.Ordinal));
+        bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
+        var foreignToo = leftOut.Any(text => text.StartsWith("extension", StringComparison.Ordinal) || text.StartsWith("foreign data wrapper", StringComparison.Ordinal));
+        if (foreignToo && kept.Any(IsForeign))
+        {
+            leftOut.Add("foreign servers and tables (they need what is left out)");
+            kept.RemoveAll(entry => IsForeign(entry));
+        }
+
 
         // "public" is there in every new database.
         var restored = kept.Where(entry => !IsOfDatabase(entry) && !IsGrant(entry) && !IsAboutLeftOut(entry) && !entry.Is("SCHEMA - public ") && !entry.Is("COMMENT - SCHEMA public ") && !entry.Is("COMMENT - EXTENSION plpgsql "));

@@ -111,15 +111,22 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
         await using var database = server.DatabaseNamed(name);
         await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
         var found = await snapshot.CountAsync(record.Tables.Any(table => table.Sum is not null), stop);
-        var different = record.Tables.ExceptBy(found, table => table)
-            .Select(table => (table.Table, Expected: table.Rows, Found: found.FirstOrDefault(other => other.Table == table.Table)?.Rows))
-            .Concat(found.Where(table => record.Tables.All(other => other.Table != table.Table)).Select(table => (table.Table, Expected: 0L, Found: (long?)table.Rows)))
-            .Select(table => table.Found is null ? $"{table.Table} is missing" : table.Found == table.Expected ? $"{table.Table} has other rows" : $"{table.Table} has {table.Found} rows instead of {table.Expected}")
+        var different = record.Tables.Select(table => (table.Table, Expected: table, Found: found.FirstOrDefault(other => other.Table == table.Table)))
+            .Concat(found.Where(table => record.Tables.All(other => other.Table != table.Table)).Select(table => (table.Table, Expected: new TableContents(table.Table, 0, null), Found: (TableContents?)table)))
+            .Select(pair => Describe(pair.Expected, pair.Found))
+            .OfType<string>()
             .ToArray();
         return different.Length == 0
             ? null
             : $"the restored copy is not what was dumped: {string.Join(", ", different.Take(5))}{(different.Length > 5 ? $" and {different.Length - 5} more tables" : "")}; keep the file, and please report it";
     }
+
+    /// <returns>Null when a table is what it was, or when nobody can tell what it was.</returns>
+    private static string? Describe(TableContents expected, TableContents? found) =>
+        found is null ? $"{expected.Table} is missing"
+        : expected.Rows is null || (expected.Rows == found.Rows && (expected.Sum is null || expected.Sum == found.Sum)) ? null
+        : expected.Rows == found.Rows ? $"{expected.Table} has other rows"
+        : $"{expected.Table} has {found.Rows} rows instead of {expected.Rows}";
 
     [GeneratedRegex(""" TABLESPACE = ("(?:""|[^"])+"|\S+)""", RegexOptions.CultureInvariant)]
     private static partial Regex TableSpaceOption();

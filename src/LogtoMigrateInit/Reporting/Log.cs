@@ -158,6 +158,9 @@ internal static partial class Log
     [LoggerMessage(1710, LogLevel.Warning, "The backup before the deploy would fail, and nothing would be deployed: {Reason}")]
     public static partial void BackupWouldFail(this ILogger logger, string reason);
 
+    [LoggerMessage(1711, LogLevel.Warning, "The old backup {File} could not be removed: {Reason}")]
+    public static partial void PruningFailed(this ILogger logger, string file, string reason);
+
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 
