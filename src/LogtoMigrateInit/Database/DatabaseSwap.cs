@@ -37,13 +37,12 @@ internal static class DatabaseSwap
     /// <param name="fresh">The new database.</param>
     /// <param name="name">The name that it gets.</param>
     /// <param name="former">What becomes of the name of the one that has it now; null when there is none.</param>
-    /// <param name="comment">What is said of the new one; null: nothing. It had our mark.</param>
     /// <param name="leave">Closes our own sessions in the old database, once nobody new can come in.</param>
     /// <param name="endSessions">Whether to end the sessions of others there.</param>
     /// <param name="cancellationToken">Ends it, without a change, before the commit.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task<SwapResult> RunAsync(
-        NpgsqlConnection renamer, NpgsqlConnection ender, string fresh, string name, string? former, string? comment, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
+        NpgsqlConnection renamer, NpgsqlConnection ender, string fresh, string name, string? former, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
     {
         var committing = false;
         try
@@ -65,7 +64,6 @@ internal static class DatabaseSwap
             }
 
             await ExecuteAsync(renamer, $"alter database {LogtoDatabase.Quote(fresh)} rename to {LogtoDatabase.Quote(name)}", cancellationToken);
-            await ExecuteAsync(renamer, comment ?? $"comment on database {LogtoDatabase.Quote(name)} is null", cancellationToken);
             committing = true;
             await ExecuteAsync(renamer, "commit", CancellationToken.None);
             return new SwapResult.Done();

@@ -29,10 +29,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>To the maintenance database, outside of a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
-    /// <summary>The comment by which a database is known as ours: an operator may call his own anything.</summary>
-    private string Mark => $"logto-migrate-init: a scratch database for {_server.Options.Database}";
-
-    private string Prefix => Shorten(_server.Options.Database, "_scratch_00000000") + "_scratch_";
+    private string Prefix => Shorten(_server.Options.Database, "_scratch_0000000000000000") + "_scratch_";
 
     /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
     /// <returns>Null when another run has it.</returns>
@@ -75,9 +72,8 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <returns>Its name.</returns>
     public async Task<string> CreateAsync(string properties, CancellationToken cancellationToken)
     {
-        var name = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        var name = Prefix + Sign(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
         await ExecuteAsync($"create database {LogtoDatabase.Quote(name)} {properties}", cancellationToken);
-        await ExecuteAsync($"comment on database {LogtoDatabase.Quote(name)} is {TenantRolesSql.Literal(Mark)}", cancellationToken);
         await ExecuteAsync($"revoke all on database {LogtoDatabase.Quote(name)} from public", cancellationToken);
         return name;
     }
@@ -147,20 +143,26 @@ internal sealed class ScratchServer : IAsyncDisposable
             cancellationToken);
     }
 
+    /// <summary>
+    /// A number followed by what it and the name of Logto's database hash to. So a scratch database is known by its name from the moment that the
+    /// server begins to make it, whoever is gone by then, and nobody else's has such a name.
+    /// </summary>
+    private string Sign(string number) => number + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{number} {_server.Options.Database}")))[..8];
+
     private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
     {
         var names = new List<string>();
         await using (var command = new NpgsqlCommand(
-            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1) and shobj_description(oid, 'pg_database') = $2", Connection)
+            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)", Connection)
         {
-            Parameters = { new() { Value = Prefix }, new() { Value = Mark } },
+            Parameters = { new() { Value = Prefix } },
         })
         {
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             names.AddRange(await InspectionQuery.ReadNamesAsync(reader, cancellationToken));
         }
 
-        foreach (var name in names)
+        foreach (var name in names.Where(name => name.Length > Prefix.Length + 8 && name[Prefix.Length..] == Sign(name[Prefix.Length..(Prefix.Length + 8)])))
         {
             try
             {

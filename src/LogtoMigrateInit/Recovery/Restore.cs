@@ -119,7 +119,7 @@ internal sealed partial class Restore(
                     await contentsOfNew.AnalyzeAsync(stop);
                     await contentsOfNew.MakeRolesAsync(parent, stop);
                     await contentsOfNew.GrantAsync(grants.Where(grant => !IsAbout(grant, strangers)), role => IsLogtos(role, parent), RestorePlan.RolesIn, stop);
-                    await contentsOfNew.ApplyAsync(properties.Where(statement => !IsComment(statement)).Select(statement => ForDatabase(statement, fresh)), stop);
+                    await contentsOfNew.ApplyAsync(properties.Select(statement => ForDatabase(statement, fresh)), stop);
                 }
 
                 if (record is null && MigrationPlan.Decide(catalog, await restored.WithConnectionAsync(InspectionQuery.ReadAsync, stop)) is Verdict.Empty or Verdict.Foreign or Verdict.Damaged)
@@ -134,8 +134,7 @@ internal sealed partial class Restore(
                 }
             }
 
-            var comment = properties.FirstOrDefault(IsComment);
-            var result = await SwapAsync(scratch, fresh, comment is null ? null : ForDatabase(comment, options.Database), present, place, strayed, stop);
+            var result = await SwapAsync(scratch, fresh, present, place, strayed, stop);
             fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
             return result;
         }
@@ -259,13 +258,13 @@ internal sealed partial class Restore(
     }
 
     private async Task<Outcome> SwapAsync(
-        ScratchServer scratch, string fresh, string? comment, CatalogDatabase? present, PresentDatabase? place, IReadOnlyList<string> strayed, CancellationToken stop)
+        ScratchServer scratch, string fresh, CatalogDatabase? present, PresentDatabase? place, IReadOnlyList<string> strayed, CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = present is null ? null : ScratchServer.Shorten(options.Database, ending) + ending;
         await using var other = await scratch.OpenAnotherAsync(stop);
         var result = await DatabaseSwap.RunAsync(
-            scratch.Connection, other, fresh, options.Database, former, comment, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
+            scratch.Connection, other, fresh, options.Database, former, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
         switch (result)
         {
             case SwapResult.InUse inUse:
@@ -306,8 +305,6 @@ internal sealed partial class Restore(
         let owner = statement.StartsWith("ALTER DATABASE ", StringComparison.Ordinal) && statement.Contains(" OWNER TO ", StringComparison.Ordinal)
         where !owner && !statement.StartsWith("CREATE DATABASE ", StringComparison.Ordinal) && !IsAbout(statement, strangers)
         select statement;
-
-    private static bool IsComment(string statement) => statement.StartsWith("COMMENT ON DATABASE ", StringComparison.Ordinal);
 
     /// <summary>A statement about the database that was dumped, for one of this name; PostgreSQL quotes names only where it must.</summary>
     private string ForDatabase(string statement, string name) =>
