@@ -306,6 +306,56 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task An_operators_database_that_is_called_like_a_scratch_one_is_left_alone()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var theirs = $"{world.Database}_scratch_20261126";
+        await world.Server.CreateDatabaseAsync(theirs, world.Owner, Token);
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+
+        Assert.Equal([theirs], await world.RelativesAsync("scratch"));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_dump_without_rows_and_without_a_record_is_refused()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var definitions = Path.Combine(world.Folder, "definitions.dump");
+        await Tool.RunAsync(
+            Path.Combine(PostgresClients.For(world.Server.Major), "pg_dump"), ["--format=custom", "--schema-only", $"--file={definitions}", world.OwnersUrl], cancellationToken: Token);
+
+        await RefusedAsync(world, definitions, "no whole Logto database");
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_restore_that_is_refused_in_the_end_has_changed_no_password()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var role = $"logto_tenant_{world.Database}_default";
+        await world.Server.ExecuteAsync("postgres", $"grant {role} to {world.Owner} with admin option; alter role {role} password 'rotated'", Token);
+        await using var superusers = await world.Server.OpenAsync(world.Database, Token);
+
+        Expect.Ending(Refused, await world.RunAsync(["restore", dump, "--yes"]));
+
+        await using var logto = await world.OpenAsync(role, "rotated");
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_pg_restore_that_is_killed_after_an_error_that_does_not_count_has_failed()
+    {
+        // The real one, of which the last part is missing, and the death of one that the kernel ends.
+        await using var world = await BackupWorld.CreateAsync(
+            servers.GetAsync(16), "case $* in *dbname=*) grep -vE 'CONSTRAINT|INDEX|POLICY|ROW SECURITY' | \"$REAL\" \"$@\"; kill -9 $$ ;; esac");
+        var dump = await world.BackUpAsync();
+
+        await RefusedAsync(world, dump, "pg_restore failed");
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Behind_a_pooler_the_address_of_the_server_itself_is_asked_for()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
