@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Configuration;
@@ -36,6 +37,22 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     {
         var beginning = new byte[Magic.Length];
         return file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false) == beginning.Length && beginning.SequenceEqual(Magic);
+    }
+
+    /// <summary>The SHA-256 of a whole file, in lower-case hexadecimal digits.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static async Task<string> HashAsync(Stream file, CancellationToken stop)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[128 * 1024]; // SHA256.HashDataAsync would read in pieces of four kilobytes
+        int count;
+        file.Position = 0;
+        while ((count = await file.ReadAsync(buffer, stop)) > 0)
+        {
+            hash.AppendData(buffer, 0, count);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <exception cref="PostgresToolException">It is no archive that this <c>pg_restore</c> reads.</exception>

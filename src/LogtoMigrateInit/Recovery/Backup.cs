@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -139,8 +138,7 @@ internal sealed class Backup(
             }
 
             RandomAccess.FlushToDisk(partial.SafeFileHandle);
-            partial.Position = 0;
-            if (Convert.ToHexStringLower(await SHA256.HashDataAsync(partial, held)) != record.Sha256)
+            if (await Archive.HashAsync(partial, held) != record.Sha256)
             {
                 return new BackupResult.Failed($"what was read again from {path} is not what was written; look at that disk");
             }

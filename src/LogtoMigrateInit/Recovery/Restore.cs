@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
@@ -173,8 +172,7 @@ internal sealed partial class Restore(
             return null;
         }
 
-        file.Position = 0;
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, stop)) == record.Sha256
+        return await Archive.HashAsync(file, stop) == record.Sha256
             ? null
             : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {record.Bytes}, or other ones than were written; take another backup";
     }
