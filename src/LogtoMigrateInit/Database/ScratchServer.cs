@@ -19,7 +19,11 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>PostgreSQL's longest name, in bytes (NAMEDATALEN).</summary>
     private const int LongestName = 63;
 
-    private static readonly TimeSpan LongestDrop = TimeSpan.FromSeconds(5);
+    /// <summary>A drop waits for a checkpoint, which takes long on a busy disk; a server that has stopped answering is not waited for without end.</summary>
+    private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
+
+    /// <summary>After a signal, so that it fits into the ten seconds that containers are given.</summary>
+    private static readonly TimeSpan LongestDropOnceStopped = TimeSpan.FromSeconds(5);
 
     private readonly DirectServer _server;
     private readonly ILogger _logger;
@@ -79,12 +83,15 @@ internal sealed class ScratchServer : IAsyncDisposable
     }
 
     /// <summary>Removes one, whoever is connected to it; what cannot be removed now, the next run removes.</summary>
-    public async Task DropAsync(string name)
+    /// <param name="name">Of the scratch database.</param>
+    /// <param name="stop">Leaves little time from when it is cancelled.</param>
+    public async Task DropAsync(string name, CancellationToken stop)
     {
-        using var brief = new CancellationTokenSource(LongestDrop);
+        using var limit = new CancellationTokenSource(LongestDrop);
+        await using var hurry = stop.Register(() => limit.CancelAfter(LongestDropOnceStopped));
         try
         {
-            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", brief.Token).WaitAsync(brief.Token);
+            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", limit.Token).WaitAsync(limit.Token);
         }
         catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
         {

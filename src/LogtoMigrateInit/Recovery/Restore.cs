@@ -145,7 +145,7 @@ internal sealed partial class Restore(
         {
             if (fresh is not null)
             {
-                await scratch.DropAsync(fresh);
+                await scratch.DropAsync(fresh, stop);
             }
         }
     }

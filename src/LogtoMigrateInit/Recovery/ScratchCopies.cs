@@ -45,7 +45,7 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
         {
             if (name is not null)
             {
-                await scratch.DropAsync(name);
+                await scratch.DropAsync(name, stop);
             }
         }
     }
