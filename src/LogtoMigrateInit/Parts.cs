@@ -4,6 +4,7 @@ using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,21 +32,35 @@ internal static class Parts
             .AddSingleton(parts => new SupervisedCli(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<LogtoCliProcess>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new LeftOvers(parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new CliFolder(parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new OtherRuns(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DirectServer(parts.Get<GateOptions>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new ScratchCopies(sessionName, parts.Get<DirectServer>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Backup(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Restore(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ScratchPlace(parts.Get<GateOptions>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), sessionName, parts.Get<CliFolder>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new TargetSchema(parts.Get<GateOptions>(), parts.Get<ScratchCli>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new DriftCheck(
+                parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new DatabaseCopy(sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new UpgradeRehearsal(
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
+                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new RehearsedUpgrade(
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<UpgradeRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<SupervisedCli>(),
-                parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<CliFolder>(),
+                parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new MigrationRunner(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<Backup>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<Backup>(),
+                parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Checker(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<ILogger>()));
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<Backup>(),
+                parts.Get<DriftCheck>(), parts.Get<ILogger>()));
     }
 
     /// <summary>Where Logto's own client sends the password unprepared, so must we: passing where Logto is then refused would be a lie.</summary>

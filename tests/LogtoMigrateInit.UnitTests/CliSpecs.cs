@@ -59,7 +59,7 @@ public sealed class CliSpecs
         Assert.DoesNotContain("p@", Complaint(output), StringComparison.Ordinal);
     }
 
-    private static CliOutput Output(params string[] pending) => new(Options(), [.. pending.Select(name => Alteration.Parse(name)!)], () => { }, NullLogger.Instance);
+    private static CliOutput Output(params string[] pending) => new(Options(), new CliJob([], [.. pending.Select(name => Alteration.Parse(name)!)], null, MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
 
     private static string Complaint(CliOutput output) => output.Summarise(CliEnd.ByItself, 1).Complaint;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Rehearsal;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Commands;
@@ -13,30 +13,25 @@ internal static class CheckCommand
     {
         var wait = new Option<bool>("--wait") { Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed." };
         var deep = new Option<bool>("--deep") { Description = "When the schema matches, log in as Logto's own roles too, as Logto will (five at most)." };
+        var drift = new Option<bool>("--drift") { Description = "When the state is right, compare the schema with what this image itself creates in a scratch database; exit code 15 when it differs." };
         var output = new Option<string>("--output") { Description = "How to print the plan on standard output.", DefaultValueFactory = _ => "text" };
         output.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when alterations are pending.") { wait, deep, output };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(output) == "json"));
+        var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when alterations are pending.") { wait, deep, drift, output };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(drift), parsed.GetValue(output) == "json"));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, bool wait, bool deep, bool asJson)
+    private static async Task<int> RunAsync(RunInHost inHost, bool wait, bool deep, bool drift, bool asJson)
     {
         AlterationCatalog? catalog = null;
+        DriftReport? report = null;
         var outcome = await inHost("check", (parts, stop) =>
         {
             catalog = parts.GetRequiredService<AlterationCatalog>();
-            return parts.GetRequiredService<Checker>().CheckAsync(wait, deep, stop);
+            var checker = parts.GetRequiredService<Checker>();
+            return drift ? checker.CheckDriftAsync(wait, deep, seen => report = seen, stop) : checker.CheckAsync(wait, deep, stop);
         });
-        try
-        {
-            await Console.Out.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog) : CheckReport.AsText(outcome));
-        }
-        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
-        {
-            // A closed standard output or a full disk changes nothing about the verdict, which the log and the exit code tell too.
-        }
-
+        await StandardOutput.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog, report) : CheckReport.AsText(outcome, report));
         return (int)outcome.ExitCode;
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Commands;
@@ -9,13 +10,29 @@ namespace LogtoMigrateInit.Commands;
 /// <summary>What <c>check</c> prints on standard output.</summary>
 internal static class CheckReport
 {
-    /// <summary>The verdict's sentence, and a line for each pending alteration.</summary>
-    public static string AsText(Outcome outcome)
+    /// <summary>The verdict's sentence, a line for each pending alteration, and one for each difference of the schema with what mends it.</summary>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="drift">Null when the schema was not compared.</param>
+    public static string AsText(Outcome outcome, DriftReport? drift)
     {
         var report = new StringBuilder().AppendLine(outcome.Message);
         foreach (var alteration in PendingOf(outcome))
         {
             report.Append("  ").AppendLine(OneLine.Escape(alteration.FileName));
+        }
+
+        foreach (var difference in drift?.Differences ?? [])
+        {
+            report.Append("  ").AppendLine(OneLine.Escape(DriftText.Of(difference)));
+            if (difference.Sql is { } sql)
+            {
+                report.Append("    mend it with: ").AppendLine(OneLine.Escape(DriftText.Line(sql)));
+            }
+        }
+
+        foreach (var other in drift?.NotLogtos ?? [])
+        {
+            report.Append("  ").Append(OneLine.Escape(other)).AppendLine(" is not Logto's, which is no drift");
         }
 
         return report.ToString();
@@ -24,9 +41,9 @@ internal static class CheckReport
     /// <summary>
     /// One object: <c>exitCode</c>, <c>outcome</c> (see <see cref="OutcomeNames"/>), <c>message</c>, <c>target</c> (<c>version</c>,
     /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
-    /// none), <c>pending</c> (file names).
+    /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared).
     /// </summary>
-    public static string AsJson(Outcome outcome, AlterationCatalog? catalog)
+    public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
@@ -64,6 +81,17 @@ internal static class CheckReport
             }
 
             json.WriteEndArray();
+            if (drift is null)
+            {
+                json.WriteNull("drift");
+            }
+            else
+            {
+                json.WriteStartObject("drift");
+                RehearsalJson.Write(json, drift);
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 
@@ -84,6 +112,7 @@ internal static class CheckReport
         Outcome.Ahead ahead => ahead.State,
         Outcome.AheadAllowed ahead => ahead.State,
         Outcome.Pending pending => pending.State,
+        Outcome.Drifted drifted => drifted.State,
         Outcome.RowSecurityOff open => open.State,
         Outcome.RolesUnusable lockedOut => lockedOut.State,
         Outcome.LoginsFailed failed => failed.State,

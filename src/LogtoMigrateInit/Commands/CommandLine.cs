@@ -16,6 +16,7 @@ internal static class CommandLine
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
             RunCommand.Create(inHost),
+            RehearseCommand.Create(inHost),
             BackupCommand.Create(inHost),
             RestoreCommand.Create(inHost),
             InstallCommand.Create(),

@@ -43,6 +43,11 @@ internal static class OutcomeNames
         [typeof(Outcome.Restored)] = "restored",
         [typeof(Outcome.RestoreRefused)] = "restoreRefused",
         [typeof(Outcome.RestoreUnknown)] = "restoreUnknown",
+        [typeof(Outcome.Rehearsed)] = "rehearsed",
+        [typeof(Outcome.RehearsalFailed)] = "rehearsalFailed",
+        [typeof(Outcome.RehearsalImpossible)] = "rehearsalImpossible",
+        [typeof(Outcome.Drifted)] = "drifted",
+        [typeof(Outcome.DriftUnknown)] = "driftUnknown",
         [typeof(Outcome.Stopped)] = "stopped",
     };
 

@@ -97,6 +97,39 @@ internal sealed record GateOptions
 
     /// <summary>The same database on the server itself, where <c>DB_URL</c> goes through a pooler; null when it is not given.</summary>
     public GateOptions? Direct { get; init; }
+
+    public required RehearsalMode Rehearse { get; init; }
+
+    /// <summary>How long a rehearsed deploy may take. Zero: no limit.</summary>
+    public required TimeSpan RehearsalLimit { get; init; }
+
+    /// <summary>How large a database may be that is copied with its rows. Zero: no limit.</summary>
+    public required long ScratchMegabytes { get; init; }
+
+    /// <summary>The server on which copies are made; null: the one that the real database is on.</summary>
+    public GateOptions? Scratch { get; init; }
+
+    /// <summary>Another database of the same server, for the gate and for Logto's CLI.</summary>
+    /// <param name="name">The database.</param>
+    /// <param name="searchPath">A value of <c>search_path</c> that its sessions shall have.</param>
+    public GateOptions ForDatabase(string name, string searchPath) => this with
+    {
+        Database = name,
+        DatabaseUrl = DatabaseUrl.WithDatabase(name),
+        PgOptions = $"{PgOptions} -c search_path={searchPath.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(" ", "\\ ", StringComparison.Ordinal)}".TrimStart(),
+    };
+}
+
+/// <summary>What <c>migrate</c> rehearses first; the values of <c>LOGTO_INIT_REHEARSE</c>.</summary>
+internal enum RehearsalMode
+{
+    Off,
+
+    /// <summary>On a copy of all definitions and of the rows of small tables.</summary>
+    Schema,
+
+    /// <summary>On a copy of everything.</summary>
+    Full,
 }
 
 /// <summary>How a backup is proven; the values of <c>LOGTO_INIT_BACKUP_VERIFY</c>.</summary>

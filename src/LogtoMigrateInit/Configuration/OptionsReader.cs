@@ -84,12 +84,19 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             ScramPassword = password is null ? null : SaslPrep.Prepare(password),
             IgnoredPasswordFile = connection.IgnoredPasswordFile,
             BackupDirectory = Folder(Variables.BackupDirectory),
-            BackupKeep = ReadBackupKeep(),
+            BackupKeep = Count(Variables.BackupKeep, 1),
             BackupVerify = Enum.Parse<BackupVerification>(Choice(Variables.BackupVerify, "read", "restore"), ignoreCase: true),
             PostgresPrograms = Folder(Variables.PostgresPrograms),
+            Rehearse = Enum.Parse<RehearsalMode>(Choice(Variables.Rehearse, "off", "schema", "full"), ignoreCase: true),
+            RehearsalLimit = Seconds(Variables.RehearseMaximum),
+            ScratchMegabytes = Count(Variables.ScratchMaximum, 0),
         };
 
-        return options with { Direct = ReadDirect(options, connection) };
+        return options with
+        {
+            Direct = ReadServer(Variables.DirectUrl, options, connection, sameDatabase: true),
+            Scratch = ReadServer(Variables.ScratchUrl, options, connection, sameDatabase: false),
+        };
     }
 
     /// <summary>Absolute, because the programs that we start work elsewhere.</summary>
@@ -108,29 +115,30 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
         }
     }
 
-    private int ReadBackupKeep()
+    private int Count(Variable variable, int minimum)
     {
-        var text = Text(Variables.BackupKeep);
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
+        var text = Text(variable);
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count >= minimum)
         {
             return count;
         }
 
-        Problem(Variables.BackupKeep, $"is {EnvironmentText.Shown(text)}; it takes a whole number from 1");
-        return 1;
+        Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes a whole number from {minimum}");
+        return minimum;
     }
 
+    /// <summary>Another way to a server; the database stays that of <c>DB_URL</c>.</summary>
     /// <returns>Null when it is unset or cannot be read.</returns>
-    private GateOptions? ReadDirect(GateOptions options, NodePostgresVariables connection)
+    private GateOptions? ReadServer(Variable variable, GateOptions options, NodePostgresVariables connection, bool sameDatabase)
     {
-        if (Text(Variables.DirectUrl) is not { Length: > 0 } text || ParseUrl(Variables.DirectUrl, text) is not { } url)
+        if (Text(variable) is not { Length: > 0 } text || ParseUrl(variable, text) is not { } url)
         {
             return null;
         }
 
-        if (url.Database != options.Database)
+        if (sameDatabase && url.Database != options.Database)
         {
-            Problem(Variables.DirectUrl, $"names the database {EnvironmentText.Shown(url.Database)} and DB_URL names {EnvironmentText.Shown(options.Database)}; both are to reach the same one, once past the pooler");
+            Problem(variable, $"names the database {EnvironmentText.Shown(url.Database)} and DB_URL names {EnvironmentText.Shown(options.Database)}; both are to reach the same one, once past the pooler");
         }
 
         var address = connection.Complete(url);

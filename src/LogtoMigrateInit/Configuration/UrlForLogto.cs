@@ -10,4 +10,15 @@ internal sealed record UrlForLogto(string Text)
         var address = Text.Split('#')[0];
         return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
     }
+
+    /// <summary>The same with another database.</summary>
+    public UrlForLogto WithDatabase(string name)
+    {
+        var address = Text.Split('#')[0];
+        var query = address.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? address[at..] : "";
+        var beforeQuery = address[..^query.Length];
+        var authority = beforeQuery.IndexOf("://", StringComparison.Ordinal) + "://".Length;
+        var path = beforeQuery.IndexOf('/', authority);
+        return new UrlForLogto($"{(path < 0 ? beforeQuery : beforeQuery[..path])}/{Uri.EscapeDataString(name)}{query}");
+    }
 }

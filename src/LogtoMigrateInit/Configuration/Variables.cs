@@ -30,10 +30,15 @@ internal static class Variables
     public static readonly Variable BackupVerify = new("LOGTO_INIT_BACKUP_VERIFY", "read");
     public static readonly Variable DirectUrl = new("LOGTO_INIT_DIRECT_URL", "");
     public static readonly Variable PostgresPrograms = new("LOGTO_INIT_PG_BIN", "");
+    public static readonly Variable Rehearse = new("LOGTO_INIT_REHEARSE", "off");
+    public static readonly Variable RehearseMaximum = new("LOGTO_INIT_REHEARSE_MAX_SECONDS", "0");
+    public static readonly Variable ScratchUrl = new("LOGTO_INIT_SCRATCH_URL", "");
+    public static readonly Variable ScratchMaximum = new("LOGTO_INIT_SCRATCH_MAX_MB", "2048");
 
     public static readonly IReadOnlyList<Variable> All =
     [
         DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
         LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node, BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
+        Rehearse, RehearseMaximum, ScratchUrl, ScratchMaximum,
     ];
 }

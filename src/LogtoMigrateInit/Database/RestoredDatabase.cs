@@ -12,6 +12,9 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     private RestoredDatabase(NpgsqlConnection connection, ILogger logger) => (_connection, _logger) = (connection, logger);
 
+    /// <summary>In Logto's schema.</summary>
+    public NpgsqlConnection Connection => _connection;
+
     // The settings that lead a role there are for the database of the old name.
     private const string EnterLogtosSchema = """
         select set_config('search_path', quote_ident(n.nspname), false) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace

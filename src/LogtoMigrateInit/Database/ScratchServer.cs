@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,6 +20,19 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>PostgreSQL's longest name, in bytes (NAMEDATALEN).</summary>
     private const int LongestName = 63;
 
+    /// <summary>What Logto's roles for a database are called: this, its name (older releases write underscores for hyphens), and a tenant's after an underscore.</summary>
+    public const string RolePrefix = "logto_tenant_";
+
+    /// <summary>So that <c>logto_tenant_</c>, the name and <c>_default</c> fit into the longest name.</summary>
+    private const int LongestPrefix = 26;
+
+    /// <summary>Of the number and of its hash together, in hexadecimal digits.</summary>
+    private const int SignedLength = 16;
+
+    private const string Roles = """
+        select rolname::text from pg_catalog.pg_roles where starts_with(rolname::text, $1) or starts_with(rolname::text, replace($1, '-', '_')) order by 1 desc
+        """;
+
     /// <summary>A drop waits for a checkpoint, which takes long on a busy disk; a server that has stopped answering is not waited for without end.</summary>
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
 
@@ -27,13 +41,55 @@ internal sealed class ScratchServer : IAsyncDisposable
 
     private readonly DirectServer _server;
     private readonly ILogger _logger;
+    private readonly SemaphoreSlim _turn = new(1);
 
-    private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger) => (_server, Connection, _logger) = (server, connection, logger);
+    private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger)
+    {
+        const string Ending = "_scratch_";
+        (_server, Connection, _logger) = (server, connection, logger);
+        Prefix = Shorten(server.Options.Database, Ending, LongestPrefix) + Ending;
+    }
 
     /// <summary>To the maintenance database, outside of a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
-    private string Prefix => Shorten(_server.Options.Database, "_scratch_0000000000000000") + "_scratch_";
+    /// <summary>A clause for the operator: a pooler answers, and nothing was done. Null when all is well.</summary>
+    public string? WhyUnusable { get; private set; }
+
+    private string Prefix { get; }
+
+    /// <summary>The user of this server, whose the scratch databases are.</summary>
+    public DirectServer Server => _server;
+
+    /// <summary>The same, and waits while another run has the right.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="longest">How long to wait.</param>
+    /// <param name="logger">Is told once that it waits.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Null when another run had it all the time.</returns>
+    /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
+    public static async Task<ScratchServer?> OpenAsync(DirectServer server, TimeSpan longest, ILogger logger, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        var reported = false;
+        while (true)
+        {
+            var scratch = await TryOpenAsync(server, logger, cancellationToken);
+            if (scratch is not null || Stopwatch.GetElapsedTime(started) >= longest)
+            {
+                return scratch;
+            }
+
+            if (!reported)
+            {
+                reported = true;
+                logger.WaitingForScratch();
+            }
+
+            await Task.Delay(backoff.Next(), cancellationToken);
+        }
+    }
 
     /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
     /// <returns>Null when another run has it.</returns>
@@ -45,6 +101,12 @@ internal sealed class ScratchServer : IAsyncDisposable
         var scratch = new ScratchServer(server, connection, logger);
         try
         {
+            scratch.WhyUnusable = server.WhyBehindPooler(await DumpQueries.ReadIdentityAsync(connection, cancellationToken));
+            if (scratch.WhyUnusable is not null)
+            {
+                return scratch; // its connection would keep the lock for whoever it serves next
+            }
+
             foreach (var limit in new[] { "idle_session_timeout", "statement_timeout", "lock_timeout" })
             {
                 await scratch.ExecuteAsync($"set {limit} = 0", cancellationToken); // whatever the role has
@@ -91,7 +153,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         await using var hurry = stop.Register(() => limit.CancelAfter(LongestDropOnceStopped));
         try
         {
-            await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", limit.Token).WaitAsync(limit.Token);
+            await RemoveAsync(name, limit.Token).WaitAsync(limit.Token);
         }
         catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
         {
@@ -99,20 +161,32 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs a statement; of several at once each waits for the one before.</summary>
     public async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(statement, Connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand(statement, Connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's), or an older one its provider.</summary>
     public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.SyntaxError };
 
     /// <summary>A name with an ending, cut so that PostgreSQL does not cut it.</summary>
-    public static string Shorten(string name, string ending)
+    /// <param name="name">What is cut.</param>
+    /// <param name="ending">What is to follow it.</param>
+    /// <param name="longest">How many bytes there are for both.</param>
+    public static string Shorten(string name, string ending, int longest = LongestName)
     {
         var bytes = Encoding.UTF8.GetBytes(name);
-        var length = Math.Min(bytes.Length, LongestName - ending.Length);
+        var length = Math.Min(bytes.Length, longest - ending.Length);
         while (length < bytes.Length && (bytes[length] & 0xC0) == 0x80)
         {
             length--; // not in the middle of a character
@@ -121,7 +195,11 @@ internal sealed class ScratchServer : IAsyncDisposable
         return Encoding.UTF8.GetString(bytes, 0, length);
     }
 
-    public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(Connection);
+    public async ValueTask DisposeAsync()
+    {
+        await LogtoDatabase.CloseAsync(Connection);
+        _turn.Dispose();
+    }
 
     /// <summary>Another connection to the same database.</summary>
     public async Task<NpgsqlConnection> OpenAnotherAsync(CancellationToken cancellationToken)
@@ -156,30 +234,50 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// </summary>
     private string Sign(string number) => number + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{number} {_server.Options.Database}")))[..8];
 
+    /// <summary>The database first: PostgreSQL drops no role that has rights in one.</summary>
+    private async Task RemoveAsync(string name, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+        foreach (var role in await ReadNamesAsync(Roles, RolePrefix + name, cancellationToken))
+        {
+            await ExecuteAsync($"drop role if exists {LogtoDatabase.Quote(role)}", cancellationToken);
+        }
+    }
+
     private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
     {
-        var names = new List<string>();
-        await using (var command = new NpgsqlCommand(
-            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)", Connection)
-        {
-            Parameters = { new() { Value = Prefix } },
-        })
-        {
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            names.AddRange(await InspectionQuery.ReadNamesAsync(reader, cancellationToken));
-        }
-
-        foreach (var name in names.Where(name => name.Length > Prefix.Length + 8 && name[Prefix.Length..] == Sign(name[Prefix.Length..(Prefix.Length + 8)])))
+        var databases = await ReadNamesAsync("select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)", Prefix, cancellationToken);
+        var roles = await ReadNamesAsync(Roles, RolePrefix + Prefix, cancellationToken);
+        var length = Prefix.Length + SignedLength;
+        var ofRoles = roles.Where(role => role.Length >= RolePrefix.Length + length).Select(role => Prefix + role[(RolePrefix.Length + Prefix.Length)..(RolePrefix.Length + length)]);
+        foreach (var name in databases.Where(name => name.Length == length).Concat(ofRoles).Distinct().Where(IsOurs))
         {
             try
             {
-                await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+                await RemoveAsync(name, cancellationToken);
                 _logger.RemovedScratch(name);
             }
             catch (PostgresException refusal)
             {
                 _logger.ScratchLeft(name, refusal.MessageText); // a superuser's session is in it
             }
+        }
+    }
+
+    private bool IsOurs(string name) => name[Prefix.Length..] == Sign(name[Prefix.Length..(Prefix.Length + (SignedLength / 2))]);
+
+    private async Task<IReadOnlyList<string>> ReadNamesAsync(string query, string prefix, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand(query, Connection) { Parameters = { new() { Value = prefix } } };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            return await InspectionQuery.ReadNamesAsync(reader, cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 }

@@ -21,6 +21,8 @@ internal enum ExitCode
     Pending = 12,
     BackupFailed = 13,
     PreflightFailed = 14,
+    Drift = 15,
+    RehearsalFailed = 16,
     RestoreRefused = 17,
     RestoreFailed = 18,
     Interrupted = 130,

@@ -195,6 +195,32 @@ internal abstract record Outcome
     public sealed record BackupFailed(string Reason, bool BeforeDeploy)
         : Outcome(ExitCode.BackupFailed, $"The backup was not made{(BeforeDeploy ? ", and nothing was deployed" : "")}: {Reason}.");
 
+    public sealed record Rehearsed(AlterationCatalog Catalog, int Count, string Summary)
+        : Outcome(
+            ExitCode.Success,
+            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Count} {(Count == 1 ? "alteration" : "alterations")}): {Summary}. " +
+            "The real database is as it was; `logto-migrate-init migrate` deploys them.");
+
+    public sealed record RehearsalFailed(AlterationCatalog Catalog, string? Alteration, string Reason)
+        : Outcome(
+            ExitCode.RehearsalFailed,
+            $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
+            "The real database is as it was, and nothing was deployed. Mend the cause there, and start again.");
+
+    public sealed record RehearsalImpossible(string Reason)
+        : Outcome(
+            ExitCode.RehearsalFailed,
+            $"The upgrade could not be rehearsed, and nothing was deployed: {Reason.TrimEnd('.')}.");
+
+    public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First)
+        : Outcome(
+            ExitCode.Drift,
+            $"The state is that of Logto {Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in {Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
+            "Logto can start; what mends each is in the report above.");
+
+    public sealed record DriftUnknown(string Reason)
+        : Outcome(ExitCode.RehearsalFailed, $"The schema could not be compared with what this image itself creates: {Reason.TrimEnd('.')}.");
+
     public sealed record Restored(string Database, string? Former, string Level)
         : Outcome(
             ExitCode.Success,

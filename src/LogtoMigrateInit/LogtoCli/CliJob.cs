@@ -7,4 +7,8 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <param name="Pending">What it will deploy, in order; empty for a seed.</param>
 /// <param name="State">The state before; null before a seed.</param>
 /// <param name="Database">Where, as it was seen under the lock.</param>
-internal sealed record CliJob(IReadOnlyList<string> Arguments, IReadOnlyList<Alteration> Pending, AlterationState? State, Inspection Database);
+internal sealed record CliJob(IReadOnlyList<string> Arguments, IReadOnlyList<Alteration> Pending, AlterationState? State, Inspection Database)
+{
+    /// <summary>It works on a throw-away copy, and its progress is that of a rehearsal.</summary>
+    public bool OnCopy { get; init; }
+}

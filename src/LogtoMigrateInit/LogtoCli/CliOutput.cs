@@ -11,10 +11,10 @@ namespace LogtoMigrateInit.LogtoCli;
 /// Follows what the CLI prints: logs it line by line with secrets masked, reports progress, and keeps the end for the final message.
 /// </summary>
 /// <param name="options">The gate's configuration.</param>
-/// <param name="pending">What is to be deployed, in order.</param>
+/// <param name="job">What it does.</param>
 /// <param name="asked">Called when the CLI's guard asks whether the lock is still held.</param>
 /// <param name="logger">Gets the lines.</param>
-internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alteration> pending, Action asked, ILogger logger)
+internal sealed partial class CliOutput(GateOptions options, CliJob job, Action asked, ILogger logger)
 {
     private readonly SecretMask _mask = new(options);
     private readonly CliComplaint _complaint = new();
@@ -31,7 +31,7 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
         {
             lock (_gate)
             {
-                return _finished < pending.Count ? pending[_finished] : null;
+                return _finished < job.Pending.Count ? job.Pending[_finished] : null;
             }
         }
     }
@@ -85,7 +85,14 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
             // A secret may stand across the cut, so half of a cut line is dropped after masking.
             var shown = dropped == 0 ? _mask.Apply(line) : $"{Cut(_mask.Apply(line))}… ({dropped} characters cut)";
             _complaint.Hear(shown);
-            logger.CliLine(stream, shown);
+            if (job.OnCopy)
+            {
+                logger.CliLineOnCopy(stream, shown);
+            }
+            else
+            {
+                logger.CliLine(stream, shown);
+            }
         }
     }
 
@@ -95,8 +102,17 @@ internal sealed partial class CliOutput(GateOptions options, IReadOnlyList<Alter
     {
         var now = Environment.TickCount64;
         _finished++;
-        var alteration = pending.FirstOrDefault(each => each.FileName == fileName);
-        logger.AlterationDeployed(_finished, pending.Count, alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
+        var alteration = job.Pending.FirstOrDefault(each => each.FileName == fileName);
+        var (version, name, seconds) = (alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
+        if (job.OnCopy)
+        {
+            logger.AlterationRehearsed(_finished, job.Pending.Count, version, name, seconds);
+        }
+        else
+        {
+            logger.AlterationDeployed(_finished, job.Pending.Count, version, name, seconds);
+        }
+
         _lastFinished = now;
     }
 

@@ -4,14 +4,45 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, Backup backup, ILogger logger)
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, Backup backup, DriftCheck drift,
+    ILogger logger)
 {
+    /// <summary>The verdict, and when the state is this image's, whether the schema is too.</summary>
+    /// <param name="wait">See <see cref="CheckAsync"/>.</param>
+    /// <param name="deep">See <see cref="CheckAsync"/>.</param>
+    /// <param name="seen">Gets what differs, when it was compared.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task<Outcome> CheckDriftAsync(bool wait, bool deep, Action<DriftReport> seen, CancellationToken stop)
+    {
+        // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
+        var outcome = await CheckAsync(wait, deep, stop);
+        if (outcome is not (Outcome.Matches or Outcome.RowSecurityOff { Alterations.Count: 0 } or Outcome.RolesUnusable { Alterations.Count: 0 } or Outcome.LoginsFailed))
+        {
+            return outcome;
+        }
+
+        var result = await drift.RunAsync(stop);
+        if (result is DriftResult.Compared { Report: var report })
+        {
+            seen(report);
+        }
+
+        return (outcome, result) switch
+        {
+            (Outcome.Matches, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
+            (Outcome.Matches matches, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, matches.State, found.Differences.Count, DriftText.Of(first)),
+            (Outcome.Matches matches, DriftResult.Compared { Report: var same }) => new Outcome.Matches(catalog, matches.State, $"and all {same.Compared} objects are what this image itself creates"),
+            _ => outcome,
+        };
+    }
+
     /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
     /// <param name="stop">Ends the wait.</param>

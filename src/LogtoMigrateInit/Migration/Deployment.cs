@@ -11,13 +11,18 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → back up → repair → run the CLI → verify.</summary>
+/// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → back up → rehearse → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, WatchedInspection watched, OtherRuns others, SupervisedCli cli,
-    LeftOvers leftOvers, TenantLogins logins, Backup backup, ILogger logger)
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, WatchedInspection watched, OtherRuns others, CliFolder cliFolder,
+    SupervisedCli cli, LeftOvers leftOvers, TenantLogins logins, Backup backup, RehearsedUpgrade rehearsed, ILogger logger)
 {
     /// <summary>The command that restores the backup of this run; null when none was made.</summary>
     private string? _wayBack;
+
+    /// <summary>The backup itself, as long as the database is what it was when it was made.</summary>
+    private string? _backup;
+
+    private bool _rehearsed;
 
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
@@ -80,7 +85,7 @@ internal sealed class Deployment(
         logger.PlannedDeploy(count, catalog.Count, catalog.TargetVersion, $"{pending.State}", catalog.Last.FormattedTimestamp);
 
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
-        if (WhyImpossible(problems, inspection) is { } impossible)
+        if (Preflight.WhyImpossible(problems, inspection, options, installation) is { } impossible)
         {
             return (impossible, null);
         }
@@ -93,13 +98,23 @@ internal sealed class Deployment(
                 case BackupResult.Failed failed:
                     return (new Outcome.BackupFailed(failed.Reason, BeforeDeploy: true), null);
                 case BackupResult.Made made:
-                    _wayBack = made.WayBack;
+                    (_wayBack, _backup) = (made.WayBack, made.Path);
                     break;
             }
         }
 
+        if (options.Rehearse != RehearsalMode.Off && !_rehearsed)
+        {
+            if (await rehearsed.WhyNotAsync(pending, survey, _backup, held) is { } failure)
+            {
+                return (failure, null);
+            }
+
+            _rehearsed = true;
+        }
+
         // After the backup: what runs until here would inherit the folder too, and keep it when this process dies.
-        using var folder = await others.TakeFolderAsync(held);
+        using var folder = await cliFolder.TakeAsync(held);
         if (folder is null)
         {
             return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
@@ -135,12 +150,12 @@ internal sealed class Deployment(
         var (inspection, privileges) = survey;
         logger.PlannedSeed(inspection.Database, catalog.TargetVersion);
 
-        if (WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection) is { } impossible)
+        if (Preflight.WhyImpossible(Preflight.OfSeed(inspection, privileges), inspection, options, installation) is { } impossible)
         {
             return (impossible, null);
         }
 
-        using var folder = await others.TakeFolderAsync(held);
+        using var folder = await cliFolder.TakeAsync(held);
         if (folder is null)
         {
             return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
@@ -155,24 +170,6 @@ internal sealed class Deployment(
             _ => await SucceedAsync(run, verdict, "seeded", inspection, stop),
         };
         return (outcome, run);
-    }
-
-    /// <returns>Null when the CLI can run.</returns>
-    private Outcome? WhyImpossible(IReadOnlyList<string> problems, Inspection inspection)
-    {
-        if (inspection.ServerVersion / 10000 < Preflight.OldestPostgreSql)
-        {
-            return new Outcome.UnsupportedServer(inspection.ServerVersion, Preflight.OldestPostgreSql);
-        }
-
-        if (inspection.BehindPooler && options.DdlLockTimeout > TimeSpan.Zero)
-        {
-            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such option; connect to the server directly, or remove it"];
-        }
-
-        return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
-            : problems.Count > 0 ? new Outcome.PreflightFailed(problems)
-            : null;
     }
 
     /// <returns>Null when other sessions work in the database now.</returns>

@@ -5,6 +5,7 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
 using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 
@@ -15,7 +16,8 @@ namespace LogtoMigrateInit.Migration;
 /// preflight → deploy → verify. With nothing pending it is one connection and one look.
 /// </summary>
 internal sealed class MigrationRunner(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, Backup backup, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, Backup backup, RehearsedUpgrade rehearsed,
+    ILogger logger)
 {
     /// <summary>What a run is for, decided from one look.</summary>
     /// <returns>How it ends without the lock; null when the lock is needed.</returns>
@@ -31,6 +33,15 @@ internal sealed class MigrationRunner(
     public Task<Outcome> BackUpAsync(CancellationToken stop) => RunAsync(
         verdict => verdict is Verdict.Empty or Verdict.Foreign ? Outcome.Of(verdict, catalog, options) : null,
         writes: false, BackUpAsync, stop);
+
+    /// <summary>Rehearses what is pending while nobody migrates, and deploys nothing.</summary>
+    /// <param name="mode">Which rows are copied.</param>
+    /// <param name="seen">Gets the report, when there is one.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<Outcome> RehearseAsync(RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken stop) => RunAsync(
+        verdict => verdict is Verdict.Pending ? null : Outcome.Of(verdict, catalog, options),
+        writes: false, (migrationLock, token) => rehearsed.RunAsync(mode, seen, migrationLock, token), stop);
 
     private async Task<Outcome> BackUpAsync(MigrationLock migrationLock, CancellationToken stop)
     {

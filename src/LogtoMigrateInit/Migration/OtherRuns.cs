@@ -2,17 +2,15 @@ using System.Diagnostics;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Reporting;
-using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>
-/// What other runs have left at work although the lock is ours: sessions in our database, which are ended or waited for, and a CLI in our
-/// installation, which may belong to another database. Each wait is said once and ends with the lock time-out.
+/// What other runs have left at work although the lock is ours: sessions in our database, which are ended or waited for. The wait is said
+/// once and ends with the lock time-out.
 /// </summary>
-internal sealed class OtherRuns(
-    GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, WatchedInspection watched, ILogger logger)
+internal sealed class OtherRuns(GateOptions options, string sessionName, LogtoDatabase database, WatchedInspection watched, ILogger logger)
 {
     private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
 
@@ -52,33 +50,6 @@ internal sealed class OtherRuns(
                 default:
                     return survey;
             }
-        }
-    }
-
-    /// <summary>Waits while another process runs Logto's CLI in our installation: two destroy each other's scripts.</summary>
-    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
-    /// <returns>Null when another process had the folder until the lock time-out.</returns>
-    public async Task<FolderLock?> TakeFolderAsync(CancellationToken held)
-    {
-        var started = Stopwatch.GetTimestamp();
-        var backoff = new Backoff();
-        var reported = false;
-        while (true)
-        {
-            // A lock on the folder inside would go with it: the CLI before 1.21 removes it.
-            var folder = FolderLock.TryTake(installation.CliDirectory, installation.ScratchDirectory);
-            if (folder is not null || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
-            {
-                return folder;
-            }
-
-            if (!reported)
-            {
-                reported = true;
-                logger.WaitingForFolder(installation.CliDirectory);
-            }
-
-            await Task.Delay(backoff.Next(), held);
         }
     }
 }

@@ -1,7 +1,9 @@
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Target;
 
 namespace LogtoMigrateInit.Migration;
 
@@ -10,6 +12,29 @@ internal static partial class Preflight
 {
     /// <summary>Logto's documented minimum (https://docs.logto.io/logto-oss/get-started-with-oss).</summary>
     public const int OldestPostgreSql = 14;
+
+    /// <summary>The ending of what cannot be begun.</summary>
+    /// <param name="problems">What <see cref="OfDeploy"/> or <see cref="OfSeed"/> found.</param>
+    /// <param name="inspection">The database.</param>
+    /// <param name="options">The gate's configuration.</param>
+    /// <param name="installation">Where the CLI would run.</param>
+    /// <returns>Null when the CLI can run.</returns>
+    public static Outcome? WhyImpossible(IReadOnlyList<string> problems, Inspection inspection, GateOptions options, LogtoInstallation installation)
+    {
+        if (inspection.ServerVersion / 10000 < OldestPostgreSql)
+        {
+            return new Outcome.UnsupportedServer(inspection.ServerVersion, OldestPostgreSql);
+        }
+
+        if (inspection.BehindPooler && options.DdlLockTimeout > TimeSpan.Zero)
+        {
+            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such option; connect to the server directly, or remove it"];
+        }
+
+        return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
+            : problems.Count > 0 ? new Outcome.PreflightFailed(problems)
+            : null;
+    }
 
     /// <param name="inspection">The database.</param>
     /// <param name="privileges">What the user may do there.</param>

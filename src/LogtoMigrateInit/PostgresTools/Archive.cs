@@ -89,22 +89,33 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     /// <param name="entries">Which, in the order of the archive.</param>
     /// <param name="serverVersion">Of the server that it goes to; PostgreSQL's <c>server_version_num</c>.</param>
     /// <param name="applicationName">The name of the session.</param>
+    /// <param name="section">Only these parts of them, as <c>pg_restore</c> calls it, such as <c>pre-data</c>; null: all.</param>
     /// <param name="stop">Ends it.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, int serverVersion, string applicationName, CancellationToken stop)
+    public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, int serverVersion, string applicationName, string? section, CancellationToken stop)
+    {
+        using var roots = RootsFile.Create(options);
+        var (arguments, tolerated) = RestoreArguments(programs, database, serverVersion);
+        await tool.RunAsync(
+            programs.Restore, [.. arguments, "--use-list=/dev/stdin", .. section is null ? Array.Empty<string>() : [$"--section={section}"], path],
+            ToolEnvironment.Build(options, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
+    }
+
+    /// <summary>What <c>pg_restore</c> is always told, and the error that counts for nothing; null: none does.</summary>
+    /// <param name="programs">Which one it is.</param>
+    /// <param name="database">Where it restores to.</param>
+    /// <param name="serverVersion">See <see cref="RestoreAsync"/>.</param>
+    public static (IReadOnlyList<string> Arguments, string? Tolerated) RestoreArguments(PostgresPrograms programs, string database, int serverVersion)
     {
         // From 17 on pg_restore turns this limit off, also where there is none; then it must go on after that error, and so after others.
         const int FirstWithTransactionTimeout = 17;
         var tolerated = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout ? "\"transaction_timeout\"" : null;
 
-        using var roots = RootsFile.Create(options);
-
         // A name with an equals sign would be taken for a connection string, so it is always one.
         var target = $"dbname='{database.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)}'";
-        await tool.RunAsync(
-            programs.Restore,
-            ["--no-owner", "--no-privileges", "--no-tablespaces", .. tolerated is null ? ["--exit-on-error"] : Array.Empty<string>(), "--no-password", "--use-list=/dev/stdin", $"--dbname={target}", path],
-            ToolEnvironment.Build(options, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
+        return (
+            ["--no-owner", "--no-privileges", "--no-tablespaces", .. tolerated is null ? ["--exit-on-error"] : Array.Empty<string>(), "--no-password", $"--dbname={target}"],
+            tolerated);
     }
 
     private async Task<string> PrintAsync(IEnumerable<string> arguments, CancellationToken stop, IEnumerable<ArchiveEntry>? entries = null)

@@ -66,7 +66,7 @@ internal sealed partial class Restore(
 
     private async Task<Outcome> RunAsync(Archive archive, ArchiveContents contents, BackupRecord? record, ScratchServer scratch, Func<string, bool> confirm, CancellationToken stop)
     {
-        if (server.WhyBehindPooler(await DumpQueries.ReadIdentityAsync(scratch.Connection, stop)) is { } pooler)
+        if (scratch.WhyUnusable is { } pooler)
         {
             return new Outcome.RestoreRefused(pooler);
         }
@@ -105,7 +105,7 @@ internal sealed partial class Restore(
             logger.Restoring(archive.Path, options.Database);
             var properties = Properties(await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop), strangers).ToArray();
             fresh = await copies.CreateAsync(scratch, archive, plan, contents, rights, stop);
-            await copies.FillAsync(archive, fresh, plan, rights, stop);
+            await copies.FillAsync(archive, fresh, plan.Entries, rights, section: null, stop);
             if (record is not null && await copies.CompareAsync(fresh, record, stop) is { } difference)
             {
                 return new Outcome.RestoreRefused(difference);

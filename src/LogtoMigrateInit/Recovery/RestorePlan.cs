@@ -63,6 +63,13 @@ internal sealed partial record RestorePlan(
     public static IEnumerable<string> RolesIn(string statement) =>
         RoleNames().Matches(statement).Select(match => match.Groups[1].Value).Where(role => role != "PUBLIC").Select(Unquote);
 
+    /// <summary>The same grant, default privilege or setting for other roles.</summary>
+    public static string RenameRoles(string statement, Func<string, string> nameFor) => RoleNames().Replace(
+        statement,
+        match => match.Groups[1].Value is var role && role == "PUBLIC"
+            ? match.Value
+            : match.Value.Replace(role, LogtoDatabase.Quote(nameFor(Unquote(role))), StringComparison.Ordinal));
+
     /// <summary>The same statement for a database of another name.</summary>
     /// <param name="statement">About a database.</param>
     /// <param name="from">Its name, as PostgreSQL quotes it.</param>

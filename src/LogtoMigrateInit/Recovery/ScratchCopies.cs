@@ -38,7 +38,7 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
         try
         {
             name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
-            await FillAsync(archive, name, plan, rights, stop);
+            await FillAsync(archive, name, plan.Entries, rights, section: null, stop);
             return await CompareAsync(name, record, stop);
         }
         finally
@@ -90,9 +90,15 @@ internal sealed partial class ScratchCopies(string sessionName, DirectServer ser
     }
 
     /// <summary>Restores what the plan says, and says now and then that it is at it.</summary>
-    public async Task FillAsync(Archive archive, string name, RestorePlan plan, ClusterRights rights, CancellationToken stop)
+    /// <param name="archive">The dump.</param>
+    /// <param name="name">Of the scratch database.</param>
+    /// <param name="entries">Which, in the order of the archive.</param>
+    /// <param name="rights">Those of its server.</param>
+    /// <param name="section">See <see cref="Archive.RestoreAsync"/>.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task FillAsync(Archive archive, string name, IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, string? section, CancellationToken stop)
     {
-        var restoring = archive.RestoreAsync(name, plan.Entries, rights.ServerVersion, sessionName, stop);
+        var restoring = archive.RestoreAsync(name, entries, rights.ServerVersion, sessionName, section, stop);
         var pace = new ReportPace();
         while (await Task.WhenAny(restoring, Task.Delay(ReportInterval, CancellationToken.None)) != restoring)
         {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify, 1700 backup, 1800 restore.</summary>
+/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify, 1700 backup, 1800 restore, 1900 rehearsal and drift.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Debug, "logto-migrate-init {Version}: {Command}")]
@@ -199,4 +199,25 @@ internal static partial class Log
 
     [LoggerMessage(1810, LogLevel.Warning, "{Question} Yes (--yes)")]
     public static partial void Confirmed(this ILogger logger, string question);
+
+    [LoggerMessage(1900, LogLevel.Information, "Rehearsing {Pending} alterations on a copy of the database with {Rows} (the real one has {Megabytes:0} MB)")]
+    public static partial void Rehearsing(this ILogger logger, int pending, string rows, double megabytes);
+
+    [LoggerMessage(1901, LogLevel.Debug, "Rehearsed {Finished}/{Planned} {Version} {Name} {Seconds:0.00} s")]
+    public static partial void AlterationRehearsed(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+
+    [LoggerMessage(1907, LogLevel.Debug, "Logto's CLI on the copy ({Stream}): {Line}")]
+    public static partial void CliLineOnCopy(this ILogger logger, string stream, string line);
+
+    [LoggerMessage(1902, LogLevel.Information, "Rehearsed: {Summary}")]
+    public static partial void Rehearsed(this ILogger logger, string summary);
+
+    [LoggerMessage(1903, LogLevel.Information, "Still copying rows after {Seconds:0} s: {Megabytes:0} MB so far")]
+    public static partial void StillCopying(this ILogger logger, double megabytes, double seconds);
+
+    [LoggerMessage(1904, LogLevel.Information, "Another run works with scratch databases of this one; waiting for it")]
+    public static partial void WaitingForScratch(this ILogger logger);
+
+    [LoggerMessage(1905, LogLevel.Information, "Comparing the schema with what the target itself creates in a scratch database")]
+    public static partial void ComparingSchema(this ILogger logger);
 }

@@ -3,12 +3,11 @@ using System.Threading.Channels;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 
-namespace LogtoMigrateInit.Migration;
+namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
 internal sealed class SupervisedCli(
@@ -54,7 +53,7 @@ internal sealed class SupervisedCli(
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
         var output = new CliOutput(
-            options, job.Pending, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, behindPooler, answers.Writer) : answering, logger);
+            options, job, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, behindPooler, answers.Writer) : answering, logger);
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);

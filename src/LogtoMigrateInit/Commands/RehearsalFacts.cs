@@ -1,0 +1,56 @@
+using System.Globalization;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Rehearsal;
+
+namespace LogtoMigrateInit.Commands;
+
+/// <summary>The first screen of a report: will it work, how long does it take, what is blocked, what is lost, what was not seen.</summary>
+internal static class RehearsalFacts
+{
+    private const int Few = 8;
+
+    /// <summary>Each with its name; those of the same name follow each other.</summary>
+    public static IEnumerable<(string Name, string Fact)> Of(RehearsalReport report)
+    {
+        yield return ("works", report.Failure is { } failure
+            ? $"no: {(failure.Alteration is null ? "" : $"{failure.Alteration} fails: ")}{failure.Reason}"
+            : $"yes, {(report.Planned == 1 ? "the one alteration" : $"all {report.Planned} alterations")}{(report.Drift is { Report: { } drift } ? $", and afterwards the schema is what Logto {report.Catalog.TargetVersion} itself creates{(drift.Differences.Count > 0 ? ", and what is named below" : "")}" : "")}");
+        yield return ("takes", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{report.SecondsToDeploy:0.0} s with Logto's CLI, {report.SecondsInside:0.000} s of it inside of transactions; the copy took {report.SecondsToCopy:0.0} s"));
+        var blocks = new[] { Blocked.ReadsAndWrites, Blocked.Writes }.Select(blocked => Block(report, blocked)).OfType<string>().ToArray();
+        foreach (var block in blocks.DefaultIfEmpty("nothing that was there before"))
+        {
+            yield return ("blocked", block);
+        }
+
+        foreach (var loss in report.Losses.Select(loss => $"{RehearsalSummary.Of(loss)}, by {loss.By.Version} {loss.By.Name}").DefaultIfEmpty("no table and no column"))
+        {
+            yield return ("lost", loss);
+        }
+
+        if (report.Drift is { WhyNot: { } unknown })
+        {
+            yield return ("schema", $"not compared: {unknown}");
+        }
+
+        foreach (var difference in report.Drift?.Report?.Differences ?? [])
+        {
+            yield return ("schema", $"{DriftText.Of(difference)}{(difference.Sql is { } sql ? $"; mend it with: {sql}" : "")}");
+        }
+
+        if (report.WithoutRows is { Count: > 0 } tables)
+        {
+            yield return ("not seen", $"the rows of {string.Join(", ", tables.Take(Few))}{(tables.Count > Few ? $" and {tables.Count - Few} more tables" : "")}: an alteration that fails on them is found by a rehearsal with rows");
+        }
+
+        yield return ("not seen", "live sessions, bloat and a cold cache, which no copy has");
+    }
+
+    /// <summary>What was copied.</summary>
+    public static string Copied(RehearsalReport report) => report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
+
+    private static string? Block(RehearsalReport report, Blocked blocked) => RehearsalSummary.Blocks(report, blocked) is { } longest
+        ? $"{longest.Replace(" blocked for", " for", StringComparison.Ordinal)} ({report.Longest(blocked)!.Value.Alteration.Alteration.Version} {report.Longest(blocked)!.Value.Alteration.Alteration.Name}); {report.CountBlocked(blocked)} {(report.CountBlocked(blocked) == 1 ? "table or view" : "tables and views")} at some time"
+        : null;
+}

@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.Commands;
+
+/// <summary>A rehearsal for somebody at a terminal.</summary>
+internal static class RehearsalText
+{
+    private const int NameWidth = 10;
+    private const string Green = "\e[32m";
+    private const string Red = "\e[31m";
+    private const string Yellow = "\e[33m";
+    private const string Plain = "\e[0m";
+
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="report">Null when nothing was rehearsed.</param>
+    /// <param name="inColour">Colours as a terminal shows them.</param>
+    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour)
+    {
+        if (report is null)
+        {
+            return $"{outcome.Message}{Environment.NewLine}";
+        }
+
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"The upgrade of '{OneLine.Escape(report.Database)}' to Logto {report.Catalog.TargetVersion}, rehearsed on {RehearsalFacts.Copied(report)} (PostgreSQL {report.ServerVersion / 10000}, state {report.State})")
+            .AppendLine();
+        string? last = null;
+        foreach (var (name, fact) in RehearsalFacts.Of(report))
+        {
+            var colour = !inColour ? "" : name switch
+            {
+                "works" => report.Failure is null ? Green : Red,
+                "lost" when report.Losses.Count > 0 => Yellow,
+                _ => "",
+            };
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {(name == last ? "" : name).PadRight(NameWidth)}{colour}{OneLine.Escape(fact)}{(colour.Length > 0 ? Plain : "")}");
+            last = name;
+        }
+
+        text.AppendLine().AppendLine("   inside    alteration");
+        foreach (var alteration in report.Alterations)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"{alteration.Seconds,7:0.000} s   {alteration.Alteration.Version} {alteration.Alteration.Name}");
+            foreach (var phrase in AlterationPhrases.Of(alteration, report))
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"               {OneLine.Escape(phrase)}");
+            }
+        }
+
+        return text.ToString();
+    }
+}

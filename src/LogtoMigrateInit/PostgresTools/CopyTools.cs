@@ -1,0 +1,102 @@
+using System.Globalization;
+using LogtoMigrateInit.Configuration;
+
+namespace LogtoMigrateInit.PostgresTools;
+
+/// <summary>Two steps of a copy that need no room on a disk: a dump that is kept in memory, and rows that go from server to server.</summary>
+/// <param name="source">The server that is read.</param>
+/// <param name="programs">The newest tools.</param>
+/// <param name="tool">Runs them.</param>
+/// <param name="applicationName">The name of their sessions.</param>
+internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, PostgresTool tool, string applicationName)
+{
+    private long _bytes;
+
+    /// <summary>How much of the rows has been copied so far, packed; any thread may ask.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Dumps all definitions, and the rows of some tables.</summary>
+    /// <param name="snapshot">The exported snapshot that it shows.</param>
+    /// <param name="withoutRows">The tables whose rows are left out, with their schemas; null: all.</param>
+    /// <param name="file">Where to.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="PostgresToolException">It failed.</exception>
+    public async Task DumpAsync(string snapshot, IReadOnlyList<string>? withoutRows, MemoryFile file, CancellationToken stop)
+    {
+        using var roots = RootsFile.Create(source);
+        await tool.RunAsync(
+            programs.Dump,
+            [.. Common(snapshot), $"--file={file.Path}", .. withoutRows?.Select(table => $"--exclude-table-data={table}") ?? ["--schema-only"]],
+            ToolEnvironment.Build(source, applicationName, roots?.Path), null, null, null, stop);
+    }
+
+    /// <summary>Copies all rows into a database that has the tables, and nothing yet that depends on rows.</summary>
+    /// <param name="snapshot">See <see cref="DumpAsync"/>.</param>
+    /// <param name="target">The server that is written to.</param>
+    /// <param name="database">Its database.</param>
+    /// <param name="serverVersion">Of that server; PostgreSQL's <c>server_version_num</c>.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="PostgresToolException">It failed.</exception>
+    public async Task CopyRowsAsync(string snapshot, GateOptions target, string database, int serverVersion, CancellationToken stop)
+    {
+        using var sourceRoots = RootsFile.Create(source);
+        using var targetRoots = RootsFile.Create(target);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var opened = new TaskCompletionSource<Stream>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (arguments, tolerated) = Archive.RestoreArguments(programs, database, serverVersion);
+        var restoring = tool.RunAsync(
+            programs.Restore, arguments, ToolEnvironment.Build(target, applicationName, targetRoots?.Path),
+            async (input, _) =>
+            {
+                opened.TrySetResult(input);
+                await end.Task;
+            },
+            null, tolerated, stop);
+        var dumping = tool.RunAsync(
+            programs.Dump, [.. Common(snapshot), "--section=data"], ToolEnvironment.Build(source, applicationName, sourceRoots?.Path), null,
+            async output =>
+            {
+                try
+                {
+                    var input = await opened.Task.WaitAsync(over.Token);
+                    await Task.Factory.StartNew(() => Copy(output, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                }
+                finally
+                {
+                    end.TrySetResult();
+                }
+            },
+            null, over.Token);
+        await Task.WhenAny(dumping, restoring);
+        if (restoring.IsCompleted)
+        {
+            await over.CancelAsync(); // it cannot be done before the dump is, so it has failed
+        }
+
+        await Task.WhenAll(dumping, restoring).ContinueWith(_ => { }, TaskScheduler.Default);
+        stop.ThrowIfCancellationRequested();
+        await (dumping.IsFaulted ? dumping : restoring); // a dump that breaks off makes the other fail too
+    }
+
+    private static string[] Common(string snapshot) => ["--format=custom", "--compress=1", "--no-password", string.Create(CultureInfo.InvariantCulture, $"--snapshot={snapshot}")];
+
+    private void Copy(Stream output, Stream input)
+    {
+        var buffer = new byte[128 * 1024];
+        int count;
+        while ((count = output.Read(buffer)) > 0)
+        {
+            try
+            {
+                input.Write(buffer, 0, count);
+            }
+            catch (Exception ended) when (ended is IOException or ObjectDisposedException)
+            {
+                return; // its exit code says why
+            }
+
+            Interlocked.Add(ref _bytes, count);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>What came of a comparison. The cases: <see cref="Compared"/>, <see cref="Impossible"/>.</summary>
+internal abstract record DriftResult
+{
+    private DriftResult()
+    {
+    }
+
+    public sealed record Compared(DriftReport Report) : DriftResult;
+
+    /// <param name="Reason">A clause for the operator.</param>
+    public sealed record Impossible(string Reason) : DriftResult;
+}
+
+/// <summary>Compares the real schema with what the target itself creates. The real database is only read.</summary>
+internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, ScratchPlace place, TargetSchema target, ILogger logger)
+{
+    /// <exception cref="DatabaseException">The real database was not reached.</exception>
+    public async Task<DriftResult> RunAsync(CancellationToken stop)
+    {
+        var (version, found) = await database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                var inspection = await InspectionQuery.ReadAsync(connection, token);
+                return (inspection.ServerVersion, Drift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), options.Database, options.Database));
+            },
+            stop);
+        return await place.UseAsync<DriftResult>(
+            async (scratch, rights) =>
+            {
+                if (rights.ServerVersion / 10000 != version / 10000)
+                {
+                    return new DriftResult.Impossible(ScratchPlace.OtherMajor(rights.ServerVersion, version));
+                }
+
+                logger.ComparingSchema();
+                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, stop), found));
+            },
+            reason => new DriftResult.Impossible(reason), stop);
+    }
+}

@@ -1,0 +1,82 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>What the upgrade drops.</summary>
+/// <param name="Kind"><c>table</c> or <c>column</c>.</param>
+/// <param name="Name">As SQL names it.</param>
+/// <param name="By">The alteration that drops it.</param>
+/// <param name="Values">How many rows the real table has, or how many of them have a value in the column; null when that could not be counted.</param>
+internal sealed record Loss(string Kind, string Name, Alteration By, long? Values);
+
+/// <summary>Why a rehearsed upgrade is not one to begin.</summary>
+/// <param name="Alteration">The file that failed; null when it is none's fault.</param>
+/// <param name="Reason">A clause for the operator.</param>
+internal sealed record RehearsalFailure(string? Alteration, string Reason);
+
+/// <summary>The schema after the rehearsal beside the target's own.</summary>
+/// <param name="Report">What differs; null when it could not be compared.</param>
+/// <param name="WhyNot">Why it could not; null when it was.</param>
+internal sealed record RehearsedDrift(DriftReport? Report, string? WhyNot);
+
+/// <summary>All that a rehearsal has shown. Every figure is measured or read from a catalogue.</summary>
+internal sealed record RehearsalReport
+{
+    /// <summary>The real database.</summary>
+    public required string Database { get; init; }
+
+    public required AlterationState State { get; init; }
+
+    public required AlterationCatalog Catalog { get; init; }
+
+    /// <summary>Of the server with the copy; PostgreSQL's <c>server_version_num</c>.</summary>
+    public required int ServerVersion { get; init; }
+
+    public required RehearsalMode Mode { get; init; }
+
+    /// <summary>How many alterations are pending.</summary>
+    public required int Planned { get; init; }
+
+    /// <summary>Null when all went well.</summary>
+    public required RehearsalFailure? Failure { get; init; }
+
+    /// <summary>To make the copy.</summary>
+    public required double SecondsToCopy { get; init; }
+
+    /// <summary>Of Logto's CLI, from its start to its end.</summary>
+    public required double SecondsToDeploy { get; init; }
+
+    public required IReadOnlyList<RehearsedAlteration> Alterations { get; init; }
+
+    public required IReadOnlyList<Loss> Losses { get; init; }
+
+    /// <summary>Of the real database, the largest first.</summary>
+    public required IReadOnlyList<TableSize> Tables { get; init; }
+
+    /// <summary>Tables whose rows were not copied.</summary>
+    public required IReadOnlyList<string> WithoutRows { get; init; }
+
+    /// <summary>Null when the upgrade failed before that.</summary>
+    public required RehearsedDrift? Drift { get; init; }
+
+    /// <summary>Inside of the alterations' transactions.</summary>
+    public double SecondsInside => Alterations.Sum(alteration => alteration.Seconds);
+
+    /// <summary>The alteration that blocks a table longest, the largest real table that it blocks, and its size; null when none does.</summary>
+    /// <param name="blocks">What it blocks.</param>
+    public (RehearsedAlteration Alteration, string Table, long Bytes)? Longest(Blocked blocks) => (
+        from alteration in Alterations
+        from held in alteration.Locks
+        where held.Blocks == blocks && SizeOf(held.Table) is not null
+        orderby alteration.Seconds descending, SizeOf(held.Table) descending
+        select ((RehearsedAlteration, string, long)?)(alteration, held.Table, SizeOf(held.Table)!.Value)).FirstOrDefault();
+
+    /// <summary>How many of the real tables are blocked at some time.</summary>
+    /// <param name="blocks">From what.</param>
+    public int CountBlocked(Blocked blocks) => Alterations.SelectMany(alteration => alteration.Locks).Where(held => held.Blocks == blocks && SizeOf(held.Table) is not null).Select(held => held.Table).Distinct().Count();
+
+    /// <returns>Null for what is no table of the real database, such as one that an earlier alteration makes.</returns>
+    public long? SizeOf(string table) => Tables.FirstOrDefault(each => each.Name == table)?.Bytes;
+}

@@ -1,0 +1,35 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Target;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
+internal sealed class ScratchCli(LogtoInstallation installation, string sessionName, CliFolder cliFolder, ILogger logger)
+{
+    /// <param name="there">The scratch database.</param>
+    /// <param name="arguments">What comes after <c>logto</c>.</param>
+    /// <param name="pending">See <see cref="CliJob"/>.</param>
+    /// <param name="state">See <see cref="CliJob"/>.</param>
+    /// <param name="held">Ends it.</param>
+    /// <exception cref="PostgresToolException">Another process had the folder of the CLI all the time.</exception>
+    /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public async Task<CliRun> RunAsync(GateOptions there, IReadOnlyList<string> arguments, IReadOnlyList<Alteration> pending, AlterationState? state, CancellationToken held)
+    {
+        await using var database = new LogtoDatabase(there, logger);
+        using var folder = await cliFolder.TakeAsync(held)
+            ?? throw new PostgresToolException($"another process still runs Logto's CLI in {cliFolder.Path} after {there.LockTimeout.TotalSeconds:0} s; start again when it has ended");
+        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
+        await using var migrationLock = await MigrationLock.TryTakeAsync(await database.RetryAsync(database.OpenAsync, held), there.Timings, logger, held)
+            ?? throw new PostgresToolException($"somebody else works in the scratch database '{there.Database}', which is ours alone; start again");
+        var cli = new SupervisedCli(there, installation, sessionName, database, new LogtoCliProcess(there, installation), logger);
+        var run = await cli.RunAsync(new CliJob(arguments, pending, state, inspection) { OnCopy = true }, folder, migrationLock, held);
+        held.ThrowIfCancellationRequested();
+        return run;
+    }
+}

@@ -1,0 +1,40 @@
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.PostgresTools;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>What the target itself creates: its own seed, in a scratch database, which is dropped again.</summary>
+internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger logger)
+{
+    private const string Home = "public"; // Logto's seed goes nowhere else
+
+    /// <param name="scratch">Where.</param>
+    /// <param name="held">Ends it.</param>
+    /// <returns>Its objects, with the names that they would have in the real database.</returns>
+    /// <exception cref="PostgresToolException">The seed failed.</exception>
+    /// <exception cref="DatabaseException">The server refused us.</exception>
+    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, CancellationToken held)
+    {
+        var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
+        try
+        {
+            var there = scratch.Server.Options.ForDatabase(name, Home);
+            var run = await cli.RunAsync(there, ["db", "seed", "--swe"], [], null, held);
+            if (run.ExitCode != 0)
+            {
+                throw new PostgresToolException($"Logto's own seed failed in a scratch database, with which the schema would be compared: {run.Complaint.TrimEnd('.')} (exit code {run.Ending})");
+            }
+
+            await using var database = new LogtoDatabase(there, logger);
+            var objects = await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
+            return Drift.Normalise(objects, name, options.Database);
+        }
+        finally
+        {
+            await scratch.DropAsync(name, held);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using LogtoMigrateInit.Fixtures;
+using Npgsql;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>A rehearsal that cannot be made, is ended, or is not alone: nothing is begun, and nothing stays.</summary>
+public sealed class RehearsalFaultSpecs(SharedServers servers)
+{
+    private static readonly (string Name, string? Value) Full = ("LOGTO_INIT_REHEARSE", "full");
+    private static readonly (string Name, string? Value) NoBackup = ("LOGTO_INIT_BACKUP_DIR", null);
+
+    private static CancellationToken Token => FakeWorld.Token;
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("nocreatedb", "may not create databases")]
+    [InlineData("nocreaterole", "may not create roles")]
+    public async Task A_user_without_a_right_that_a_copy_needs_is_told_which(string attribute, string reason)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} {attribute}", Token);
+
+        await NotBegunAsync(world, reason, Full, NoBackup);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_database_that_is_larger_than_the_limit_is_not_copied_with_its_rows()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        await NotBegunAsync(world, "LOGTO_INIT_SCRATCH_MAX_MB", Full, NoBackup, ("LOGTO_INIT_SCRATCH_MAX_MB", "1"));
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("LOGTO_INIT_REHEARSE", "schema"), NoBackup, ("LOGTO_INIT_SCRATCH_MAX_MB", "1")));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Behind_a_pooler_the_server_itself_must_be_named()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout", Token);
+
+        await NotBegunAsync(world, "LOGTO_INIT_DIRECT_URL", Full, NoBackup, ("DB_URL", pooler.Url(world.Database)));
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup, ("DB_URL", pooler.Url(world.Database)), ("LOGTO_INIT_DIRECT_URL", world.Server.Url(world.Database))));
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_server_that_has_no_room_for_the_copy_is_named_and_the_copy_is_gone()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can mount a small file system.");
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var small = await ServerUser.CreateDirectoryAsync(Token);
+        await Tool.RunAsync("mount", ["-t", "tmpfs", "-o", "size=400k", "tmpfs", small], cancellationToken: Token);
+        await Tool.RunAsync("chown", [$"{ServerUser.Name}:", small], cancellationToken: Token);
+        var space = $"small_{world.Database}";
+        try
+        {
+            await world.Server.ExecuteAsync("postgres", $"create tablespace {space} location '{small}'", Token);
+            await world.Server.ExecuteAsync("postgres", $"grant create on tablespace {space} to {world.Owner}; alter role {world.Owner} set default_tablespace = {space}", Token);
+            await world.Server.ExecuteAsync(world.Database, "create table large as select i, repeat('x', 100) as text from generate_series(1, 10000) i; alter table large enable row level security", Token);
+            await world.Server.ExecuteAsync(world.Database, $"alter table large owner to {world.Owner}", Token);
+
+            await NotBegunAsync(world, "No space left on device", Full, NoBackup);
+
+            await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} reset default_tablespace", Token);
+            Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup));
+            await world.Server.ExecuteAsync("postgres", $"revoke create on tablespace {space} from {world.Owner}", Token);
+            await world.Server.ExecuteAsync("postgres", $"drop tablespace {space}", Token);
+        }
+        finally
+        {
+            await Tool.RunAsync("umount", [small], cancellationToken: Token);
+            Directory.Delete(small);
+        }
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_rehearsed_deploy_that_takes_longer_than_allowed_counts_as_failed()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        await NotBegunAsync(world, "longer than 1 s (LOGTO_INIT_REHEARSE_MAX_SECONDS)", Full, NoBackup, ("FAKE_CLI", "hang"), ("LOGTO_INIT_REHEARSE_MAX_SECONDS", "1"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_cli_that_fails_half_way_on_the_copy_is_not_started_on_the_real_database()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        await NotBegunAsync(world, FakeWorld.Alterations[2], Full, NoBackup, ("FAKE_CLI", "fail-half-way"));
+        Assert.All(await DeploysAsync(world), url => Assert.Contains("_scratch_", url, StringComparison.Ordinal));
+    }
+
+    [Theory(Timeout = 180_000)]
+    [InlineData(Signals.Kill)]
+    [InlineData(Signals.Terminate)]
+    public async Task Ended_while_the_CLI_works_on_the_copy_it_leaves_what_the_next_run_removes(int signal)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using (var gate = world.Start(["migrate"], Full, NoBackup, ("FAKE_CLI", "hold"), ("LOGTO_INIT_LOG_LEVEL", "debug")))
+        {
+            await gate.WaitForLineAsync("Rehearsed 1/3", cancellationToken: Token);
+            gate.Signal(signal);
+            Assert.Equal(128 + signal, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
+        }
+
+        Assert.Equal(signal == Signals.Kill, (await RehearsalWorld.ScratchAsync(world.Server, world.Database)).Count > 0);
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup));
+        Assert.Equal(FakeWorld.After, await world.World.StateAsync());
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 180_000)]
+    [InlineData("--section=pre-data")]
+    [InlineData("--section=data")]
+    [InlineData("--section=post-data")]
+    [InlineData("--schema-only")]
+    public async Task Killed_while_the_copy_is_made_it_leaves_what_the_next_run_removes(string step)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: $"case $* in *{step}*) [ -e \"$TMPDIR/go\" ] || {{ : > \"$TMPDIR/begun\"; exec sleep 60; }} ;; esac");
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+        await using (var gate = world.Start(["rehearse"], ("TMPDIR", signs)))
+        {
+            while (!File.Exists(Path.Combine(signs, "begun")))
+            {
+                await Task.Delay(20, Token);
+            }
+
+            gate.Kill();
+            await gate.WaitForExitAsync(cancellationToken: Token);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(signs, "go"), "", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["rehearse"], ("TMPDIR", signs)));
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+        await world.LeavesNothingAsync();
+        Directory.Delete(signs, recursive: true);
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task Ten_replicas_at_once_make_one_backup_and_one_rehearsal_of_it()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} connection limit 100", Token);
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => world.RunAsync("migrate", Full)));
+
+        Assert.All(results, result => Expect.Ending(Expect.Success, result));
+        Assert.Single(world.Dumps);
+        Assert.Equal(2, (await DeploysAsync(world)).Count); // one on the copy, one on the real database
+        Assert.Single(results, result => result.StandardError.Contains("Rehearsed: ", StringComparison.Ordinal));
+        await world.LeavesNothingAsync();
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task What_a_rehearsal_does_to_roles_does_not_reach_those_of_the_real_database()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        const string Roles = "select rolname || ' ' || rolcanlogin || ' ' || coalesce((select string_agg(g.rolname, ',') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid), '') from pg_roles r order by 1";
+        var before = await world.Server.QueryAsync<string>("postgres", Roles, Token);
+        var rows = await world.RowsAsync();
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["rehearse", "--output", "json"], ("LOGTO_INIT_LOG_LEVEL", "debug")));
+
+        Assert.Equal(
+            before.Where(role => role.Contains(world.Database, StringComparison.Ordinal)),
+            (await world.Server.QueryAsync<string>("postgres", Roles, Token)).Where(role => role.Contains(world.Database, StringComparison.Ordinal)));
+        Assert.Equal(rows, await world.RowsAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Nothing_pending_is_said_and_makes_no_copy()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", NoBackup));
+
+        var result = await world.RunAsync(["rehearse"], ("LOGTO_INIT_PG_BIN", "/nonexistent"));
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Contains("nothing was pending", result.StandardOutput, StringComparison.Ordinal);
+    }
+
+    /// <summary>The URLs of the runs of the CLI that deployed.</summary>
+    private static async Task<IReadOnlyList<string>> DeploysAsync(BackupWorld world) =>
+        [.. (await world.World.Cli.RunsAsync(Token)).Where(run => run.Arguments.Contains("deploy")).Select(run => run.Variables["DB_URL"])];
+
+    /// <summary>The deploy ends with 16 and the reason in its last line, and the real database is as it was.</summary>
+    private static async Task NotBegunAsync(BackupWorld world, string reason, params (string Name, string? Value)[] more)
+    {
+        var result = await world.RunAsync("migrate", more);
+
+        Expect.Ending(16, result);
+        Assert.Contains(reason, result.LogLines[^1], StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+    }
+}

@@ -1,0 +1,233 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>The deploy on a copy: what the report says, and that the real database is only read.</summary>
+public sealed partial class RehearsalSpecs(SharedServers servers)
+{
+    private const string BaseTables = """
+        create table sized (id int primary key, tenant_id text, note varchar(20), old int, status text, amount numeric);
+        create index sized__note on sized (note);
+        create table lost (id int primary key);
+        create type mood as enum ('sad', 'ok');
+        alter table sized enable row level security;
+        alter table lost enable row level security;
+        insert into sized select i, 'default', 'note ' || i, i % 7, 'a', i from generate_series(1, 300) i;
+        insert into lost select i from generate_series(1, 11) i;
+        """;
+
+    private static readonly (string Name, string Up, string BeforeUp)[] Kinds =
+    [
+        ("nullable-column", "await run(pool, 'alter table sized add column extra text');", ""),
+        ("rewrite", "await run(pool, 'alter table sized alter column amount type text using amount::text');", ""),
+        ("constraint", "await run(pool, 'alter table sized add constraint sized__positive check (id > 0) not valid'); await run(pool, 'alter table sized validate constraint sized__positive');", ""),
+        ("index", "await run(pool, 'create index sized__status on sized (status)');", ""),
+        ("concurrent-index", "", "await run(pool, 'create index concurrently sized__old on sized (old)');"),
+        ("drop-column", "await run(pool, 'alter table sized drop column old');", ""),
+        ("drop-table", "await run(pool, 'drop table lost');", ""),
+        ("update-rows", "await run(pool, \"update sized set status = 'b' where id <= 120\"); await run(pool, 'delete from sized where id > 290'); await run(pool, \"insert into sized (id) values (1000)\");", ""),
+        ("enum", "await run(pool, \"alter type mood add value 'happy'\");", ""),
+        ("function", "await run(pool, 'create function twice(i int) returns int language sql as $$ select i * 2 $$');", ""),
+        ("wider-varchar", "await run(pool, 'alter table sized alter column note type varchar(40)');", ""),
+        ("new-table", "await run(pool, 'create table fresh (id int primary key references sized)'); await run(pool, 'alter table fresh enable row level security');", ""),
+    ];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory(Timeout = 240_000)]
+    [InlineData(14)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(18)]
+    public async Task What_each_kind_of_alteration_locks_rewrites_and_loses_is_named_exactly(int major)
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, major);
+        await world.ExecuteAsync(BaseTables);
+        foreach (var (index, kind) in Kinds.Index())
+        {
+            await world.AddAlterationAsync(index, kind.Name, kind.Up, kind.BeforeUp);
+        }
+
+        var pauses = Directory.CreateTempSubdirectory("pauses-").FullName;
+        await using var gate = Gate.Start(["rehearse", "--output", "json"], world.Variables(("TEST_PAUSE_FOLDER", pauses)));
+        var seen = new List<string>();
+        foreach (var index in Enumerable.Range(0, Kinds.Length))
+        {
+            seen.Add(await LocksFromOutsideAsync(world.Server, Path.Combine(pauses, $"at-{index}"), gate));
+            await File.WriteAllTextAsync(Path.Combine(pauses, $"go-{index}"), "", Token);
+        }
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+        Directory.Delete(pauses, recursive: true);
+        Expect.Ending(Expect.Success, result);
+        var alterations = JsonNode.Parse(result.StandardOutput)!["rehearsal"]!["alterations"]!.AsArray();
+
+        // The table "systems" is written by the CLI itself, after an outsider could look.
+        Assert.Equal(seen, alterations.Select(alteration => string.Join(", ", alteration!["locks"]!.AsArray().Select(held => $"{held!["table"]} {held["mode"]}").Order(StringComparer.Ordinal))));
+        Assert.Equal(
+            [
+                "nullable-column: sized reads and writes; column sized.extra created",
+                "rewrite: sized reads and writes; rewrites sized; column sized.amount altered from numeric to text",
+                "constraint: sized reads and writes; constraint sized__positive on sized created",
+                "index: sized writes; builds sized__status on sized; index sized__status on sized created",
+                "concurrent-index: builds sized__old on sized concurrently; index sized__old on sized created",
+                "drop-column: sized reads and writes; column sized.old dropped, index sized__old on sized dropped",
+                "drop-table: lost reads and writes; table lost dropped",
+                "update-rows: sized +1 ~120 -10",
+                "enum: enum mood altered from 'sad', 'ok' to 'sad', 'ok', 'happy'",
+                "function: function twice(i integer) created",
+                "wider-varchar: sized reads and writes; column sized.note altered from character varying(20) to character varying(40)",
+                "new-table: sized writes; table fresh created",
+            ],
+            alterations.Select((alteration, index) => $"{Kinds[index].Name}: {Describe(alteration!)}"));
+        Assert.Equal(
+            ["column sized.old 300", "table lost 11"],
+            JsonNode.Parse(result.StandardOutput)!["rehearsal"]!["losses"]!.AsArray().Select(loss => $"{loss!["kind"]} {loss["name"]} {loss["values"]}"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 240_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task The_way_from_1_19_to_1_43_is_told_without_a_false_line_and_without_a_missing_one(int major)
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, major, rollback: "1.19.0");
+        var before = await world.DumpAsync();
+
+        var result = await world.RunAsync(["rehearse", "--schema-only"]);
+
+        Expect.Ending(Expect.Success, result);
+        const string Golden = "rehearsal-1.19.0-1.43.0.txt";
+        await File.WriteAllTextAsync(Path.Combine(Repository.Root, "artifacts", Golden), WithoutTimes(result.StandardOutput), Token); // to be compared with by eye
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests", "LogtoMigrateInit.EndToEndTests", "Golden", Golden), Token), WithoutTimes(result.StandardOutput));
+        Assert.Equal(before, await world.DumpAsync());
+        await world.LeavesNothingAsync();
+        Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task An_alteration_that_fails_only_on_the_operators_rows_is_found_by_a_rehearsal_with_rows()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await world.ExecuteAsync("""
+            create table large (id int primary key, name text);
+            alter table large enable row level security;
+            insert into large select i, 'name ' || (i % 19999) from generate_series(1, 20000) i;
+            """);
+        await world.AddAlterationAsync(1, "first", "await run(pool, 'alter table large add column extra text');");
+        await world.AddAlterationAsync(2, "unique", "await run(pool, 'create unique index large__name on large (name)');");
+        var before = await world.DumpAsync();
+        var state = await world.Server.StateAsync(world.Database, Token);
+
+        var schema = await world.RehearseAsync("--schema-only");
+        var full = await world.RehearseAsync();
+        var migrate = await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "full"));
+
+        Expect.Ending(Expect.Success, schema.Result);
+        Assert.Equal(["public.large"], schema.Report["rehearsal"]!["withoutRows"]!.AsArray().Select(table => (string)table!));
+        Expect.Ending(16, full.Result);
+        Assert.Equal("rehearsalFailed", (string)full.Report["outcome"]!);
+        Assert.Equal(RehearsalWorld.FileName(2, "unique"), (string)full.Report["rehearsal"]!["failure"]!["alteration"]!);
+        Expect.Ending(16, migrate);
+        Assert.Contains(RehearsalWorld.FileName(2, "unique"), migrate.LogLines[^1], StringComparison.Ordinal);
+        Assert.Contains("could not create unique index", migrate.LogLines[^1], StringComparison.Ordinal);
+        Assert.Equal(state, await world.Server.StateAsync(world.Database, Token));
+        Assert.Equal(before, await world.DumpAsync());
+        await world.LeavesNothingAsync();
+
+        await world.ExecuteAsync("update large set name = 'another' where id = 20000");
+        Expect.Ending(Expect.Success, await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "full")));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_deploy_that_leaves_another_schema_than_the_targets_own_is_not_begun()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 15, new LogtoRelease("1.42.0"));
+        await world.ExecuteAsync("drop index users__name");
+
+        var result = await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema"));
+
+        Expect.Ending(16, result);
+        Assert.Contains("index users__name on users is missing", result.LogLines[^1], StringComparison.Ordinal);
+        await world.ExecuteAsync("create index users__name on users (tenant_id, name)");
+        Expect.Ending(Expect.Success, await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema")));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task The_report_for_a_ticket_and_the_one_on_another_server_say_the_same()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));
+        var elsewhere = await servers.GetAsync(17);
+        var user = PostgresDatabases.UniqueName("maker");
+        await elsewhere.CreateUserAsync(user, "maker's", "createdb createrole", Token);
+
+        var here = await world.RunAsync(["rehearse", "--output", "markdown"]);
+        var there = await world.RunAsync(["rehearse", "--output", "markdown"], ("LOGTO_INIT_SCRATCH_URL", elsewhere.Url("whatever", user, "maker's")), ("LOGTO_INIT_PG_BIN", PostgresClients.For(17)));
+
+        Expect.Ending(Expect.Success, here);
+        Expect.Ending(Expect.Success, there);
+        Assert.Equal(Rows(here), Rows(there));
+        Assert.NotEmpty(Rows(here));
+        Assert.Contains("yes, all 14 alterations, and afterwards the schema is what Logto 1.43.0 itself creates", here.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("the scratch server runs PostgreSQL 17", there.StandardOutput, StringComparison.Ordinal);
+        await world.LeavesNothingAsync();
+        Assert.Empty(await RehearsalWorld.ScratchAsync(elsewhere, world.Database));
+
+        static string[] Rows(GateResult result) => [.. result.StandardOutput.Split('\n').Where(line => line.StartsWith("| 1.", StringComparison.Ordinal)).Select(WithoutTimes)];
+    }
+
+    /// <summary>Waits until the CLI holds its transaction open, and reads what another session sees of its locks.</summary>
+    private static async Task<string> LocksFromOutsideAsync(PostgresServer server, string file, Gate gate)
+    {
+        var ended = gate.WaitForExitAsync(TimeSpan.FromMinutes(4), Token);
+        while (!File.Exists(file))
+        {
+            Assert.False(ended.IsCompleted, ended.IsCompleted ? $"{await ended}" : "");
+            await Task.Delay(20, Token);
+        }
+
+        var pid = await File.ReadAllTextAsync(file, Token);
+        var database = await server.QuerySingleAsync<string>("postgres", $"select datname::text from pg_stat_activity where pid = {pid}", Token);
+        var locks = await server.QueryAsync<string>(
+            database,
+            $"""
+            select c.relname || ' ' || (array_agg(l.mode order by array_position(array['AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock', 'ShareUpdateExclusiveLock', 'RowExclusiveLock', 'RowShareLock', 'AccessShareLock'], l.mode)))[1]
+              from pg_locks l join pg_class c on c.oid = l.relation
+              where l.pid = {pid} and l.locktype = 'relation' and l.granted and c.relkind in ('r', 'v') and c.oid >= 16384
+                and l.database = (select oid from pg_database where datname = current_database()) and c.relname <> 'systems' and c.relnamespace = 'public'::regnamespace
+              group by c.relname order by 1
+            """,
+            Token);
+        return string.Join(", ", locks.Order(StringComparer.Ordinal));
+    }
+
+    private static string Describe(JsonNode alteration) => string.Join("; ", new[]
+    {
+        Join(", ", alteration["locks"]!.AsArray().Where(held => held!["blocks"] is not null).Select(held => $"{held!["table"]} {held["blocks"]}")),
+        Join(", ", alteration["rewritten"]!.AsArray().Select(table => $"rewrites {table}")),
+        Join(", ", alteration["indexes"]!.AsArray().Select(index => $"builds {index!["name"]}{((bool)index["concurrently"]! ? " concurrently" : "")}")),
+        Join(", ", alteration["changes"]!.AsArray()
+            .Select(change => $"{change!["kind"]} {change["name"]} {change["what"]}{((string)change["what"]! == "altered" ? $" from {change["before"]} to {change["after"]}" : "")}").Order(StringComparer.Ordinal)),
+        Join(", ", alteration["rows"]!.AsArray().Select(rows => $"{rows!["table"]} +{rows["inserted"]} ~{rows["updated"]} -{rows["deleted"]}")),
+    }.Where(part => part.Length > 0));
+
+    private static string Join(string separator, IEnumerable<string> parts) => string.Join(separator, parts);
+
+    /// <summary>A report without what differs from run to run.</summary>
+    private static string WithoutTimes(string report) =>
+        Longest().Replace(Server().Replace(Seconds().Replace(report, " N"), "upgrade of DATABASE to Logto 1.43.0, rehearsed on $1 (PostgreSQL, state $2)"), "of TABLE for N s at most");
+
+    [GeneratedRegex(@" *[0-9]+\.[0-9]+(?= s\b| \|)", RegexOptions.CultureInvariant)]
+    private static partial Regex Seconds();
+
+    [GeneratedRegex(@"upgrade of '[^']*' to Logto 1\.43\.0, rehearsed on (.*?) \(PostgreSQL [0-9]+, state ([0-9]+)\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Server();
+
+    [GeneratedRegex(@"of [a-z_]+ \([0-9.]+ [kMG]B\) for +N s at most \([^)]*\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Longest();
+}

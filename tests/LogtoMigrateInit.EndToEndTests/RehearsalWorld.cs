@@ -1,0 +1,117 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Nodes;
+using LogtoMigrateInit.Fixtures;
+using Xunit;
+
+namespace LogtoMigrateInit.EndToEndTests;
+
+/// <summary>A real Logto database of an ordinary owner who may create databases and roles, and a private installation of the newest release.</summary>
+internal sealed class RehearsalWorld : IAsyncDisposable
+{
+    private RehearsalWorld(PostgresServer server, string database, LogtoInstallation target) => (Server, Database, Target) = (server, database, target);
+
+    public PostgresServer Server { get; }
+
+    public string Database { get; }
+
+    public LogtoInstallation Target { get; }
+
+    public string Owner => PostgresDatabases.OwnerOf(Database);
+
+    public string Url => Server.Url(Database, Owner, PostgresDatabases.OwnerPassword);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <param name="servers">Shared with other tests.</param>
+    /// <param name="major">Of PostgreSQL.</param>
+    /// <param name="from">The release that seeds the database.</param>
+    /// <param name="rollback">Where the newest release's CLI takes it back to; null: nowhere.</param>
+    /// <param name="name">The database's; null: an unused one.</param>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
+    public static async Task<RehearsalWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null)
+    {
+        var server = await servers.GetAsync(major);
+        var database = await server.CreateDatabaseAsync(name, cancellationToken: Token);
+        var owner = await server.CreateOwnerAsync(database, Token);
+        await server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote(owner)} createdb createrole", Token);
+        var world = new RehearsalWorld(server, database, await LogtoRelease.Newest.CopyAsync(Token));
+        await (from ?? LogtoRelease.Newest).SeedAsync(world.Url, Token);
+        if (rollback is not null)
+        {
+            await world.Target.CliAsync(world.Url, ["db", "alteration", "rollback", rollback], Token);
+        }
+
+        return world;
+    }
+
+    public Dictionary<string, string?> Variables(params (string Name, string? Value)[] more)
+    {
+        var variables = new Dictionary<string, string?>
+        {
+            ["DB_URL"] = Url,
+            ["LOGTO_INIT_LOGTO_DIR"] = Target.Directory,
+            ["LOGTO_INIT_PG_BIN"] = PostgresClients.For(Server.Major),
+        };
+        foreach (var (name, value) in more)
+        {
+            variables[name] = value;
+        }
+
+        return variables;
+    }
+
+    public Task<GateResult> RunAsync(string[] arguments, params (string Name, string? Value)[] more) =>
+        Gate.RunAsync(arguments, Variables(more), cancellationToken: Token);
+
+    /// <summary>Runs <c>rehearse --output json</c>.</summary>
+    public async Task<(GateResult Result, JsonNode Report)> RehearseAsync(params string[] arguments)
+    {
+        var result = await RunAsync(["rehearse", "--output", "json", .. arguments]);
+        return (result, JsonNode.Parse(result.StandardOutput)!);
+    }
+
+    public Task ExecuteAsync(string sql) => Server.ExecuteAsync(Database, $"set role {PostgresDatabases.Quote(Owner)}; {sql}", Token);
+
+    /// <summary>Ships one more alteration.</summary>
+    public Task AddAlterationAsync(int number, string name, string up, string beforeUp = "") => File.WriteAllTextAsync(
+        Path.Combine(Target.AlterationsDirectory, FileName(number, name)),
+        $$"""
+        import { existsSync, writeFileSync } from 'node:fs';
+        import { sql } from '@silverhand/slonik';
+        const run = (pool, text) => pool.query(sql(Object.assign([text], { raw: [text] })));
+        const pause = async (pool) => {
+          const folder = process.env.TEST_PAUSE_FOLDER;
+          if (!folder) return;
+          const { rows } = await pool.query(sql`select pg_backend_pid() as pid`);
+          writeFileSync(`${folder}/at-{{number}}.new`, String(rows[0].pid));
+          (await import('node:fs')).renameSync(`${folder}/at-{{number}}.new`, `${folder}/at-{{number}}`);
+          while (!existsSync(`${folder}/go-{{number}}`)) await new Promise((resolve) => setTimeout(resolve, 20));
+        };
+        export default {
+          {{(beforeUp.Length == 0 ? "" : $"beforeUp: async (pool) => {{ {beforeUp} }},")}}
+          up: async (pool) => { {{up}} await pause(pool); },
+          down: async () => {},
+        };
+        """,
+        Token);
+
+    public static string FileName(int number, string name) => $"1.43.0-{1_900_000_000 + number}-{name}.js";
+
+    /// <summary>All definitions and all rows, as the server's own tool writes them.</summary>
+    public async Task<string> DumpAsync()
+    {
+        var dump = await Tool.RunAsync(Path.Combine(PostgresClients.For(Server.Major), "pg_dump"), [Url], cancellationToken: Token);
+        return string.Join('\n', dump.StandardOutput.Split('\n').Where(line => !line.StartsWith("\\restrict", StringComparison.Ordinal) && !line.StartsWith("\\unrestrict", StringComparison.Ordinal)));
+    }
+
+    /// <summary>The scratch databases of this one, and the roles for them.</summary>
+    public static async Task<IReadOnlyList<string>> ScratchAsync(PostgresServer server, string database) =>
+    [
+        .. await server.QueryAsync<string>("postgres", $"select datname::text from pg_database where starts_with(datname::text, '{database[..Math.Min(17, database.Length)]}_scratch_')", Token),
+        .. await server.QueryAsync<string>("postgres", $"select rolname::text from pg_roles where starts_with(rolname::text, 'logto_tenant_{database[..Math.Min(17, database.Length)]}_scratch_')", Token),
+    ];
+
+    public async Task LeavesNothingAsync() => Assert.Empty(await ScratchAsync(Server, Database));
+
+    public ValueTask DisposeAsync() => Target.DisposeAsync();
+}

@@ -1,0 +1,178 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Rehearsal;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+/// <summary>What the trace means.</summary>
+public sealed class RehearsedAlterationSpecs
+{
+    private static readonly DateTime Start = new(2026, 11, 26, 2, 0, 0, DateTimeKind.Utc);
+
+    private static readonly Alteration First = Alteration.Parse("1.42.0-1784620000-first.js")!;
+    private static readonly Alteration Second = Alteration.Parse("1.43.0-1786431364-second.js")!;
+
+    [Fact]
+    public void The_strongest_lock_on_each_table_counts_and_the_write_of_the_state_does_not()
+    {
+        var rehearsed = Of(Traced(locks:
+        [
+            new("1", "RowExclusiveLock", "users"), new("1", "ShareRowExclusiveLock", "users"), new("1", "AccessShareLock", "users"), new("2", "AccessExclusiveLock", "roles"),
+            new("3", "AccessExclusiveLock", null), new("4", "RowExclusiveLock", "systems"),
+        ]));
+
+        Assert.Equal([new TableLock("roles", "AccessExclusiveLock"), new TableLock("users", "ShareRowExclusiveLock")], rehearsed.Locks);
+        Assert.Equal([Blocked.ReadsAndWrites, Blocked.Writes], rehearsed.Locks.Select(held => held.Blocks));
+    }
+
+    [Fact]
+    public void A_lock_on_systems_that_is_stronger_than_the_write_of_the_state_counts() =>
+        Assert.Equal([new TableLock("systems", "AccessExclusiveLock")], Of(Traced(locks: [new("4", "AccessExclusiveLock", "systems")])).Locks);
+
+    [Theory]
+    [InlineData("AccessShareLock", 0)]
+    [InlineData("RowShareLock", 0)]
+    [InlineData("RowExclusiveLock", 0)]
+    [InlineData("ShareUpdateExclusiveLock", 0)]
+    [InlineData("ShareLock", 1)]
+    [InlineData("ShareRowExclusiveLock", 1)]
+    [InlineData("ExclusiveLock", 1)]
+    [InlineData("AccessExclusiveLock", 2)]
+    public void What_a_lock_blocks_is_as_PostgreSQL_documents_it(string mode, int blocks) => Assert.Equal((Blocked)blocks, new TableLock("users", mode).Blocks);
+
+    [Fact]
+    public void An_index_with_a_new_identity_and_the_same_file_was_not_built()
+    {
+        var rehearsed = Of(Traced(changes: [Gone("10", Index("users__name on users", 7)), New("11", Index("users__name on users", 7))]));
+
+        Assert.Empty(rehearsed.Indexes);
+        Assert.Empty(rehearsed.Changes);
+    }
+
+    [Fact]
+    public void An_index_with_another_file_was_built()
+    {
+        var rehearsed = Of(Traced(changes: [Gone("10", Index("users__name on users", 7)), New("11", Index("users__name on users", 8))], locks: [new("11", "AccessExclusiveLock", null)]));
+
+        Assert.Equal([new BuiltIndex("users__name on users", "users", Concurrently: false)], rehearsed.Indexes);
+        Assert.Empty(rehearsed.Changes);
+    }
+
+    [Fact]
+    public void An_index_that_nobody_holds_a_lock_on_was_built_outside_of_the_transaction() =>
+        Assert.Equal([new BuiltIndex("users__name on users", "users", Concurrently: true)], Of(Traced(changes: [New("11", Index("users__name on users", 8))])).Indexes);
+
+    [Fact]
+    public void A_table_with_another_file_was_rewritten_and_its_indexes_are_not_named_again()
+    {
+        var rehearsed = Of(Traced(changes:
+        [
+            Changed("1", Table("users", 5), Table("users", 6)), Changed("2", Index("users__name on users", 7), Index("users__name on users", 8)),
+        ]));
+
+        Assert.Equal(["users"], rehearsed.Rewritten);
+        Assert.Empty(rehearsed.Indexes);
+        Assert.Empty(rehearsed.Changes);
+    }
+
+    [Fact]
+    public void What_belongs_to_a_new_or_a_lost_table_is_not_named_by_itself()
+    {
+        var rehearsed = Of(Traced(changes:
+        [
+            New("1", Table("fresh", 5)), New("1", Object("owner", "fresh", "fresh", "logto")), New("1.1", Object("column", "fresh", "fresh.id", "integer")), New("9", Index("fresh_pkey on fresh", 9)),
+            Gone("2", Table("lost", 6)), Gone("2.1", Object("column", "lost", "lost.id", "integer")),
+        ]));
+
+        Assert.Equal(["Created fresh", "Dropped lost"], rehearsed.Changes.Select(change => $"{change.What} {change.Name}"));
+        Assert.Empty(rehearsed.Indexes);
+    }
+
+    [Fact]
+    public void A_new_column_is_told_with_its_default_and_its_NOT_NULL()
+    {
+        var rehearsed = Of(Traced(changes:
+        [
+            New("1.2", Object("column", "users", "users.note", "text")), New("1.2", Object("default", "users", "users.note", "''::text")), New("1.2", Object("not null", "users", "users.note", "not null")),
+        ]));
+
+        Assert.Equal([new SchemaChange(ChangeKind.Created, "column", "users.note", "users", null, "text default ''::text not null")], rehearsed.Changes);
+    }
+
+    [Fact]
+    public void NOT_NULL_on_a_column_that_was_there_is_a_change_of_its_own() =>
+        Assert.Equal(
+            [new SchemaChange(ChangeKind.Created, "not null", "users.note", "users", null, "not null")],
+            Of(Traced(changes: [New("1.2", Object("not null", "users", "users.note", "not null"))])).Changes);
+
+    [Fact]
+    public void What_carries_the_name_of_a_renamed_table_is_not_named_again()
+    {
+        var rehearsed = Of(Traced(changes:
+        [
+            Changed("1", Table("users", 5), Table("people", 5)), Changed("1.1", Object("column", "users", "users.id", "text"), Object("column", "people", "people.id", "text")),
+        ]));
+
+        Assert.Equal([new SchemaChange(ChangeKind.Renamed, "table", "people", "users", "users", "people")], rehearsed.Changes);
+    }
+
+    [Fact]
+    public void A_column_that_is_dropped_and_made_again_has_lost_its_values() =>
+        Assert.Equal(
+            ["Created users.note", "Dropped users.note"],
+            Of(Traced(changes: [Gone("1.2", Object("column", "users", "users.note", "text")), New("1.3", Object("column", "users", "users.note", "text"))]))
+                .Changes.Select(change => $"{change.What} {change.Name}").Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Rows_that_the_server_has_not_collected_yet_are_not_counted_twice()
+    {
+        var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
+        var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 1, 0), new("systems", 0, 2, 0)]);
+
+        var rehearsed = RehearsedAlteration.Of([first, second], [First, Second]);
+
+        Assert.Equal([new TracedRows("users", 3, 0, 0)], rehearsed[0].Rows);
+        Assert.Equal([new TracedRows("users", 2, 1, 0)], rehearsed[1].Rows);
+    }
+
+    [Theory]
+    [InlineData(7, 1)] // collected meanwhile
+    [InlineData(8, 2)] // another session, in which there was another alteration before
+    public void Rows_of_another_session_or_collected_ones_are_not_subtracted(int pid, int states)
+    {
+        var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
+        var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 0, 0), new("systems", 0, states, 0)]) with { Pid = pid };
+
+        Assert.Equal(new TracedRows("users", 5, 0, 0), RehearsedAlteration.Of([first, second], [First, Second])[1].Rows.Single(rows => rows.Table == "users"));
+    }
+
+    [Fact]
+    public void Time_is_counted_inside_of_the_transaction_and_between_two()
+    {
+        var first = Traced(state: First.Timestamp);
+        var second = Traced(state: Second.Timestamp) with { Began = Start.AddSeconds(5), Ended = Start.AddSeconds(7), Resumed = Start.AddSeconds(8) };
+
+        var rehearsed = RehearsedAlteration.Of([first, second], [First, Second]);
+
+        Assert.Equal((1.0, (double?)null), (rehearsed[0].Seconds, rehearsed[0].SecondsBefore));
+        Assert.Equal((2.0, (double?)3.0), (rehearsed[1].Seconds, rehearsed[1].SecondsBefore));
+    }
+
+    private static RehearsedAlteration Of(TracedAlteration traced) => Assert.Single(RehearsedAlteration.Of([traced], [First, Second]));
+
+    private static TracedAlteration Traced(double? state = null, TracedLock[]? locks = null, TracedRows[]? rows = null, TracedChange[]? changes = null) =>
+        new(state ?? First.Timestamp, 7, Start, Start.AddSeconds(1), Start.AddSeconds(2), locks ?? [], rows ?? [], changes ?? []);
+
+    private static TracedChange New(string id, TracedObject after) => new(id, null, after);
+
+    private static TracedChange Gone(string id, TracedObject before) => new(id, before, null);
+
+    private static TracedChange Changed(string id, TracedObject before, TracedObject after) => new(id, before, after);
+
+    private static TracedObject Table(string name, long file) => new("table", name, name, "", file);
+
+    private static TracedObject Index(string name, long file) => new("index", name.Split(" on ")[1], name, $"CREATE INDEX {name}", file);
+
+    private static TracedObject Object(string kind, string table, string name, string definition) => new(kind, table, name, definition, null);
+}
