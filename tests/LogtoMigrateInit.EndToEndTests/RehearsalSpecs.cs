@@ -102,8 +102,9 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Success, result);
         const string Golden = "rehearsal-1.19.0-1.43.0.txt";
-        await File.WriteAllTextAsync(Path.Combine(Repository.Root, "artifacts", Golden), WithoutTimes(result.StandardOutput), Token); // to be compared with by eye
-        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests", "LogtoMigrateInit.EndToEndTests", "Golden", Golden), Token), WithoutTimes(result.StandardOutput));
+        var report = WithoutTimes(result.StandardOutput).Replace($"logto_tenant_{world.Database}", "logto_tenant_DATABASE", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(Repository.Root, "artifacts", Golden), report, Token); // for who changes what is reported
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests", "LogtoMigrateInit.EndToEndTests", "Golden", Golden), Token), report);
         Assert.Equal(before, await world.DumpAsync());
         await world.LeavesNothingAsync();
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
@@ -173,7 +174,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, there);
         Assert.Equal(Rows(here), Rows(there));
         Assert.NotEmpty(Rows(here));
-        Assert.Contains("yes, all 14 alterations, and afterwards the schema is what Logto 1.43.0 itself creates", here.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains($"yes, all {LogtoRelease.Newest.CountAfter(new LogtoRelease("1.42.0").LastTimestamp)} alterations, and afterwards the schema is what Logto 1.43.0 itself creates", here.StandardOutput, StringComparison.Ordinal);
         Assert.Contains("the scratch server runs PostgreSQL 17", there.StandardOutput, StringComparison.Ordinal);
         await world.LeavesNothingAsync();
         Assert.Empty(await RehearsalWorld.ScratchAsync(elsewhere, world.Database));

@@ -8,9 +8,10 @@ namespace LogtoMigrateInit.Commands;
 internal static class AlterationPhrases
 {
     private const int LongestDefinition = 60;
+    private const string Grant = "grant";
 
     /// <summary>Whose definitions fit on a line.</summary>
-    private static readonly string[] ShortKinds = ["column", "default", "owner", "row-level security", "grant"];
+    private static readonly string[] ShortKinds = ["column", "default", "owner", "row-level security", "storage parameters", Grant];
 
     /// <summary>None for one that did nothing that can be seen.</summary>
     /// <param name="alteration">What was traced.</param>
@@ -35,14 +36,18 @@ internal static class AlterationPhrases
             yield return $"builds index {index.Name}{(index.Concurrently ? $" concurrently, which blocks no writes{Before(alteration)}" : "")}";
         }
 
-        foreach (var group in alteration.Changes.Where(change => change.What is ChangeKind.Created or ChangeKind.Dropped && !IsBuilt(change, alteration)).GroupBy(change => change.What).OrderByDescending(group => group.Key))
+        foreach (var group in alteration.Changes.Where(change => change.What is ChangeKind.Created or ChangeKind.Dropped && change.Kind != Grant && !IsBuilt(change, alteration)).GroupBy(change => change.What).OrderByDescending(group => group.Key))
         {
-            yield return $"{(group.Key == ChangeKind.Created ? "creates" : "drops")} {string.Join(", ", group.Select(change => $"{change.Kind} {change.Name}"))}";
+            yield return $"{(group.Key == ChangeKind.Created ? "creates" : "drops")} {string.Join(", ", group.Select(change => $"{change.Kind} {change.Name}{(change is { After: { } value, Kind: "default" or "storage parameters" } ? $" ({Short(value)})" : "")}"))}";
         }
 
         foreach (var change in alteration.Changes)
         {
-            if (change.What == ChangeKind.Renamed)
+            if (change is { Kind: Grant, What: not ChangeKind.Altered })
+            {
+                yield return change.After is { } rights ? $"grants {rights} on {change.Name}" : $"takes back {change.Before} on {change.Name}";
+            }
+            else if (change.What == ChangeKind.Renamed)
             {
                 yield return $"renames {change.Kind} {change.Before} to {change.Name}";
             }

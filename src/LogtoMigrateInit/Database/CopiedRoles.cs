@@ -27,6 +27,12 @@ internal sealed class CopiedRoles(string database, string copy)
         return role;
     }
 
+    /// <summary>A text from the copy with the names that the roles have for the real database.</summary>
+    public string RealNames(string text) => Spellings.Aggregate(
+        text,
+        (named, hyphen) => named.Replace(
+            ScratchServer.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal), ScratchServer.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal), StringComparison.Ordinal));
+
     /// <summary>Makes the roles for the copy, none of which can log in, and enters them where the copy's table names the real ones.</summary>
     /// <param name="connection">To the copy, in Logto's schema.</param>
     /// <param name="roles">Those of the real database that exist, such as <c>logto_tenant_logto</c> and <c>logto_tenant_logto_default</c>.</param>

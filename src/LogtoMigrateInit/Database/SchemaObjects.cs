@@ -58,6 +58,9 @@ internal static class SchemaObjects
             format('alter table %s %s row level security', name, case when relrowsecurity then 'enable' else 'disable' end)
           from relation where relkind in ('r', 'p')
         union all
+        select 'storage parameters', oid::text, name, name, array_to_string(reloptions, ', '), null, format('alter table %s set (%s)', name, array_to_string(reloptions, ', '))
+          from relation where relkind in ('r', 'p', 'm') and reloptions is not null
+        union all
         select 'column', a.id, a.of_table, a.name, a.type, null, case when a.required = '' or a.fallback <> '' then format('alter table %s add column %I %s%s%s', a.of_table, a.attname, a.type, a.fallback, a.required) end
           from attribute a
         union all

@@ -28,8 +28,8 @@ internal sealed record SchemaDifference(Difference What, string Kind, string Nam
 /// <param name="Compared">How many objects of the target's were compared.</param>
 internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
 {
-    /// <summary>Something of the target's is not there, or is not as it should be.</summary>
-    public bool LacksSomething => Differences.Any(difference => difference.What != Difference.Added);
+    /// <summary>Something of the target's is not there, or is not as it should be; how a table is vacuumed is the operator's to say.</summary>
+    public bool LacksSomething => Differences.Any(difference => difference.What != Difference.Added && difference.Kind != "storage parameters");
 }
 
 /// <summary>Compares a schema with the one that the target's own seed makes.</summary>
@@ -41,7 +41,7 @@ internal static partial class Drift
     private static readonly string[] Alone = ["table", "view", "materialized view", "foreign table", "sequence", "function", "enum"];
 
     /// <summary>What is mended first, because the rest may need it.</summary>
-    private static readonly string[] Order = ["table", "enum", "column", "default", "not null", "constraint", OfConstraint, "index", "function", "trigger", "row-level security", "policy", "owner", "grant"];
+    private static readonly string[] Order = ["table", "enum", "column", "default", "not null", "constraint", OfConstraint, "index", "function", "trigger", "row-level security", "policy", "owner", "grant", "storage parameters"];
 
     /// <param name="expected">What the target creates; see <see cref="Normalise"/>.</param>
     /// <param name="found">What is there.</param>
@@ -123,7 +123,7 @@ internal static partial class Drift
         var name = NameAndTable().Match(expected.Name) is { Success: true } match ? match.Groups[1].Value : expected.Name;
         return expected.Kind switch
         {
-            "owner" or "row-level security" or "default" or "function" => expected.Sql,
+            "owner" or "row-level security" or "default" or "function" or "storage parameters" => expected.Sql,
             "trigger" when found.Definition.StartsWith(expected.Definition, StringComparison.Ordinal) => $"alter table {expected.Table} enable trigger {name}",
             "trigger" => $"drop trigger {name} on {expected.Table}; {expected.Sql}",
             "policy" => $"drop policy {name} on {expected.Table}; {expected.Sql}",

@@ -8,7 +8,7 @@ internal static class DriftText
     /// <summary>The first of what is missing or different, for a sentence.</summary>
     public static string Some(DriftReport drift)
     {
-        var differences = drift.Differences.Where(difference => difference.What != Difference.Added).ToArray();
+        var differences = drift.Differences.Where(difference => difference.What != Difference.Added && difference.Kind != "storage parameters").ToArray();
         return $"{string.Join(", ", differences.Take(Few).Select(Of))}{(differences.Length > Few ? $" and {differences.Length - Few} more" : "")}";
     }
 

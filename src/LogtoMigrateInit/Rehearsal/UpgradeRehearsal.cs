@@ -149,7 +149,11 @@ internal sealed class UpgradeRehearsal(
                 await AlterationTrace.ReadAsync(connection, token),
                 await SchemaObjects.ReadAsync(connection, inspection.Schema!, token)),
             held);
-        var alterations = RehearsedAlteration.Of(traced, pending.Alterations);
+        var copied = new CopiedRoles(options.Database, there.Database);
+        var alterations = RehearsedAlteration.Of(traced, pending.Alterations).Select(alteration => alteration with
+        {
+            Changes = [.. alteration.Changes.Select(change => change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change)],
+        }).ToArray();
         report = report with { Alterations = alterations, Losses = await CountLossesAsync(alterations, before, held) };
         var left = state is null ? pending.Alterations : catalog.PendingAfter(state);
         if (left.Count > 0)
