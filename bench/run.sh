@@ -2,6 +2,7 @@
 # Measures the gate beside what people would use instead, and writes results.json, README.md and chart.svg.
 #   bench/run.sh                          into bench/, and the table into the project's README; about 10 minutes
 #   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
+#   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
 #   bench/run.sh --report                 writes the report and the chart of the last run again
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
 set -euo pipefail
@@ -13,8 +14,9 @@ while [ $# -gt 0 ]; do
     --quick) mode=--quick ;;
     --report) mode=--report ;;
     --herd) mode=--herd ;;
+    --rehearsal) mode=--rehearsal; if [[ ${2:-} =~ ^[0-9]+$ ]]; then megabytes=$2; shift; fi ;;
     --output) output=$(realpath -m "${2:?--output needs a folder}"); shift ;;
-    *) echo "usage: bench/run.sh [--quick | --herd | --report] [--output FOLDER]" >&2; exit 2 ;;
+    *) echo "usage: bench/run.sh [--quick | --herd | --rehearsal [MB] | --report] [--output FOLDER]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -45,6 +47,10 @@ in_turn build
 benchmarks=bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks
 if [ "$mode" = --herd ]; then
   $benchmarks --herd "$output/results.json"
+  mode=--report
+fi
+if [ "$mode" = --rehearsal ]; then
+  $benchmarks --rehearsal "${megabytes:-1024}" "$output/results.json"
   mode=--report
 fi
 $benchmarks $mode "$output"

@@ -15,6 +15,13 @@ if (arguments() is ["--herd", var file]) // only the slowest part, into the resu
     return;
 }
 
+if (arguments() is ["--rehearsal", var rows, var written]) // what a rehearsal foretells, likewise
+{
+    var last = JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(written), json)!;
+    await File.WriteAllTextAsync(written, JsonSerializer.Serialize(last with { Rehearsal = await RehearsalBench.MeasureAsync(int.Parse(rows, CultureInfo.InvariantCulture)) }, json) + "\n");
+    return;
+}
+
 var quick = arguments().Contains("--quick");
 var output = arguments().Last();
 if (arguments().Contains("--report"))

@@ -45,7 +45,29 @@ internal sealed class Report(Results results)
         Pending();
         Waiting();
         Growth();
+        Rehearsal();
         SizeMap();
+    }
+
+    private void Rehearsal()
+    {
+        const int Longest = 10;
+        if (results.Rehearsal is not { } rehearsal)
+        {
+            return;
+        }
+
+        Line("## What a rehearsal foretells");
+        Line();
+        Line($"Measured by `bench/run.sh --rehearsal` ({rehearsal.Date}): a database of {Number(rehearsal.Megabytes, "#,##0")} MB (tables without their indexes; users, their sessions and tokens, and ten log entries for each) at the level of {rehearsal.From}, rehearsed with all rows on PostgreSQL {rehearsal.Server} and then deployed. Each time is from one line of Logto's CLI to the next, what it does outside of transactions included; on the copy it includes the trace, some 20 ms for each alteration. The copy took {Number(rehearsal.CopySeconds, "0.0")} s.");
+        Table(
+            ["alteration", "rehearsed", "real"],
+            rehearsal.Alterations.OrderByDescending(alteration => alteration.RealSeconds).Take(Longest)
+                .Select(alteration => new[] { alteration.Name, $"{Number(alteration.RehearsedSeconds, "0.00")} s", $"{Number(alteration.RealSeconds, "0.00")} s" })
+                .Append([$"the {rehearsal.Alterations.Count - Longest} others together", $"{Number(Others(rehearsal, alteration => alteration.RehearsedSeconds), "0.00")} s", $"{Number(Others(rehearsal, alteration => alteration.RealSeconds), "0.00")} s"])
+                .Append(["all", $"{Number(rehearsal.RehearsedSeconds, "0.00")} s", $"{Number(rehearsal.RealSeconds, "0.00")} s"]));
+
+        static double Others(RehearsalCost rehearsal, Func<RehearsedTime, double> seconds) => rehearsal.Alterations.OrderByDescending(alteration => alteration.RealSeconds).Skip(Longest).Sum(seconds);
     }
 
     private void NothingPending(bool full)

@@ -16,6 +16,9 @@ internal sealed record Results(
 {
     private const double MiB = 1024 * 1024;
 
+    /// <summary>Measured by itself, because it needs a large database; null when it never was.</summary>
+    public RehearsalCost? Rehearsal { get; init; }
+
     public IReadOnlyList<Target> Targets => [.. NothingPendingTargets(), .. Pending.SelectMany(PendingTargets), .. OtherTargets()];
 
     public NothingPendingRow Row(string name) => NothingPending.Single(row => row.Name == name);
