@@ -46,10 +46,10 @@ internal static class Parts
             .AddSingleton(parts => new TargetSchema(parts.Get<GateOptions>(), parts.Get<ScratchCli>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DriftCheck(
                 parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new DatabaseCopy(sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new DatabaseCopy(parts.Get<GateOptions>(), sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new UpgradeRehearsal(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
-                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
+                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new RehearsedUpgrade(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<UpgradeRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(

@@ -59,6 +59,7 @@ public sealed class DriftSpecs(SharedServers servers)
             create or replace function set_updated_at() returns trigger language plpgsql as 'begin return new; end';
             revoke select on users from {tenants};
             grant delete on systems to {tenants};
+            grant update (id) on tenants to {tenants};
             alter table organizations drop column created_at;
             drop table personal_access_tokens;
             """);
@@ -84,7 +85,7 @@ public sealed class DriftSpecs(SharedServers servers)
                 "added constraint not_valid_yet on roles",
                 "added index users__extra on users",
                 "different index users__id on users: reindex index concurrently users__id",
-                "missing index users__name on users: CREATE INDEX users__name ON users USING btree (tenant_id, name)",
+                "missing index users__name on users: CREATE INDEX CONCURRENTLY users__name ON users USING btree (tenant_id, name)",
                 "different trigger set_tenant_id on scopes: alter table scopes enable trigger set_tenant_id",
                 "missing trigger set_tenant_id on resources: CREATE TRIGGER set_tenant_id BEFORE INSERT ON resources FOR EACH ROW EXECUTE FUNCTION set_tenant_id()",
                 "added policy own_policy on resources",
@@ -92,7 +93,8 @@ public sealed class DriftSpecs(SharedServers servers)
                 "different policy scopes_tenant_id on scopes",
                 $"different owner hooks: alter table hooks owner to \"{world.Owner}\"",
                 $"added grant systems to {tenants}",
-                $"different grant users to {tenants}: revoke all on table users from {tenants}; grant delete, insert, select, update on table users to {tenants}",
+                $"different grant users to {tenants}: grant select on table users to {tenants}",
+                $"different grant tenants.id to {tenants}: revoke update (id) on table tenants from {tenants}",
                 "different function set_updated_at()",
             }.Order(StringComparer.Ordinal),
             differences.Select(difference => $"{difference!["what"]} {difference["kind"]} {difference["name"]}{((string)difference["kind"]! is "policy" or "function" ? "" : difference["sql"] is { } sql ? $": {sql}" : "")}").Order(StringComparer.Ordinal));

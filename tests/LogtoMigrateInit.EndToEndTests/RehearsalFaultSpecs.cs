@@ -91,6 +91,43 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.All(await DeploysAsync(world), url => Assert.Contains("_scratch_", url, StringComparison.Ordinal));
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData(false, "the database cannot be read, which waits for a lock of pid")]
+    [InlineData(true, "pg_dump waited 1 s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for a lock of pid")] // the lock comes after the first look
+    public async Task Who_blocks_a_rehearsal_is_named_and_the_wait_has_an_end(bool dumpWaits, string reason)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, script: "case $* in *--schema-only*) [ -z \"$TMPDIR\" ] || { : > \"$TMPDIR/begun\"; while [ ! -e \"$TMPDIR/go\" ]; do sleep 0.1; done; } ;; esac");
+        var signs = dumpWaits ? Directory.CreateTempSubdirectory("signs-").FullName : null;
+        await using var blocker = await world.OpenAsync(world.Owner, PostgresDatabases.OwnerPassword);
+        await using var lockTable = new NpgsqlCommand("begin; lock table users in access exclusive mode", blocker);
+        if (!dumpWaits)
+        {
+            await lockTable.ExecuteNonQueryAsync(Token);
+        }
+
+        await using var gate = world.Start(["migrate"], Full, NoBackup, ("TMPDIR", signs), ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "5"), ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "1"));
+        if (dumpWaits)
+        {
+            while (!File.Exists(Path.Combine(signs!, "begun")))
+            {
+                await Task.Delay(20, Token);
+            }
+
+            await lockTable.ExecuteNonQueryAsync(Token);
+            await File.WriteAllTextAsync(Path.Combine(signs!, "go"), "", Token);
+        }
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+
+        Expect.Ending(16, result);
+        Assert.Contains(reason, result.LogLines[^1], StringComparison.Ordinal);
+        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        if (signs is not null)
+        {
+            Directory.Delete(signs, recursive: true);
+        }
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData(Signals.Kill)]
     [InlineData(Signals.Terminate)]

@@ -160,6 +160,33 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 240_000)]
+    public async Task An_index_that_a_killed_run_has_built_fails_neither_the_rehearsal_nor_the_deploy()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 14, new LogtoRelease("1.42.0"));
+        await world.ExecuteAsync("create index oidc_model_instances__model_name_payload_account_id_partial on oidc_model_instances (tenant_id)");
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["rehearse", "--schema-only"]));
+        Expect.Ending(Expect.Success, await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema")));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_column_that_is_renamed_before_it_is_dropped_is_lost_all_the_same()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 15);
+        await world.ExecuteAsync(BaseTables);
+        await world.AddAlterationAsync(1, "rename", "await run(pool, 'alter table sized rename column old to older');");
+        await world.AddAlterationAsync(2, "rename-table", "await run(pool, 'alter table sized rename to measured'); await run(pool, 'alter table measured add column brief text');");
+        await world.AddAlterationAsync(3, "drop", "await run(pool, 'alter table measured drop column older'); await run(pool, 'alter table measured drop column brief');");
+
+        var (result, report) = await world.RehearseAsync();
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(["column sized.old 300"], report["rehearsal"]!["losses"]!.AsArray().Select(loss => $"{loss!["kind"]} {loss["name"]} {loss["values"]}"));
+        Assert.All(report["rehearsal"]!["alterations"]!.AsArray(), alteration => Assert.True((long?)alteration!["locks"]![0]!["bytes"] > 0));
+    }
+
+    [Fact(Timeout = 240_000)]
     public async Task The_report_for_a_ticket_and_the_one_on_another_server_say_the_same()
     {
         await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));

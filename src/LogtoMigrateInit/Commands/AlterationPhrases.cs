@@ -20,7 +20,7 @@ internal static class AlterationPhrases
     {
         foreach (var (blocks, what) in new[] { (Blocked.ReadsAndWrites, "reads and writes"), (Blocked.Writes, "writes") })
         {
-            if (alteration.Locks.Where(held => held.Blocks == blocks && report.SizeOf(held.Table) is not null).Select(held => held.Table).ToArray() is { Length: > 0 } tables)
+            if (alteration.Locks.Where(held => held.Blocks == blocks && report.SizeOf(held) is not null).Select(held => held.Table).ToArray() is { Length: > 0 } tables)
             {
                 yield return $"blocks {what} of {string.Join(", ", tables)}";
             }
@@ -67,7 +67,7 @@ internal static class AlterationPhrases
 
         foreach (var rows in alteration.Rows)
         {
-            yield return $"{string.Join(", ", new[] { Count("inserts", rows.Inserted), Count("updates", rows.Updated), Count("deletes", rows.Deleted) }.OfType<string>())} in {rows.Table}";
+            yield return $"{string.Join(", ", new[] { Count("inserts", rows.Inserted), Count("updates", rows.Updated), Count("deletes", rows.Deleted) }.OfType<string>())} in {rows.Table}{(rows.Updated + rows.Deleted > 0 ? ", which are locked until it ends" : "")}";
         }
     }
 

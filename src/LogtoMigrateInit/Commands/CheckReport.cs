@@ -24,7 +24,15 @@ internal static class CheckReport
         foreach (var difference in drift?.Differences ?? [])
         {
             report.Append("  ").AppendLine(OneLine.Escape(DriftText.Of(difference)));
-            if (difference.Sql is { } sql)
+            if (difference.Sql is { } statement && DriftText.IsLong(difference))
+            {
+                report.AppendLine("    mend it with:");
+                foreach (var line in statement.Split('\n'))
+                {
+                    report.Append("      ").AppendLine(OneLine.Escape(line));
+                }
+            }
+            else if (difference.Sql is { } sql)
             {
                 report.Append("    mend it with: ").AppendLine(OneLine.Escape(DriftText.Line(sql)));
             }

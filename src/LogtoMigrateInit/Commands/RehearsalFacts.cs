@@ -36,7 +36,7 @@ internal static class RehearsalFacts
 
         foreach (var difference in report.Drift?.Report?.Differences ?? [])
         {
-            yield return ("schema", $"{DriftText.Of(difference)}{(difference.Sql is { } sql ? $"; mend it with: {sql}" : "")}");
+            yield return ("schema", $"{DriftText.Of(difference)}{(difference is not { Sql: { } sql } ? "" : DriftText.IsLong(difference) ? "; what mends it is in --output json" : $"; mend it with: {sql}")}");
         }
 
         if (report.WithoutRows is { Count: > 0 } tables)
@@ -50,7 +50,9 @@ internal static class RehearsalFacts
     /// <summary>What was copied.</summary>
     public static string Copied(RehearsalReport report) => report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
 
-    private static string? Block(RehearsalReport report, Blocked blocked) => RehearsalSummary.Blocks(report, blocked) is { } longest
-        ? $"{longest.Replace(" blocked for", " for", StringComparison.Ordinal)} ({report.Longest(blocked)!.Value.Alteration.Alteration.Version} {report.Longest(blocked)!.Value.Alteration.Alteration.Name}); {report.CountBlocked(blocked)} {(report.CountBlocked(blocked) == 1 ? "table or view" : "tables and views")} at some time"
+    private static string? Block(RehearsalReport report, Blocked blocked) => report.Longest(blocked) is { Alteration: var longest, Table: var table, Bytes: var bytes }
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"{RehearsalSummary.What(blocked)} of {table} ({RehearsalSummary.Size(bytes)}) for {longest.Seconds:0.000} s at most ({longest.Alteration.Version} {longest.Alteration.Name}); {report.CountBlocked(blocked)} {(report.CountBlocked(blocked) == 1 ? "table" : "tables")} at some time")
         : null;
 }

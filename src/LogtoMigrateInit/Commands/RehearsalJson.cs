@@ -148,7 +148,7 @@ internal static class RehearsalJson
             json.WriteString("table", held.Table);
             json.WriteString("mode", held.Mode);
             json.WriteString("blocks", held.Blocks switch { Blocked.ReadsAndWrites => "reads and writes", Blocked.Writes => "writes", _ => null });
-            if (report.SizeOf(held.Table) is { } bytes)
+            if (report.SizeOf(held) is { } bytes)
             {
                 json.WriteNumber("bytes", bytes);
             }

@@ -43,7 +43,10 @@ internal sealed class CopiedRoles(string database, string copy)
         foreach (var role in roles.OrderBy(role => role.Length))
         {
             var parent = roles.Where(other => role.StartsWith($"{other}_", StringComparison.Ordinal)).MaxBy(other => other.Length);
-            await ExecuteAsync($"create role {LogtoDatabase.Quote(NameFor(role))} nologin {(parent is null ? "noinherit" : $"in role {LogtoDatabase.Quote(NameFor(parent))}")}");
+            var attributes = $"nologin {(parent is null ? "noinherit" : $"in role {LogtoDatabase.Quote(NameFor(parent))}")}";
+
+            // Some clouds refuse a role without a password.
+            await ExecuteAsync($"do $$ begin execute format('create role %I {attributes.Replace("'", "''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal)} password %L', {TenantRolesSql.Literal(NameFor(role))}, gen_random_uuid()); end $$");
             await ExecuteAsync($"""
                 do $$ begin
                 update tenants set db_user = {TenantRolesSql.Literal(NameFor(role))} where db_user = {TenantRolesSql.Literal(role)};

@@ -19,6 +19,9 @@ internal static class SchemaObjects
     /// <summary>Where the trace keeps its things, out of the way of Logto's checks, which look at Logto's schema.</summary>
     public const string TraceSchema = "logto_migrate_init_trace";
 
+    /// <summary>What a role or a database may have set, and definitions are printed by.</summary>
+    private static readonly string[] Settings = ["quote_all_identifiers = off", "TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "IntervalStyle = 'postgres'", "bytea_output = 'hex'", "extra_float_digits = 1"];
+
     // A column's default and its NOT NULL stand beside it, because they are mended alone. PostgreSQL 18 has NOT NULL as constraints too.
     private const string Template = """
         with space as (
@@ -55,7 +58,7 @@ internal static class SchemaObjects
         select 'owner', oid::text, name, name, pg_get_userbyid(relowner), null, format('alter table %s owner to %I', name, pg_get_userbyid(relowner)) from relation
         union all
         select 'row-level security', oid::text, name, name, case when relrowsecurity then 'on' else 'off' end || case when relforcerowsecurity then ', forced' else '' end, null,
-            format('alter table %s %s row level security', name, case when relrowsecurity then 'enable' else 'disable' end)
+            format('alter table %s %s row level security, %s row level security', name, case when relrowsecurity then 'enable' else 'disable' end, case when relforcerowsecurity then 'force' else 'no force' end)
           from relation where relkind in ('r', 'p')
         union all
         select 'storage parameters', oid::text, name, name, array_to_string(reloptions, ', '), null, format('alter table %s set (%s)', name, array_to_string(reloptions, ', '))
@@ -68,11 +71,13 @@ internal static class SchemaObjects
         union all
         select 'default', a.id, a.of_table, a.name, btrim(substr(a.fallback, length(' default '))), null, format('alter table %s alter column %I set%s', a.of_table, a.attname, a.fallback) from attribute a where a.fallback <> ''
         union all
-        select 'constraint', k.oid::text, r.name, format('%I on %s', k.conname, r.name), pg_get_constraintdef(k.oid, true), null, format('alter table %s add constraint %I %s', r.name, k.conname, pg_get_constraintdef(k.oid, true))
+        select 'constraint', k.oid::text, r.name, format('%I on %s', k.conname, r.name),
+            pg_get_constraintdef(k.oid, true) || case when exists (select from pg_trigger g where g.tgconstraint = k.oid and g.tgenabled = 'D') then '$disabled' else '' end, null,
+            format('alter table %s add constraint %I %s', r.name, k.conname, pg_get_constraintdef(k.oid, true))
           from pg_constraint k join relation r on r.oid = k.conrelid where k.contype <> 'n'
         union all
         select case when exists (select from pg_constraint k where k.conindid = i.oid and k.conrelid = x.indrelid and k.contype in ('p', 'u', 'x')) then 'index of a constraint' else 'index' end,
-            i.oid::text, r.name, format('%I on %s', i.relname, r.name), pg_get_indexdef(i.oid, 0, true) || case when x.indisvalid then '' else ' (invalid)' end, i.relfilenode, pg_get_indexdef(i.oid, 0, true)
+            i.oid::text, r.name, format('%I on %s', i.relname, r.name), pg_get_indexdef(i.oid, 0, true) || case when x.indisvalid then '' else ' (invalid)' end, i.relfilenode, regexp_replace(pg_get_indexdef(i.oid, 0, true), '^CREATE (UNIQUE )?INDEX ', 'CREATE \1INDEX CONCURRENTLY ')
           from pg_index x join pg_class i on i.oid = x.indexrelid join relation r on r.oid = x.indrelid
         union all
         select 'policy', p.oid::text, r.name, format('%I on %s', p.polname, r.name), t.definition, null, format('create policy %I on %s %s', p.polname, r.name, t.definition)
@@ -87,9 +92,8 @@ internal static class SchemaObjects
           from pg_trigger g join relation r on r.oid = g.tgrelid where not g.tgisinternal and g.tgname <> $trace
         union all
         select 'function', p.oid::text, null, format('%s%I(%s)', s.prefix, p.proname, pg_get_function_identity_arguments(p.oid)),
-            btrim(regexp_replace(regexp_replace(t.text, '--[^\n]*|/\*.*?\*/', ' ', 'g'), '\s+', ' ', 'g')), null, t.text
-          from (select * from pg_proc where prokind in ('f', 'p')) p join space s on s.oid = p.pronamespace,
-            lateral (select replace(pg_get_functiondef(p.oid), quote_ident(s.nspname) || '.', s.prefix) as text) t
+            btrim(regexp_replace(regexp_replace(regexp_replace(replace(t.text, quote_ident(s.nspname) || '.', s.prefix), '/\*([^*]|\*+[^*/])*\*+/', ' ', 'g'), '(^|\n)\s*--[^\n]*', ' ', 'g'), '\s+', ' ', 'g')), null, t.text
+          from (select * from pg_proc where prokind in ('f', 'p')) p join space s on s.oid = p.pronamespace, lateral (select pg_get_functiondef(p.oid) as text) t
           where not exists (select from extension e where e.classid = 'pg_proc'::regclass and e.objid = p.oid)
         union all
         select 'enum', t.oid::text, null, s.prefix || quote_ident(t.typname), (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid), null, null
@@ -102,20 +106,29 @@ internal static class SchemaObjects
           where a.grantee <> g.owner group by g.id, g.of_table, g.name, g.target, g.columns, a.grantee, t.grantee
         """;
 
+    /// <summary>What the definition of a constraint ends with when its triggers are disabled, as by <c>disable trigger all</c>.</summary>
+    public const string WithoutTriggers = " (its triggers are disabled)";
+
     /// <summary>A query with the columns kind, id, of_table, name, definition, file and sql. <c>id</c> is the same as long as the object exists; <c>file</c> changes when it is written anew.</summary>
     /// <param name="schema">Logto's, which is the first of the <c>search_path</c>; see <see cref="SearchPath"/>.</param>
     public static string Query(string schema) =>
-        Template.Replace("$home", TenantRolesSql.Literal(schema), StringComparison.Ordinal).Replace("$trace", TenantRolesSql.Literal(TraceSchema), StringComparison.Ordinal);
+        Template.Replace("$home", TenantRolesSql.Literal(schema), StringComparison.Ordinal).Replace("$trace", TenantRolesSql.Literal(TraceSchema), StringComparison.Ordinal).Replace("$disabled", WithoutTriggers, StringComparison.Ordinal);
 
     /// <summary>PostgreSQL prints names without a schema only where the path leads to them.</summary>
     public static string SearchPath(string schema) => $"pg_catalog, {LogtoDatabase.Quote(schema)}, pg_temp";
 
     /// <summary>The <c>search_path</c> that Logto's sessions have, as a value that can be set again.</summary>
-    public static async Task<string> ReadSearchPathAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<string> ReadSearchPathAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select current_setting('search_path')", connection);
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
+
+    /// <summary>Reads the sizes of the tables, all objects, and the <c>search_path</c>; waits for whoever has locked a table.</summary>
+    public static async Task<(IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath)> ReadWithSizesAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken) => (
+        await TableSizes.ReadAsync(connection, schema, cancellationToken),
+        await ReadAsync(connection, schema, cancellationToken),
+        await ReadSearchPathAsync(connection, cancellationToken));
 
     /// <summary>Reads all of them.</summary>
     /// <param name="connection">Outside of a transaction.</param>
@@ -125,8 +138,15 @@ internal static class SchemaObjects
     {
         await using var batch = new NpgsqlBatch(connection)
         {
-            BatchCommands = { new("begin isolation level repeatable read, read only"), new($"set local search_path = {SearchPath(schema)}"), new(Query(schema)), new("commit") },
+            BatchCommands = { new("begin isolation level repeatable read, read only"), new($"set local search_path = {SearchPath(schema)}") },
         };
+        foreach (var setting in Settings)
+        {
+            batch.BatchCommands.Add(new($"set local {setting}"));
+        }
+
+        batch.BatchCommands.Add(new(Query(schema)));
+        batch.BatchCommands.Add(new("commit"));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var objects = new List<SchemaObject>();
         while (await reader.ReadAsync(cancellationToken))
@@ -135,7 +155,7 @@ internal static class SchemaObjects
                 reader.GetString(0),
                 await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2),
                 reader.GetString(3),
-                reader.GetString(4),
+                await reader.IsDBNullAsync(4, cancellationToken) ? "" : reader.GetString(4),
                 await reader.IsDBNullAsync(6, cancellationToken) ? null : reader.GetString(6)));
         }
 

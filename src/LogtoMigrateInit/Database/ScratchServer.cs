@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
@@ -154,6 +155,23 @@ internal sealed class ScratchServer : IAsyncDisposable
         try
         {
             await RemoveAsync(name, limit.Token).WaitAsync(limit.Token);
+        }
+        catch (Exception failure) when (!limit.IsCancellationRequested && Connection.State != ConnectionState.Open && (failure is InvalidOperationException || DatabaseException.From(failure) is not null))
+        {
+            await DropOverNewConnectionAsync(name, limit.Token); // a connection that is idle for an hour may be cut off on its way
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
+        {
+            _logger.ScratchLeft(name, failure.Message);
+        }
+    }
+
+    private async Task DropOverNewConnectionAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var another = new ScratchServer(_server, await OpenMaintenanceAsync(_server, cancellationToken), _logger);
+            await another.RemoveAsync(name, cancellationToken);
         }
         catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
         {

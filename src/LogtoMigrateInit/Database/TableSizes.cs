@@ -52,17 +52,18 @@ internal static class TableSizes
 
     /// <summary>How many rows a table has, or how many of them have a value in a column.</summary>
     /// <param name="connection">To the real database, in Logto's schema.</param>
-    /// <param name="table">As SQL names it.</param>
-    /// <param name="column">The same for the column; null: all rows.</param>
+    /// <param name="kind"><c>table</c> or <c>column</c>.</param>
+    /// <param name="name">See <see cref="SchemaObject.Name"/>.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Null when it could not be counted, for it is not there, or cannot be read within half a minute.</returns>
-    public static async Task<long?> CountAsync(NpgsqlConnection connection, string table, string? column, CancellationToken cancellationToken)
+    public static async Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken)
     {
         try
         {
             await using var batch = new NpgsqlBatch(connection)
             {
-                BatchCommands = { new("begin read only"), new("set local statement_timeout = '30s'"), new($"select count({column ?? "*"}) from {table}"), new("commit") },
+                Timeout = 0, // the server's ends it
+                BatchCommands = { new("begin read only"), new("set local statement_timeout = '30s'"), new(kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {TableOf(name)}"), new("commit") },
             };
             return (long?)await batch.ExecuteScalarAsync(cancellationToken);
         }
@@ -72,5 +73,18 @@ internal static class TableSizes
             await rollback.ExecuteNonQueryAsync(cancellationToken);
             return null;
         }
+    }
+
+    /// <summary>The last point outside of quotes parts a column from its table.</summary>
+    private static string TableOf(string column)
+    {
+        var (at, quoted) = (0, false);
+        for (var index = 0; index < column.Length; index++)
+        {
+            quoted ^= column[index] == '"';
+            at = column[index] == '.' && !quoted ? index : at;
+        }
+
+        return column[..at];
     }
 }

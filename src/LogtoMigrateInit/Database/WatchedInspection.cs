@@ -43,7 +43,7 @@ internal sealed class WatchedInspection(GateOptions options, LogtoDatabase datab
         }
         catch (Exception failure) when (watch.WaitsFor is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
         {
-            throw new DatabaseException(DatabaseFailure.NotYet, $"the table systems cannot be read, which waits for {watch.WaitsFor}", "end that session or transaction, or wait for it", failure);
+            throw new DatabaseException(DatabaseFailure.NotYet, $"the database cannot be read, which waits for {watch.WaitsFor}", "end that session or transaction, or wait for it", failure);
         }
     }
 }

@@ -8,8 +8,12 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="programs">The newest tools.</param>
 /// <param name="tool">Runs them.</param>
 /// <param name="applicationName">The name of their sessions.</param>
-internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, PostgresTool tool, string applicationName)
+/// <param name="lockTimeout">How long a dump may wait for a lock of somebody else's; zero: without a limit.</param>
+internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
 {
+    /// <summary>What older ones call blobs. Logto has none, and without their definitions their contents cannot be restored.</summary>
+    private const int FirstWithLargeObjects = 16;
+
     private long _bytes;
 
     /// <summary>How much of the rows has been copied so far, packed; any thread may ask.</summary>
@@ -54,7 +58,7 @@ internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, P
             },
             null, tolerated, stop);
         var dumping = tool.RunAsync(
-            programs.Dump, [.. Common(snapshot), "--section=data"], ToolEnvironment.Build(source, applicationName, sourceRoots?.Path), null,
+            programs.Dump, [.. Common(snapshot), "--section=data", programs.Major >= FirstWithLargeObjects ? "--no-large-objects" : "--no-blobs"], ToolEnvironment.Build(source, applicationName, sourceRoots?.Path), null,
             async output =>
             {
                 try
@@ -69,6 +73,11 @@ internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, P
             },
             null, over.Token);
         await Task.WhenAny(dumping, restoring);
+        if (dumping.IsCompleted)
+        {
+            end.TrySetResult(); // also when it did not even start
+        }
+
         if (restoring.IsCompleted)
         {
             await over.CancelAsync(); // it cannot be done before the dump is, so it has failed
@@ -79,7 +88,11 @@ internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, P
         await (dumping.IsFaulted ? dumping : restoring); // a dump that breaks off makes the other fail too
     }
 
-    private static string[] Common(string snapshot) => ["--format=custom", "--compress=1", "--no-password", string.Create(CultureInfo.InvariantCulture, $"--snapshot={snapshot}")];
+    private string[] Common(string snapshot) =>
+    [
+        "--format=custom", "--compress=1", "--no-password", $"--snapshot={snapshot}",
+        .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
+    ];
 
     private void Copy(Stream output, Stream input)
     {

@@ -8,12 +8,10 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>A throw-away copy of the real database, which is only read.</summary>
-internal sealed class DatabaseCopy(string sessionName, DirectServer source, ScratchCopies copies, ILogger logger)
+internal sealed class DatabaseCopy(GateOptions options, string sessionName, DirectServer source, ScratchCopies copies, ILogger logger)
 {
     /// <summary>Older alterations look for roles, resources and scopes, and fail where there are none: so small tables keep their rows.</summary>
     private const long LargestSmallTable = 1024 * 1024;
-
-    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>Makes it.</summary>
     /// <param name="scratch">Where.</param>
@@ -36,11 +34,22 @@ internal sealed class DatabaseCopy(string sessionName, DirectServer source, Scra
 
         using var definitions = new MemoryFile("definitions");
         await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, held);
-        var tools = new CopyTools(source.Options, programs, new PostgresTool(source.Options, logger), sessionName);
-        await tools.DumpAsync(snapshot.Id, mode == RehearsalMode.Full ? null : WithoutRows(tables), definitions, held);
+        var tools = new CopyTools(source.Options, programs, new PostgresTool(source.Options, logger), sessionName, options.LockTimeout);
+        await WatchAsync(tools.DumpAsync(snapshot.Id, mode == RehearsalMode.Full ? null : WithoutRows(tables), definitions, held), tools);
+        if (mode != RehearsalMode.Full)
+        {
+            await snapshot.DisposeAsync(); // it holds back VACUUM
+        }
+
         return await FillAsync(
             new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), definitions.Path),
-            mode == RehearsalMode.Full ? name => CopyRowsAsync(tools, snapshot, scratch.Server.Options, name, rights.ServerVersion, held) : null);
+            mode == RehearsalMode.Full ? CopyRowsAsync : null);
+
+        async Task CopyRowsAsync(string name)
+        {
+            await WatchAsync(tools.CopyRowsAsync(snapshot.Id, scratch.Server.Options, name, rights.ServerVersion, held), tools);
+            await snapshot.DisposeAsync();
+        }
 
         async Task<IReadOnlyList<string>> FillAsync(Archive archive, Func<string, Task>? copyRows)
         {
@@ -48,15 +57,16 @@ internal sealed class DatabaseCopy(string sessionName, DirectServer source, Scra
             var plan = await ScratchCopies.PlanAsync(archive, contents, rights, held);
             var name = await copies.CreateAsync(scratch, archive, plan, contents, rights, held);
             made(name);
+            var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray(); // it would use the slot of the real one, and could not be dropped
             if (copyRows is null)
             {
-                await copies.FillAsync(archive, name, plan.Entries, rights, section: null, held);
+                await copies.FillAsync(archive, name, entries, rights, section: null, held);
             }
             else
             {
-                await copies.FillAsync(archive, name, plan.Entries, rights, "pre-data", held);
+                await copies.FillAsync(archive, name, entries, rights, "pre-data", held);
                 await copyRows(name);
-                await copies.FillAsync(archive, name, plan.Entries, rights, "post-data", held);
+                await copies.FillAsync(archive, name, entries, rights, "post-data", held);
             }
 
             return await archive.ReadStatementsAsync(plan.Grants, [], held);
@@ -76,18 +86,28 @@ internal sealed class DatabaseCopy(string sessionName, DirectServer source, Scra
         return [.. tables.Select(table => table.QualifiedName).Where(without.Contains)];
     }
 
-    private async Task CopyRowsAsync(CopyTools tools, ExportedSnapshot snapshot, GateOptions target, string name, int serverVersion, CancellationToken held)
+    /// <summary>Says now and then how far it is, and whom it waits for.</summary>
+    private async Task WatchAsync(Task copying, CopyTools tools)
     {
-        var copying = tools.CopyRowsAsync(snapshot.Id, target, name, serverVersion, held);
+        await using var watch = new SessionWatch(source.Database, sessionName, options.Timings.Lease, logger);
         var pace = new ReportPace();
-        while (await Task.WhenAny(copying, Task.Delay(ReportInterval, CancellationToken.None)) != copying)
+        while (await Task.WhenAny(copying, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != copying)
         {
+            await watch.ReportWaitsAsync();
             if (pace.Due() is { } elapsed)
             {
                 logger.StillCopying(tools.Bytes / 1048576.0, elapsed.TotalSeconds);
             }
         }
 
-        await copying;
+        try
+        {
+            await copying;
+        }
+        catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
+        {
+            // pg_dump --lock-wait-timeout is a statement_timeout of its own.
+            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.WaitsFor ?? "a lock"}; end that session, and start again", failure);
+        }
     }
 }

@@ -28,8 +28,8 @@ internal sealed record SchemaDifference(Difference What, string Kind, string Nam
 /// <param name="Compared">How many objects of the target's were compared.</param>
 internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
 {
-    /// <summary>Something of the target's is not there, or is not as it should be; how a table is vacuumed is the operator's to say.</summary>
-    public bool LacksSomething => Differences.Any(difference => difference.What != Difference.Added && difference.Kind != "storage parameters");
+    /// <summary>Something of the target's is not there, or is not as it should be.</summary>
+    public bool LacksSomething => Differences.Any(difference => difference.What != Difference.Added);
 }
 
 /// <summary>Compares a schema with the one that the target's own seed makes.</summary>
@@ -41,7 +41,7 @@ internal static partial class Drift
     private static readonly string[] Alone = ["table", "view", "materialized view", "foreign table", "sequence", "function", "enum"];
 
     /// <summary>What is mended first, because the rest may need it.</summary>
-    private static readonly string[] Order = ["table", "enum", "column", "default", "not null", "constraint", OfConstraint, "index", "function", "trigger", "row-level security", "policy", "owner", "grant", "storage parameters"];
+    private static readonly string[] Order = ["table", "enum", "column", "default", "not null", "constraint", OfConstraint, "index", "function", "trigger", "row-level security", "policy", "owner", "grant"];
 
     /// <param name="expected">What the target creates; see <see cref="Normalise"/>.</param>
     /// <param name="found">What is there.</param>
@@ -91,7 +91,15 @@ internal static partial class Drift
     /// <param name="to">The name of the real database.</param>
     public static IReadOnlyList<SchemaObject> Normalise(IReadOnlyList<SchemaObject> objects, string from, string to)
     {
+        // A database that was restored or cloned under another name still grants to the roles of the old one.
+        var former = objects.Where(each => each.Kind == "grant").Select(each => Grantee().Match(each.Name)).Where(match => match.Success)
+            .GroupBy(match => match.Groups[1].Value).MaxBy(same => same.Count())?.Key;
         var plain = to.Replace('-', '_');
+        if (former is not null && former != from && former.Replace('-', '_') != plain && former != from.Replace('-', '_'))
+        {
+            objects = Normalise(objects, former, to);
+        }
+
         return [.. objects.Select(each => each with { Table = each.Table, Name = Rename(each.Name), Definition = Rename(each.Definition), Sql = each.Sql is { } sql ? Rename(sql) : null })];
 
         string Rename(string text) => text.Contains(ScratchServer.RolePrefix, StringComparison.Ordinal)
@@ -102,8 +110,8 @@ internal static partial class Drift
             : text;
     }
 
-    /// <summary>What other roles may do is the operator's own.</summary>
-    private static bool IsLogtos(SchemaObject each) => each.Kind != "grant" || each.Name.Contains($" to {ScratchServer.RolePrefix}", StringComparison.Ordinal) || each.Name.Contains($" to \"{ScratchServer.RolePrefix}", StringComparison.Ordinal);
+    /// <summary>What other roles may do, and how a table is vacuumed, is the operator's own.</summary>
+    private static bool IsLogtos(SchemaObject each) => each.Kind != "grant" ? each.Kind != "storage parameters" : each.Name.Contains($" to {ScratchServer.RolePrefix}", StringComparison.Ordinal) || each.Name.Contains($" to \"{ScratchServer.RolePrefix}", StringComparison.Ordinal);
 
     private static (string Kind, string Name) Key(SchemaObject each) => (each.Kind, each.Name);
 
@@ -123,20 +131,32 @@ internal static partial class Drift
         var name = NameAndTable().Match(expected.Name) is { Success: true } match ? match.Groups[1].Value : expected.Name;
         return expected.Kind switch
         {
-            "owner" or "row-level security" or "default" or "function" or "storage parameters" => expected.Sql,
+            "owner" or "row-level security" or "default" or "function" => expected.Sql,
             "trigger" when found.Definition.StartsWith(expected.Definition, StringComparison.Ordinal) => $"alter table {expected.Table} enable trigger {name}",
             "trigger" => $"drop trigger {name} on {expected.Table}; {expected.Sql}",
             "policy" => $"drop policy {name} on {expected.Table}; {expected.Sql}",
             "constraint" when found.Definition == $"{expected.Definition} NOT VALID" => $"alter table {expected.Table} validate constraint {name}",
             "index" when found.Definition == $"{expected.Definition} (invalid)" => $"reindex index concurrently {name}",
-            "index" => $"drop index {name}; {expected.Sql}",
-            "grant" => $"{RevokeOf(expected)}; {expected.Sql}",
+            "index" => $"drop index concurrently {name}; {expected.Sql}",
+            "constraint" when found.Definition == $"{expected.Definition}{SchemaObjects.WithoutTriggers}" => $"alter table {expected.Table} enable trigger all",
+            "grant" => Grants(expected, found),
             "enum" => AddValues(expected, found),
             _ => null,
         };
     }
 
-    private static string RevokeOf(SchemaObject grant) => Grant().Replace(grant.Sql!, "revoke all on $1 from $2");
+    /// <summary>What is too much and what is missing, each by itself: to revoke all of a table's takes the rights on its columns too.</summary>
+    private static string Grants(SchemaObject expected, SchemaObject found)
+    {
+        var (rights, present) = (expected.Definition.Split(", "), found.Definition.Split(", "));
+        var grant = Grant().Match(expected.Sql!);
+        string List(IEnumerable<string> names) => string.Join(", ", names.Select(name => $"{name}{grant.Groups["columns"].Value}"));
+        return string.Join("; ", new[]
+        {
+            present.Except(rights).Any() ? $"revoke {List(present.Except(rights))} on {grant.Groups["target"].Value} from {grant.Groups["role"].Value}" : null,
+            rights.Except(present).Any() ? $"grant {List(rights.Except(present))} on {grant.Groups["target"].Value} to {grant.Groups["role"].Value}" : null,
+        }.OfType<string>());
+    }
 
     /// <summary>Values can be added at their places, and nothing else.</summary>
     private static string? AddValues(SchemaObject expected, SchemaObject found)
@@ -163,8 +183,11 @@ internal static partial class Drift
     [GeneratedRegex("""^("(?:""|[^"])+"|\S+) on """, RegexOptions.CultureInvariant)]
     private static partial Regex NameAndTable();
 
-    [GeneratedRegex("^grant .*? on (.*) to (.*)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("""^grant [a-z]+(?<columns> \(.*?\))?(?:, .*?)? on (?<target>(?:table|sequence|schema) .*) to (?<role>.*)$""", RegexOptions.CultureInvariant)]
     private static partial Regex Grant();
+
+    [GeneratedRegex(""" to "?logto_tenant_([^"]*)"?$""", RegexOptions.CultureInvariant)]
+    private static partial Regex Grantee();
 
     [GeneratedRegex("\"(logto_tenant_[a-z0-9_]+)\"", RegexOptions.CultureInvariant)]
     private static partial Regex QuotedRole();

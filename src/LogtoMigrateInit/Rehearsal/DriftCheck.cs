@@ -41,7 +41,7 @@ internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, Sc
                 }
 
                 logger.ComparingSchema();
-                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, stop), found));
+                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, stop, stop), found));
             },
             reason => new DriftResult.Impossible(reason), stop);
     }

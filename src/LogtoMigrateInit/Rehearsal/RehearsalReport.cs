@@ -69,14 +69,14 @@ internal sealed record RehearsalReport
     public (RehearsedAlteration Alteration, string Table, long Bytes)? Longest(Blocked blocks) => (
         from alteration in Alterations
         from held in alteration.Locks
-        where held.Blocks == blocks && SizeOf(held.Table) is not null
-        orderby alteration.Seconds descending, SizeOf(held.Table) descending
-        select ((RehearsedAlteration, string, long)?)(alteration, held.Table, SizeOf(held.Table)!.Value)).FirstOrDefault();
+        where held.Blocks == blocks && SizeOf(held) is not null
+        orderby alteration.Seconds descending, SizeOf(held) descending
+        select ((RehearsedAlteration, string, long)?)(alteration, held.Real!, SizeOf(held)!.Value)).FirstOrDefault();
 
     /// <summary>How many of the real tables are blocked at some time.</summary>
     /// <param name="blocks">From what.</param>
-    public int CountBlocked(Blocked blocks) => Alterations.SelectMany(alteration => alteration.Locks).Where(held => held.Blocks == blocks && SizeOf(held.Table) is not null).Select(held => held.Table).Distinct().Count();
+    public int CountBlocked(Blocked blocks) => Alterations.SelectMany(alteration => alteration.Locks).Where(held => held.Blocks == blocks && SizeOf(held) is not null).Select(held => held.Real).Distinct().Count();
 
     /// <returns>Null for what is no table of the real database, such as one that an earlier alteration makes.</returns>
-    public long? SizeOf(string table) => Tables.FirstOrDefault(each => each.Name == table)?.Bytes;
+    public long? SizeOf(TableLock held) => Tables.FirstOrDefault(each => each.Name == held.Real)?.Bytes;
 }

@@ -20,8 +20,11 @@ internal static class RehearsalSummary
     public static string? Blocks(RehearsalReport report, Blocked blocks) => report.Longest(blocks) is { } longest
         ? string.Create(
             CultureInfo.InvariantCulture,
-            $"{(blocks == Blocked.Writes ? "writes" : "reads and writes")} of {longest.Table} ({Size(longest.Bytes)}) blocked for {longest.Alteration.Seconds:0.000} s at most")
+            $"{What(blocks)} of {longest.Table} ({Size(longest.Bytes)}) blocked for {longest.Alteration.Seconds:0.000} s at most")
         : null;
+
+    /// <summary>What is blocked, in words.</summary>
+    public static string What(Blocked blocks) => blocks == Blocked.Writes ? "writes" : "reads and writes";
 
     /// <summary>What is dropped, with the number of values.</summary>
     public static string Losses(RehearsalReport report) =>

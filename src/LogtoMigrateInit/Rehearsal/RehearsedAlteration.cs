@@ -20,6 +20,9 @@ internal enum Blocked
 /// <param name="Mode">As <c>pg_locks</c> names it.</param>
 internal sealed record TableLock(string Table, string Mode)
 {
+    /// <summary>The same table in the real database; null when there is none, because an alteration before has made it.</summary>
+    public string? Real { get; init; }
+
     private static readonly string[] Modes =
     [
         "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",

@@ -5,6 +5,7 @@ using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
@@ -25,11 +26,35 @@ internal sealed class ScratchCli(LogtoInstallation installation, string sessionN
         using var folder = await cliFolder.TakeAsync(held)
             ?? throw new PostgresToolException($"another process still runs Logto's CLI in {cliFolder.Path} after {there.LockTimeout.TotalSeconds:0} s; start again when it has ended");
         var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
-        await using var migrationLock = await MigrationLock.TryTakeAsync(await database.RetryAsync(database.OpenAsync, held), there.Timings, logger, held)
-            ?? throw new PostgresToolException($"somebody else works in the scratch database '{there.Database}', which is ours alone; start again");
+        await using var migrationLock = await TakeLockAsync(database, there, held);
+        if (pending.Count > 0)
+        {
+            // As in a deploy: an index that a killed run has built is in the dump, and its alteration would fail.
+            var leftOvers = new LeftOvers(there, sessionName, database, NullLogger.Instance); // nothing that an operator has is dropped
+            if (await leftOvers.RemoveAsync(pending[0], installation.ReadScript(pending[0]), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+            {
+                throw new PostgresToolException(string.Join("; ", inTheWay));
+            }
+        }
+
         var cli = new SupervisedCli(there, installation, sessionName, database, new LogtoCliProcess(there, installation), logger);
         var run = await cli.RunAsync(new CliJob(arguments, pending, state, inspection) { OnCopy = true }, folder, migrationLock, held);
         held.ThrowIfCancellationRequested();
         return run;
+    }
+
+    private async Task<MigrationLock> TakeLockAsync(LogtoDatabase database, GateOptions there, CancellationToken held)
+    {
+        var connection = await database.RetryAsync(database.OpenAsync, held);
+        try
+        {
+            return await MigrationLock.TryTakeAsync(connection, there.Timings, logger, held)
+                ?? throw new PostgresToolException($"somebody else works in the scratch database '{there.Database}', which is ours alone; start again");
+        }
+        catch
+        {
+            await LogtoDatabase.CloseAsync(connection);
+            throw;
+        }
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ScratchPlace(GateOptions options, ILogger logger)
         try
         {
             await using var server = new DirectServer(options with { Direct = options.Scratch ?? options.Direct }, logger);
-            await using var scratch = await ScratchServer.OpenAsync(server, options.LockTimeout, logger, stop);
+            await using var scratch = await OpenAsync(server, stop);
             if (scratch is null)
             {
                 return impossible("another run works with scratch databases of this one; start again when it has ended");
@@ -36,9 +36,26 @@ internal sealed class ScratchPlace(GateOptions options, ILogger logger)
         {
             return impossible(failure.Message);
         }
+        catch (InvalidOperationException broken)
+        {
+            return impossible($"the connection to the scratch server was lost ({broken.Message.TrimEnd('.')}); start again");
+        }
         catch (Exception failure) when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
             return impossible($"{refusal.Message}; {refusal.Remedy}");
+        }
+    }
+
+    /// <exception cref="PostgresToolException">The server that LOGTO_INIT_SCRATCH_URL names cannot be used.</exception>
+    private async Task<ScratchServer?> OpenAsync(DirectServer server, CancellationToken stop)
+    {
+        try
+        {
+            return await ScratchServer.OpenAsync(server, options.LockTimeout, logger, stop);
+        }
+        catch (DatabaseException failure) when (options.Scratch is { } named)
+        {
+            throw new PostgresToolException($"the scratch server at {named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}') cannot be used: {failure.Message}", failure);
         }
     }
 

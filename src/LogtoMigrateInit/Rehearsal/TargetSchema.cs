@@ -13,10 +13,11 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
 
     /// <param name="scratch">Where.</param>
     /// <param name="held">Ends it.</param>
+    /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused us.</exception>
-    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, CancellationToken held)
+    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, CancellationToken held, CancellationToken stop)
     {
         var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
         try
@@ -25,7 +26,9 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
             var run = await cli.RunAsync(there, ["db", "seed", "--swe"], [], null, held);
             if (run.ExitCode != 0)
             {
-                throw new PostgresToolException($"Logto's own seed failed in a scratch database, with which the schema would be compared: {run.Complaint.TrimEnd('.')} (exit code {run.Ending})");
+                throw new PostgresToolException(run.End == CliEnd.ByItself
+                    ? $"Logto's own seed failed in a scratch database, with which the schema would be compared: {run.Complaint.TrimEnd('.')} (exit code {run.Ending})"
+                    : "Logto's own seed did not end in a scratch database, with which the schema would be compared; start again");
             }
 
             await using var database = new LogtoDatabase(there, logger);
@@ -34,7 +37,7 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
         }
         finally
         {
-            await scratch.DropAsync(name, held);
+            await scratch.DropAsync(name, stop);
         }
     }
 }

@@ -7,6 +7,7 @@ using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
@@ -30,7 +31,8 @@ internal abstract record RehearsalResult
 /// database is only read.
 /// </summary>
 internal sealed class UpgradeRehearsal(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer source, ScratchPlace place, DatabaseCopy copies, ScratchCli cli, TargetSchema target, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer source, ScratchPlace place, DatabaseCopy copies, ScratchCli cli, TargetSchema target,
+    WatchedInspection watched, ILogger logger)
 {
     /// <param name="pending">What is to be deployed.</param>
     /// <param name="inspection">The real database.</param>
@@ -53,19 +55,23 @@ internal sealed class UpgradeRehearsal(
                 }
 
                 var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
-                    async (connection, token) => (
-                        await TableSizes.ReadAsync(connection, inspection.Schema!, token),
-                        await SchemaObjects.ReadAsync(connection, inspection.Schema!, token),
-                        await SchemaObjects.ReadSearchPathAsync(connection, token)),
-                    held);
+                    (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, inspection.Schema!, token)), held);
                 logger.Rehearsing(pending.Alterations.Count, mode == RehearsalMode.Full ? "all rows" : "the rows of small tables", identity.Bytes / 1048576.0);
                 var started = Stopwatch.GetTimestamp();
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
                 string? name = null;
-                var seeding = SeedAsync(scratch, rights, inspection, either.Token);
+                var seeding = SeedAsync(scratch, rights, inspection, either.Token, held);
                 try
                 {
-                    var grants = await copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, held);
+                    var making = copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
+                    if (await Task.WhenAny(making, seeding) == seeding && !seeding.IsCompletedSuccessfully)
+                    {
+                        await either.CancelAsync(); // nothing is worth copying then
+                        await making.ContinueWith(_ => { }, TaskScheduler.Default);
+                        await seeding;
+                    }
+
+                    var grants = await making;
                     var there = scratch.Server.Options.ForDatabase(name!, searchPath) with { DeployTimeout = Limit() };
                     await using var copy = new LogtoDatabase(there, logger);
                     await PrepareAsync(copy, inspection.Schema!, roles, grants, name!, held);
@@ -115,21 +121,21 @@ internal sealed class UpgradeRehearsal(
         : options.RehearsalLimit;
 
     /// <returns>What the target creates; or null, and why it cannot be compared.</returns>
-    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> SeedAsync(ScratchServer scratch, ClusterRights rights, Inspection inspection, CancellationToken token)
+    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> SeedAsync(ScratchServer scratch, ClusterRights rights, Inspection inspection, CancellationToken token, CancellationToken stop)
     {
         if (rights.ServerVersion / 10000 != inspection.ServerVersion / 10000)
         {
             return (null, ScratchPlace.OtherMajor(rights.ServerVersion, inspection.ServerVersion));
         }
 
-        return (await target.ReadAsync(scratch, token), null);
+        return (await target.ReadAsync(scratch, token, stop), null);
     }
 
     /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics; and begins to trace.</summary>
     private async Task PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, CancellationToken held)
     {
         var copied = new CopiedRoles(options.Database, name);
-        await using var restored = await RestoredDatabase.OpenAsync(copy, logger, held);
+        await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held); // what the copy lacks of other roles' rights is nobody's loss
         await copied.MakeAsync(restored.Connection, roles, held);
         await restored.GrantAsync(grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor)), _ => false, RestorePlan.RolesIn, held);
         await restored.AnalyzeAsync(held);
@@ -149,12 +155,13 @@ internal sealed class UpgradeRehearsal(
                 await AlterationTrace.ReadAsync(connection, token),
                 await SchemaObjects.ReadAsync(connection, inspection.Schema!, token)),
             held);
-        var copied = new CopiedRoles(options.Database, there.Database);
-        var alterations = RehearsedAlteration.Of(traced, pending.Alterations).Select(alteration => alteration with
+        var (alterations, lost) = NameAsReal(RehearsedAlteration.Of(traced, pending.Alterations), new RealNames(before), new CopiedRoles(options.Database, there.Database));
+        report = report with
         {
-            Changes = [.. alteration.Changes.Select(change => change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change)],
-        }).ToArray();
-        report = report with { Alterations = alterations, Losses = await CountLossesAsync(alterations, before, held) };
+            Alterations = alterations,
+            Losses = await CountAsync(lost, held),
+            SecondsToDeploy = report.SecondsToDeploy - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds), // without the trace's own time
+        };
         var left = state is null ? pending.Alterations : catalog.PendingAfter(state);
         if (left.Count > 0)
         {
@@ -171,7 +178,7 @@ internal sealed class UpgradeRehearsal(
         {
             Drift = new RehearsedDrift(drift, null),
             Failure = drift.LacksSomething
-                ? new RehearsalFailure(null, $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)}")
+                ? new RehearsalFailure(null, $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} (`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
                 : null,
         };
     }
@@ -187,27 +194,40 @@ internal sealed class UpgradeRehearsal(
         _ => "the connection to the copy was lost; start again",
     };
 
-    /// <summary>What is dropped is counted where the real rows are, before anything happens to them.</summary>
-    private async Task<IReadOnlyList<Loss>> CountLossesAsync(IReadOnlyList<RehearsedAlteration> alterations, IReadOnlyList<SchemaObject> before, CancellationToken held)
+    /// <summary>Tables and roles under the names that they have in the real database, and what of it is dropped.</summary>
+    private static (IReadOnlyList<RehearsedAlteration> Alterations, IReadOnlyList<Loss> Losses) NameAsReal(IReadOnlyList<RehearsedAlteration> alterations, RealNames names, CopiedRoles copied)
     {
-        var real = before.Where(each => each.Kind is "table" or "column").Select(each => (each.Kind, each.Name)).ToHashSet(); // the rest was made by an alteration before
-
-        var lost = (from alteration in alterations
-                    from change in alteration.Changes
-                    where change.What == ChangeKind.Dropped && real.Contains((change.Kind, change.Name))
-                    select (alteration.Alteration, change)).ToArray();
-        return lost.Length == 0 ? [] : await source.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
-            async (connection, token) =>
+        var (named, losses) = (new List<RehearsedAlteration>(), new List<Loss>());
+        foreach (var alteration in alterations)
+        {
+            losses.AddRange(
+                from change in alteration.Changes
+                where change.What == ChangeKind.Dropped
+                let real = names.Of(change.Kind, change.Name)
+                where real is not null
+                select new Loss(change.Kind, real, alteration.Alteration, null));
+            named.Add(alteration with
             {
-                var losses = new List<Loss>();
-                foreach (var (alteration, change) in lost)
-                {
-                    var column = change.Kind == "column" ? change.Name[(change.Table!.Length + 1)..] : null;
-                    losses.Add(new Loss(change.Kind, change.Name, alteration, await TableSizes.CountAsync(connection, change.Table!, column, token)));
-                }
+                Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],
+                Changes = [.. alteration.Changes.Select(change => change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change)],
+            });
+            names.Follow(alteration);
+        }
 
-                return losses;
-            },
-            held);
+        return (named, losses);
     }
+
+    /// <summary>What is dropped is counted where the real rows are, before anything happens to them.</summary>
+    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, CancellationToken held) => losses.Count == 0 ? [] : await source.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
+        async (connection, token) =>
+        {
+            var counted = new List<Loss>();
+            foreach (var loss in losses)
+            {
+                counted.Add(loss with { Values = await TableSizes.CountAsync(connection, loss.Kind, loss.Name, token) });
+            }
+
+            return counted;
+        },
+        held);
 }
