@@ -1,22 +1,30 @@
 #!/usr/bin/env bash
 # Measures the gate beside what people would use instead, and writes results.json, README.md and chart.svg.
-#   bench/run.sh                          into bench/, and the table into the project's README; about 10 minutes
+#   bench/run.sh                          into bench/, and the table into the project's README; about 20 minutes
 #   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
 #   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
+#   bench/run.sh --backup [MB]            measures backups of a database of this size (1024), likewise
 #   bench/run.sh --report                 writes the report and the chart of the last run again
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
 set -euo pipefail
 
 mode=
+megabytes=1024
 output=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=--quick ;;
     --report) mode=--report ;;
     --herd) mode=--herd ;;
-    --rehearsal) mode=--rehearsal; if [[ ${2:-} =~ ^[0-9]+$ ]]; then megabytes=$2; shift; fi ;;
+    --backup | --rehearsal)
+      mode=$1
+      if [[ ${2-} =~ ^[1-9][0-9]*$ ]]; then
+        megabytes=$2
+        shift
+      fi
+      ;;
     --output) output=$(realpath -m "${2:?--output needs a folder}"); shift ;;
-    *) echo "usage: bench/run.sh [--quick | --herd | --rehearsal [MB] | --report] [--output FOLDER]" >&2; exit 2 ;;
+    *) echo "usage: bench/run.sh [--quick | --herd | --backup [MB] | --rehearsal [MB] | --report] [--output FOLDER]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -26,6 +34,7 @@ source tests/fixtures/checkout.sh
 
 need "${toolchain[@]}" postgresql-client
 tests/fixtures/install.sh
+tests/fixtures/clients.sh
 mkdir -p "${output:=bench}"
 
 build() {
@@ -48,9 +57,8 @@ benchmarks=bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateIni
 if [ "$mode" = --herd ]; then
   $benchmarks --herd "$output/results.json"
   mode=--report
-fi
-if [ "$mode" = --rehearsal ]; then
-  $benchmarks --rehearsal "${megabytes:-1024}" "$output/results.json"
+elif [ "$mode" = --backup ] || [ "$mode" = --rehearsal ]; then
+  $benchmarks "$mode" "$megabytes" "$output/results.json"
   mode=--report
 fi
 $benchmarks $mode "$output"

@@ -7,11 +7,19 @@ using LogtoMigrateInit.Fixtures;
 // Called by bench/run.sh: [--quick] OUTPUT; with --report, only written again from OUTPUT/results.json.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-if (arguments() is ["--herd", var file]) // only the slowest part, into the results of the last run
+if (arguments() is ["--herd", var herdsFile]) // only the slowest part, into the results of the last run
 {
     await using var crowded = await Field.OpenAsync(quick: false);
-    var last = JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(file), json)!;
-    await File.WriteAllTextAsync(file, JsonSerializer.Serialize(last with { Herd = await HerdBench.MeasureAsync(crowded) }, json) + "\n");
+    var herd = await HerdBench.MeasureAsync(crowded);
+    await ReplaceAsync(herdsFile, last => last with { Herd = herd });
+    return;
+}
+
+if (arguments() is ["--backup", var megabytes, var backupsFile]) // only the part that needs a large database, likewise
+{
+    await using var idle = await Field.OpenAsync(quick: false);
+    var backup = await BackupBench.MeasureAsync(idle, int.Parse(megabytes, CultureInfo.InvariantCulture));
+    await ReplaceAsync(backupsFile, last => last with { Backup = backup });
     return;
 }
 
@@ -45,9 +53,19 @@ var results = new Results(
     await Say("growth with the latency", Scale.OfLatencyAsync(field)),
     await Say("growth with the replicas", Scale.OfReplicasAsync(field)),
     await Say("replicas that wait", HerdBench.MeasureAsync(field)),
-    size);
+    await Say("backups", BackupBench.MeasureAsync(field)),
+    size)
+{
+    Rehearsal = await Say("what a rehearsal foretells", RehearsalBench.MeasureAsync(quick ? RehearsalBench.QuickMegabytes : RehearsalBench.UsualMegabytes)),
+};
 
 await WriteAsync(results);
+
+async Task ReplaceAsync(string file, Func<Results, Results> replace)
+{
+    var all = replace(JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(file), json)!);
+    await File.WriteAllTextAsync(file, JsonSerializer.Serialize(all, json) + "\n");
+}
 
 async Task WriteAsync(Results all)
 {

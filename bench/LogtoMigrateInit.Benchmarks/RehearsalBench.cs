@@ -28,6 +28,7 @@ internal sealed record RehearsalCost(string Date, string Server, double Megabyte
 internal static class RehearsalBench
 {
     public const int UsualMegabytes = 1024;
+    public const int QuickMegabytes = 20;
 
     private const int Major = 17;
     private const string From = "1.19.0";

@@ -44,6 +44,7 @@ internal sealed class Report(Results results)
         Line();
         Pending();
         Waiting();
+        Backup();
         Growth();
         Rehearsal();
         SizeMap();
@@ -133,6 +134,42 @@ internal sealed class Report(Results results)
                 row.Binary, $"{row.Replicas}", $"{Number(row.FirstLooksMs, "#,##0")} ms", row.DeployMs is { } deploy ? $"{Number(deploy, "#,##0")} ms" : "not ended after 100 s",
                 row.LastAfterMs is { } last ? $"{Number(last, "#,##0")} ms" : "", row.ConnectionsPerSecond is { } rate ? Number(rate, "0") : "", $"{Number(row.ServerCpuMs, "#,##0")} ms",
             }));
+    }
+
+    private void Backup()
+    {
+        if (results.Backup is not { } backup)
+        {
+            return;
+        }
+
+        Line("## Backup");
+        Line();
+        Line($"Measured by `bench/run.sh --backup` when it is newer than the rest ({backup.Date}). The smallest database is as Logto seeds it; the others have users, and ten log entries for each, besides. Their size is that of the tables without the indexes. `pg_dump --format=custom` writes a file and nothing else; `backup` runs the same one, unpacks what comes out of it, counts the rows in its snapshot, and reads the file again.");
+        foreach (var release in backup.Releases)
+        {
+            Line();
+            Line($"### `pg_dump` {release.Tools}, server {release.Server}");
+            Table(
+                ["database", "rows", "", "wall", "`backup` takes", "CPU", "CPU of the server", "file"],
+                release.Rows.SelectMany(row => row.Ways.Select(way => new[]
+                {
+                    Size(row), $"{row.Rows:N0}", way.Name, Milliseconds(way.Cost.WallMs), way == row.Gate ? "" : $"{Number(way.GateRatio.Median, "0.00")} × ({Number(way.GateRatio.Q1, "0.00")}–{Number(way.GateRatio.Q3, "0.00")})",
+                    Milliseconds(way.Cost.CpuMs), Milliseconds(way.ServerCpuMs), $"{Number(way.FileMb, "#,##0.0")} MB",
+                })));
+            Table(
+                ["peak memory", "gate", "its largest tool", "all at one moment", "`pg_dump` alone"],
+                release.Rows.Select(row => new[] { Size(row) }.Concat(
+                    new[] { row.Gate.Memory.OwnMb, row.Gate.Memory.ChildMb, row.Gate.Memory.TogetherMb, row.Same.Memory.TogetherMb }.Select(sample => $"{Number(sample.Median, "0.0")} MB")).ToArray()));
+            Table(
+                [$"with the {Size(release.Largest)}", "wall", "CPU"],
+                [
+                    ["`backup` with `LOGTO_INIT_BACKUP_VERIFY=restore`", Milliseconds(release.VerifiedByRestore.WallMs), Milliseconds(release.VerifiedByRestore.CpuMs)],
+                    ["`restore FILE --yes`", Milliseconds(release.Restore.WallMs), Milliseconds(release.Restore.CpuMs)],
+                ]);
+        }
+
+        static string Size(BackupRow row) => row.Megabytes < 1 ? "as seeded" : $"{Number(row.Megabytes, "#,##0")} MB";
     }
 
     private void Growth()

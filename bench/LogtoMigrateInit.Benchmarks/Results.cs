@@ -12,7 +12,7 @@ internal sealed record Machine(string Date, int Cores, string Processor, string 
 internal sealed record Results(
     Machine Machine, bool Quick, IReadOnlyList<NothingPendingRow> NothingPending, IReadOnlyList<PendingRow> Pending, IReadOnlyList<CliStep> CliSteps, WaitingCost Waiting,
     IReadOnlyList<ScaleRow> Alterations, IReadOnlyList<ScaleRow> Tables, IReadOnlyList<ScaleRow> Latency, IReadOnlyList<ReplicasRow> Replicas, IReadOnlyList<HerdRow> Herd,
-    SizeMap Size)
+    BackupCost? Backup, SizeMap Size)
 {
     private const double MiB = 1024 * 1024;
 
@@ -53,11 +53,23 @@ internal sealed record Results(
             yield return target;
         }
 
+        foreach (var target in (Backup?.Releases ?? []).SelectMany(BackupTargets)) // there was none before
+        {
+            yield return target;
+        }
+
         yield return AtMost("binary", Size.Binary / MiB, 15, "0.00", " MiB");
         yield return AtMost("binary, compressed", Size.Compressed / MiB, 6.8, "0.00", " MiB");
         yield return AtMost($"{Alterations[^1].Size:N0} alterations instead of {Alterations[0].Size}", Growth(Alterations, row => row.Gate), 20, "0.0", " ms");
         yield return AtMost($"{Tables[^1].Size:N0} tables instead of {Tables[0].Size}: more than psql with the same query", Growth(Tables, row => row.Gate) - Growth(Tables, row => row.Floor), 2, "0.0", " ms");
         yield return AtMost($"{Replicas[^1].Replicas} replicas at once instead of {Replicas[1].Replicas}: growth of what each takes", GrowthOfEach(row => row.LastMs) / GrowthOfEach(row => row.FloorMs), 1.1, "0.00", " × psql's");
+    }
+
+    private static IEnumerable<Target> BackupTargets(BackupRelease release)
+    {
+        var (largest, tools) = (release.Largest, $"`pg_dump` {release.Tools.Split('.')[0]}");
+        yield return AtMost($"a backup of {largest.Megabytes:N0} MB with {tools}: wall time", largest.Same.GateRatio.Median, 1.05, "0.00", " × pg_dump");
+        yield return AtMost($"a backup of {largest.Megabytes:N0} MB with {tools}: memory", release.MemoryGrowth, 1.05, "0.00", $" × that of {release.Smaller.Megabytes:N0} MB");
     }
 
     private IEnumerable<Target> HerdTargets(HerdRow row)

@@ -5,14 +5,28 @@ using LogtoMigrateInit.Fixtures;
 namespace LogtoMigrateInit.Benchmarks;
 
 /// <summary>A command line in an environment that holds nothing else.</summary>
-internal sealed record Invocation(string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Variables, string? WorkingDirectory = null);
+internal sealed record Invocation(string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Variables, string? WorkingDirectory = null)
+{
+    /// <summary>Also measures the memory of it and of its children apart.</summary>
+    public bool MemoryApart { get; init; }
+
+    /// <summary>Also measures the processor time of this one, which is idle otherwise.</summary>
+    public PostgresServer? Server { get; init; }
+}
 
 /// <summary>What one run took.</summary>
 /// <param name="WallMs">From its start to its end, in milliseconds.</param>
 /// <param name="CpuMs">User and system time, with that of its children.</param>
 /// <param name="PeakKb">The largest resident set of it and its children, in kilobytes.</param>
 /// <param name="ExitCode">128 and the signal's number when it was killed.</param>
-internal sealed record Run(double WallMs, double CpuMs, long PeakKb, int ExitCode);
+/// <param name="OwnPeakKb">The largest resident set of the program alone; zero unless memory is measured apart, as the next two.</param>
+/// <param name="ChildPeakKb">Of its largest child.</param>
+/// <param name="TogetherPeakKb">Of all of them at one moment; what they share counts more than once.</param>
+internal sealed record Run(double WallMs, double CpuMs, long PeakKb, int ExitCode, long OwnPeakKb, long ChildPeakKb, long TogetherPeakKb)
+{
+    /// <summary>User and system time of the server; zero unless that is measured too.</summary>
+    public double ServerCpuMs { get; init; }
+}
 
 /// <summary>What many runs took.</summary>
 internal sealed record Cost(Quartiles WallMs, Quartiles CpuMs, Quartiles PeakMb)
@@ -31,8 +45,14 @@ internal sealed record Rival(string Name, Func<Task<Invocation>> PrepareAsync)
     {
     }
 
+    private static readonly TimeSpan EndOfSession = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What each costs.</summary>
+    public static async Task<Dictionary<string, Cost>> CompareAsync(IReadOnlyList<Rival> rivals, int rounds) =>
+        (await RunByTurnsAsync(rivals, rounds)).ToDictionary(pair => pair.Key, pair => Cost.Of(pair.Value));
+
     /// <summary>Runs all of them by turns, so that what else the machine does hits all alike; the first of several rounds only warms up.</summary>
-    public static async Task<Dictionary<string, Cost>> CompareAsync(IReadOnlyList<Rival> rivals, int rounds)
+    public static async Task<Dictionary<string, List<Run>>> RunByTurnsAsync(IReadOnlyList<Rival> rivals, int rounds)
     {
         var runs = rivals.ToDictionary(rival => rival.Name, _ => new List<Run>());
         for (var round = rounds > 1 ? 0 : 1; round <= rounds; round++)
@@ -48,7 +68,7 @@ internal sealed record Rival(string Name, Func<Task<Invocation>> PrepareAsync)
             }
         }
 
-        return runs.ToDictionary(pair => pair.Key, pair => Cost.Of(pair.Value));
+        return runs;
     }
 
     /// <summary>Runs it once, and throws with what it printed unless it succeeds.</summary>
@@ -57,7 +77,8 @@ internal sealed record Rival(string Name, Func<Task<Invocation>> PrepareAsync)
         var log = Path.GetTempFileName();
         try
         {
-            var start = new ProcessStartInfo(Path.Combine(Repository.Root, "artifacts", "bench", "measure"), [log, invocation.Program, .. invocation.Arguments])
+            var start = new ProcessStartInfo(Path.Combine(Repository.Root, "artifacts", "bench", "measure"),
+                [.. invocation.MemoryApart ? (IEnumerable<string>)["--apart"] : [], log, invocation.Program, .. invocation.Arguments])
             {
                 RedirectStandardOutput = true,
                 WorkingDirectory = invocation.WorkingDirectory ?? "",
@@ -70,11 +91,18 @@ internal sealed record Rival(string Name, Func<Task<Invocation>> PrepareAsync)
                 start.Environment[name] = value;
             }
 
+            var serverCpu = invocation.Server?.CpuTime();
             using var process = Process.Start(start)!;
             var output = await process.StandardOutput.ReadToEndAsync();
             await process.WaitForExitAsync();
+            if (serverCpu is not null)
+            {
+                await Task.Delay(EndOfSession); // before that its time is not the server's
+                serverCpu = invocation.Server!.CpuTime() - serverCpu;
+            }
+
             return process.ExitCode == 0 && JsonSerializer.Deserialize<Run>(output, JsonSerializerOptions.Web) is { ExitCode: 0 } run
-                ? run
+                ? run with { ServerCpuMs = serverCpu?.TotalMilliseconds ?? 0 }
                 : throw new InvalidOperationException($"{invocation.Program} {string.Join(' ', invocation.Arguments)} failed: {output}\n{await File.ReadAllTextAsync(log)}");
         }
         finally

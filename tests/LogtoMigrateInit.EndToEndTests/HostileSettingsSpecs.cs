@@ -9,7 +9,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
     private static readonly string[] Hostile =
     [
         "default_transaction_isolation = 'repeatable read'", "idle_in_transaction_session_timeout = '1s'", "idle_session_timeout = '1s'",
-        "statement_timeout = '300ms'", "lock_timeout = '100ms'",
+        "statement_timeout = '300ms'", "lock_timeout = '100ms'", "quote_all_identifiers = on",
     ];
 
     // The oldest, and the newest with a setting more; the gate treats those between like one of them.

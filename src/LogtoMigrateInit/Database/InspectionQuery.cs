@@ -40,7 +40,7 @@ internal static class InspectionQuery
         select case when not i.indisvalid then c.relname::text end from pg_catalog.pg_index i
           join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
           where not i.indisvalid and n.nspname = current_schema()
-            or i.indisprimary and i.indrelid = to_regclass('systems') and i.indnkeyatts = 1 and pg_get_indexdef(i.indexrelid, 1, true) = 'key'
+            or i.indisprimary and i.indrelid = to_regclass('systems') and i.indnkeyatts = 1 and pg_get_indexdef(i.indexrelid, 1, true) in ('key', '"key"')
           order by 1
         """;
 
