@@ -104,9 +104,9 @@ check "the native binary is no larger than 17 MiB" [ "$(stat -c %s artifacts/nat
 
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400
-wants end-to-end && suite LogtoMigrateInit.EndToEndTests 2000
+wants end-to-end && suite LogtoMigrateInit.EndToEndTests 2700
 wants chaos && suite LogtoMigrateInit.ChaosTests 400
-wants bench && check "everything that is compared can be measured" timeout --kill-after=30 600 bench/run.sh --quick --output "$work/bench"
+wants bench && check "everything that is compared can be measured" timeout --kill-after=30 900 bench/run.sh --quick --output "$work/bench"
 wants containers && containers
 wants arm64 && arm64
 

@@ -171,8 +171,10 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         }
 
         await File.WriteAllTextAsync(Path.Combine(signs, "go"), "", Token);
-        Expect.Ending(Expect.Success, await world.RunAsync(["rehearse"], ("TMPDIR", signs)));
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        var result = await world.RunAsync(["rehearse"], ("TMPDIR", signs));
+        Expect.Ending(Expect.Success, result);
+        var left = await RehearsalWorld.ScratchAsync(world.Server, world.Database);
+        Assert.True(left.Count == 0, $"{string.Join(", ", left)}: {result}");
         Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
         await world.LeavesNothingAsync();
         Directory.Delete(signs, recursive: true);

@@ -37,6 +37,9 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>A drop waits for a checkpoint, which takes long on a busy disk; a server that has stopped answering is not waited for without end.</summary>
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
 
+    /// <summary>Each waits for five seconds in the server.</summary>
+    private const int DropTries = 6;
+
     /// <summary>After a signal, so that it fits into the ten seconds that containers are given.</summary>
     private static readonly TimeSpan LongestDropOnceStopped = TimeSpan.FromSeconds(5);
 
@@ -255,7 +258,19 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>The database first: PostgreSQL drops no role that has rights in one.</summary>
     private async Task RemoveAsync(string name, CancellationToken cancellationToken)
     {
-        await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await ExecuteAsync($"drop database if exists {LogtoDatabase.Quote(name)} with (force)", cancellationToken);
+                break;
+            }
+            catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && tries < DropTries)
+            {
+                // The server gives the sessions that it has told to end five seconds, in which a starved one has not even begun to.
+            }
+        }
+
         foreach (var role in await ReadNamesAsync(Roles, RolePrefix + name, cancellationToken))
         {
             await ExecuteAsync($"drop role if exists {LogtoDatabase.Quote(role)}", cancellationToken);
