@@ -10,14 +10,17 @@ public sealed class DriftSpecs(SharedServers servers)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Theory(Timeout = 240_000)]
-    [InlineData(14, "1.37.1", null)]
-    [InlineData(15, "1.40.1", null)]
-    [InlineData(16, "1.42.0", null)]
-    [InlineData(17, "1.43.0", "1.19.0")]
-    [InlineData(18, "1.37.1", null)]
-    public async Task A_database_that_Logto_itself_has_migrated_does_not_differ(int major, string from, string? rollback)
+    [InlineData(14, "1.37.1", "1.43.0", null)]
+    [InlineData(14, "1.40.1", "1.42.0", null)]
+    [InlineData(15, "1.40.1", "1.43.0", null)]
+    [InlineData(16, "1.42.0", "1.43.0", null)]
+    [InlineData(16, "1.37.1", "1.40.1", null)]
+    [InlineData(17, "1.43.0", "1.43.0", "1.19.0")]
+    [InlineData(17, "1.37.1", "1.42.0", null)]
+    [InlineData(18, "1.37.1", "1.43.0", null)]
+    public async Task A_database_that_Logto_itself_has_migrated_does_not_differ(int major, string from, string to, string? rollback)
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, major, new LogtoRelease(from), rollback);
+        await using var world = await RehearsalWorld.CreateAsync(servers, major, new LogtoRelease(from), rollback, to: new LogtoRelease(to));
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
 
         var result = await world.RunAsync(["check", "--drift", "--output", "json"]);

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
 
-/// <summary>A real Logto database of an ordinary owner who may create databases and roles, and a private installation of the newest release.</summary>
+/// <summary>A real Logto database of an ordinary owner who may create databases and roles, and a private installation of a later release.</summary>
 internal sealed class RehearsalWorld : IAsyncDisposable
 {
     private RehearsalWorld(PostgresServer server, string database, LogtoInstallation target) => (Server, Database, Target) = (server, database, target);
@@ -27,14 +27,15 @@ internal sealed class RehearsalWorld : IAsyncDisposable
     /// <param name="from">The release that seeds the database.</param>
     /// <param name="rollback">Where the newest release's CLI takes it back to; null: nowhere.</param>
     /// <param name="name">The database's; null: an unused one.</param>
+    /// <param name="to">The release that is installed; null: the newest.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
-    public static async Task<RehearsalWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null)
+    public static async Task<RehearsalWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null, LogtoRelease? to = null)
     {
         var server = await servers.GetAsync(major);
         var database = await server.CreateDatabaseAsync(name, cancellationToken: Token);
         var owner = await server.CreateOwnerAsync(database, Token);
         await server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote(owner)} createdb createrole", Token);
-        var world = new RehearsalWorld(server, database, await LogtoRelease.Newest.CopyAsync(Token));
+        var world = new RehearsalWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token));
         await (from ?? LogtoRelease.Newest).SeedAsync(world.Url, Token);
         if (rollback is not null)
         {
