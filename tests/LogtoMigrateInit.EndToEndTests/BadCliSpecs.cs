@@ -75,12 +75,14 @@ public sealed class BadCliSpecs(SharedServers servers)
         Assert.Contains("client_connection_check_interval", run.Variables["PGOPTIONS"], StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
-    public async Task A_full_server_is_tried_again()
+    [Theory(Timeout = 60_000)]
+    [InlineData("too-many-connections")]
+    [InlineData("no-answer")]
+    public async Task A_server_that_is_full_or_too_busy_to_answer_is_tried_again(string mode)
     {
         await using var world = await FakeWorld.CreateAsync(servers);
 
-        var result = await world.RunAsync("too-many-connections", ("FAKE_CLI_FAILURES", "2"));
+        var result = await world.RunAsync(mode, ("FAKE_CLI_FAILURES", "2"));
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(3, (await world.Cli.RunsAsync(FakeWorld.Token)).Count);

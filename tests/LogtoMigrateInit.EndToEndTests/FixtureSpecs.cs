@@ -67,6 +67,7 @@ public sealed class FixtureSpecs(SharedServers servers)
     [InlineData("flood", 0, 1899999904)]
     [InlineData("print-url", 0, 1899999904)]
     [InlineData("too-many-connections", 1, 1899999900)]
+    [InlineData("no-answer", 1, 1899999900)]
     public async Task The_fake_CLI_leaves_the_state_that_its_mode_says(string mode, int exitCode, int state)
     {
         var server = await servers.GetAsync(18);

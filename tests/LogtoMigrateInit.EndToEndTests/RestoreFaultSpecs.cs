@@ -74,11 +74,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
             await using var gate = world.Start(["restore", dump, "--yes"]);
             var ended = gate.WaitForExitAsync(cancellationToken: Token);
             await Task.WhenAny(ended, Task.Delay(whole.Elapsed * i / Kills, Token)); // wherever it is by then
-            if (!ended.IsCompleted)
-            {
-                gate.Kill();
-            }
-
+            gate.KillUnlessEnded();
             await ended;
             Assert.True(await world.Server.DatabaseExistsAsync(world.Database, Token));
             Assert.Equal(before, await world.RowsAsync());

@@ -36,10 +36,13 @@ public sealed class CliComplaintSpecs
     [InlineData("error ConnectionError: sorry, too many clients already", true)]
     [InlineData("error error: remaining connection slots are reserved for roles with the SUPERUSER attribute", true)]
     [InlineData("error: too many connections for database \"l\"", true)]
+    [InlineData("Error: timeout expired\n    at Timeout._onTimeout (/a/node_modules/pg/lib/client.js:170:28)", true)]
+    [InlineData("error ConnectionError: timeout expired", true)]
+    [InlineData("error error: invalid value \"timeout expired\"", false)]
     [InlineData("error error: duplicate key {\n  detail: \"Key (id)=(code: '53300') already exists.\",\n  code: '23505',\n}", false)]
     [InlineData("error error: invalid value 53300", false)]
     [InlineData("info user 'too many clients' has 53300 rows", false)]
-    public void A_full_server_is_recognised_and_not_a_value_that_looks_like_it(string output, bool full) => Assert.Equal(full, Hear(output).ServerWasFull);
+    public void A_full_or_silent_server_is_recognised_and_not_a_value_that_looks_like_it(string output, bool expected) => Assert.Equal(expected, Hear(output).FoundNoConnection);
 
     [Theory]
     [InlineData(1, "1")]

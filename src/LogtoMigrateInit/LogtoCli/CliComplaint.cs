@@ -13,8 +13,8 @@ internal sealed partial class CliComplaint
     /// <summary>The reason on one line; what was said last when nothing looks like one; empty when nothing was said.</summary>
     public string Text => _outOfMemory ?? _firstError ?? _lastWords;
 
-    /// <summary>The server had no connection left for the CLI.</summary>
-    public bool ServerWasFull { get; private set; }
+    /// <summary>The server had no connection left for the CLI, or did not answer it within the five seconds that the CLI has for that.</summary>
+    public bool FoundNoConnection { get; private set; }
 
     /// <summary>Takes the next line, masked.</summary>
     public void Hear(string line)
@@ -28,11 +28,11 @@ internal sealed partial class CliComplaint
         {
             var reason = error.Groups["reason"].Value.Trim();
             _firstError = ConnectionLimit.Find(reason) is { } limit ? $"{reason}; {limit.Remedy}" : reason;
-            ServerWasFull |= ConnectionLimit.Find(reason) is not null;
+            FoundNoConnection |= ConnectionLimit.Find(reason) is not null || NoAnswer().IsMatch(reason);
         }
 
         // As node-postgres shows an error's SQLSTATE; the digits alone may stand in any value.
-        ServerWasFull |= TooManyConnections().IsMatch(line);
+        FoundNoConnection |= TooManyConnections().IsMatch(line);
         if (!FollowsTheReason().IsMatch(line))
         {
             _lastWords = line.Trim();
@@ -49,6 +49,10 @@ internal sealed partial class CliComplaint
 
     [GeneratedRegex(@"^\s*code: '53300',?$", RegexOptions.CultureInvariant)]
     private static partial Regex TooManyConnections();
+
+    // pg/lib/client.js, whose limit the CLI does not let anybody change; alone on its line, for a value may hold these words too.
+    [GeneratedRegex(@"^(?:\w*Error: )?timeout expired$", RegexOptions.CultureInvariant)]
+    private static partial Regex NoAnswer();
 
     // Stack frames of JavaScript and of V8, ends of objects, Node.js's version, and yargs's advice.
     [GeneratedRegex(@"^(?:\s+at |\s*\d+: 0x[0-9a-f]+ |[\s\]}),^]*$|Node\.js v\d|Specify --help)", RegexOptions.CultureInvariant)]

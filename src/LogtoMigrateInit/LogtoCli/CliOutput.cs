@@ -43,7 +43,7 @@ internal sealed partial class CliOutput(GateOptions options, CliJob job, Action 
     {
         lock (_gate)
         {
-            return new CliRun(end, exitCode, _failed, _complaint.Text, _guardsReason, _complaint.ServerWasFull, _finished);
+            return new CliRun(end, exitCode, _failed, _complaint.Text, _guardsReason, _complaint.FoundNoConnection, _finished);
         }
     }
 

@@ -16,9 +16,9 @@ internal enum CliEnd
 /// <param name="Failed">The alteration that the CLI named as failed; null when it named none.</param>
 /// <param name="Complaint">What it said of what went wrong, masked; empty when it said nothing.</param>
 /// <param name="GuardsReason">Why its guard ended it; null when it did not.</param>
-/// <param name="ServerWasFull">It found no free connection.</param>
+/// <param name="FoundNoConnection">The server was full, or too busy to answer it.</param>
 /// <param name="Finished">How many alterations it reported as done.</param>
-internal sealed record CliRun(CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool ServerWasFull, int Finished)
+internal sealed record CliRun(CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
 {
     /// <summary>A process that a signal ended has this and the signal's number as its exit code.</summary>
     private const int EndedBySignal = 128;

@@ -62,7 +62,7 @@ internal sealed class Deployment(
                 Verdict.Empty when options.Seed != SeedMode.False => await SeedAsync(survey, migrationLock, held, stop),
                 var settled => (Outcome.Of(settled, catalog, options), null),
             };
-            if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { ServerWasFull: true })
+            if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || run is not { FoundNoConnection: true })
             {
                 return outcome;
             }
@@ -175,7 +175,7 @@ internal sealed class Deployment(
     /// <returns>Null when other sessions work in the database now.</returns>
     private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, MigrationLock migrationLock, CancellationToken held)
     {
-        logger.RetryingFullServer();
+        logger.RetryingConnection();
         await Task.Delay(backoff.Next(serverIsFull: true), held);
         return await others.SurveyAsync(Stopwatch.GetTimestamp(), migrationLock, held) as Survey.Clear;
     }

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -21,6 +23,28 @@ internal sealed class ScratchCli(LogtoInstallation installation, string sessionN
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<CliRun> RunAsync(GateOptions there, IReadOnlyList<string> arguments, IReadOnlyList<Alteration> pending, AlterationState? state, CancellationToken held)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        while (true)
+        {
+            var run = await RunOnceAsync(there, arguments, pending, state, held);
+            if (!run.FoundNoConnection)
+            {
+                return run;
+            }
+
+            if (run.Finished > 0 || Stopwatch.GetElapsedTime(started) > there.ConnectTimeout)
+            {
+                throw new PostgresToolException($"Logto's CLI found the server full or too busy to answer it ({run.Complaint}); start again when it is less busy");
+            }
+
+            logger.RetryingConnection();
+            await Task.Delay(backoff.Next(serverIsFull: true), held);
+        }
+    }
+
+    private async Task<CliRun> RunOnceAsync(GateOptions there, IReadOnlyList<string> arguments, IReadOnlyList<Alteration> pending, AlterationState? state, CancellationToken held)
     {
         await using var database = new LogtoDatabase(there, logger);
         using var folder = await cliFolder.TakeAsync(held)

@@ -104,8 +104,8 @@ internal static partial class Log
     [LoggerMessage(1507, LogLevel.Warning, "A connection pooler answers for the server. Logto's CLI needs PgBouncer's {Setting}; and a statement_timeout or lock_timeout of the role or the database applies to the deploy, because no options are sent through a pooler")]
     public static partial void PoolerTakesNoOptions(this ILogger logger, string setting);
 
-    [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full; trying again")]
-    public static partial void RetryingFullServer(this ILogger logger);
+    [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full or too busy to answer it; trying again")]
+    public static partial void RetryingConnection(this ILogger logger);
 
     [LoggerMessage(1512, LogLevel.Information, "Only {Free} more connections are possible; waiting for room for Logto's CLI")]
     public static partial void WaitingForRoom(this ILogger logger, long free);
