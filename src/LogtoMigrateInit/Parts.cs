@@ -47,17 +47,21 @@ internal static class Parts
             .AddSingleton(parts => new DriftCheck(
                 parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DatabaseCopy(parts.Get<GateOptions>(), sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new UpgradeRehearsal(
+            .AddSingleton(parts => new FormerSchema(parts.Get<GateOptions>(), parts.Get<DatabaseCopy>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new AlterationRehearsal(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
-                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
+                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<FormerSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new RehearsedUpgrade(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<UpgradeRehearsal>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<CliFolder>(),
                 parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new Rollback(
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(),
+                parts.Get<CliFolder>(), parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<Backup>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new MigrationRunner(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<Backup>(),
-                parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
+                parts.Get<RehearsedUpgrade>(), parts.Get<Rollback>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Checker(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<Backup>(),
                 parts.Get<DriftCheck>(), parts.Get<ILogger>()));

@@ -73,30 +73,51 @@ internal sealed class RehearsalWorld : IAsyncDisposable
 
     public Task ExecuteAsync(string sql) => Server.ExecuteAsync(Database, $"set role {PostgresDatabases.Quote(Owner)}; {sql}", Token);
 
-    /// <summary>Ships one more alteration.</summary>
-    public Task AddAlterationAsync(int number, string name, string up, string beforeUp = "") => File.WriteAllTextAsync(
-        Path.Combine(Target.AlterationsDirectory, FileName(number, name)),
+    /// <summary>Ships one more alteration; what it does in its transaction waits at the end while the test says so.</summary>
+    /// <param name="number">Where it stands among them.</param>
+    /// <param name="name">Its own.</param>
+    /// <param name="up">What it does in its transaction, in JavaScript; <c>run(pool, text)</c> runs a statement.</param>
+    /// <param name="beforeUp">The same before it.</param>
+    /// <param name="down">What reverts it.</param>
+    /// <param name="beforeDown">The same before that.</param>
+    /// <param name="version">The release that brings it.</param>
+    public Task AddAlterationAsync(int number, string name, string up, string beforeUp = "", string down = "", string beforeDown = "", string version = "1.43.0") => File.WriteAllTextAsync(
+        Path.Combine(Target.AlterationsDirectory, FileName(number, name, version)),
         $$"""
-        import { existsSync, writeFileSync } from 'node:fs';
+        import { existsSync, renameSync, writeFileSync } from 'node:fs';
         import { sql } from '@silverhand/slonik';
         const run = (pool, text) => pool.query(sql(Object.assign([text], { raw: [text] })));
-        const pause = async (pool) => {
-          const folder = process.env.TEST_PAUSE_FOLDER;
+        const pause = async (pool, step) => {
+          const { TEST_PAUSE_FOLDER: folder, TEST_PAUSE_DATABASE: only } = process.env;
           if (!folder) return;
-          const { rows } = await pool.query(sql`select pg_backend_pid() as pid`);
-          writeFileSync(`${folder}/at-{{number}}.new`, String(rows[0].pid));
-          (await import('node:fs')).renameSync(`${folder}/at-{{number}}.new`, `${folder}/at-{{number}}`);
-          while (!existsSync(`${folder}/go-{{number}}`)) await new Promise((resolve) => setTimeout(resolve, 20));
+          const { rows } = await pool.query(sql`select pg_backend_pid() as pid, current_database() as name`);
+          if (only && only !== rows[0].name) return;
+          writeFileSync(`${folder}/at-${step}.new`, String(rows[0].pid));
+          renameSync(`${folder}/at-${step}.new`, `${folder}/at-${step}`);
+          while (!existsSync(`${folder}/go-${step}`)) await new Promise((resolve) => setTimeout(resolve, 20));
         };
         export default {
           {{(beforeUp.Length == 0 ? "" : $"beforeUp: async (pool) => {{ {beforeUp} }},")}}
-          up: async (pool) => { {{up}} await pause(pool); },
-          down: async () => {},
+          up: async (pool) => { {{up}} await pause(pool, '{{number}}'); },
+          {{(beforeDown.Length == 0 ? "" : $"beforeDown: async (pool) => {{ {beforeDown} }},")}}
+          down: async (pool) => { {{(down.Length == 0 ? "" : $"{down} await pause(pool, 'down-{number}');")}} },
         };
         """,
         Token);
 
-    public static string FileName(int number, string name) => $"1.43.0-{1_900_000_000 + number}-{name}.js";
+    public static string FileName(int number, string name, string version = "1.43.0") => $"{version}-{1_900_000_000 + number}-{name}.js";
+
+    /// <summary>Every row of every table as JSON, in the same order whenever it is the same.</summary>
+    public async Task<IReadOnlyDictionary<string, JsonObject[]>> RowsAsync()
+    {
+        var rows = new SortedDictionary<string, JsonObject[]>(StringComparer.Ordinal);
+        foreach (var table in await Server.QueryAsync<string>(Database, "select format('%I', tablename) from pg_tables where schemaname = 'public'", Token))
+        {
+            rows[table] = [.. (await Server.QueryAsync<string>(Database, $"select to_jsonb(t)::text from {table} t", Token)).Select(row => JsonNode.Parse(row)!.AsObject())];
+        }
+
+        return rows;
+    }
 
     /// <summary>All definitions and all rows, as the server's own tool writes them.</summary>
     public async Task<string> DumpAsync()

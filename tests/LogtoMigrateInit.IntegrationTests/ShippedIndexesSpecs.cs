@@ -40,7 +40,7 @@ public sealed class ShippedIndexesSpecs
             var script = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
             var timestamp = Path.GetFileName(file).Split('-')[1];
 
-            Assert.Equal(Expected.GetValueOrDefault(timestamp, []), ConcurrentIndex.FindIn(script));
+            Assert.Equal(Expected.GetValueOrDefault(timestamp, []), ConcurrentIndex.FindIn(script, ConcurrentIndex.BeforeUp));
             withBeforeUp += Expected.ContainsKey(timestamp) ? 1 : 0;
         }
 

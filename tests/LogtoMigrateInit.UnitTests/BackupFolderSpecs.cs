@@ -73,6 +73,30 @@ public sealed class BackupFolderSpecs : IDisposable
     }
 
     [Fact]
+    public void What_a_rollback_drops_stays_in_the_last_backup_from_before_it()
+    {
+        var before = Publish(Noon, state: 1786431364);
+        for (var hour = 1; hour < 6; hour++)
+        {
+            _folder.Prune(Publish(Noon.AddHours(hour), state: 1784620000 - hour), keep: 1, Failed);
+        }
+
+        Assert.Contains(before.File, Files);
+    }
+
+    [Theory]
+    [InlineData(1784620000, 1785000000, 2)] // the newer of two
+    [InlineData(1784620001, 1785000000, null)]
+    [InlineData(1784000000, 1784620000, null)]
+    [InlineData(1786000000, 1787000000, 3)]
+    public void A_backup_of_a_release_is_the_newest_between_its_last_alteration_and_the_next(double from, double below, int? expected)
+    {
+        BackupRecord[] all = [Publish(Noon), Publish(Noon.AddHours(1), cluster: "2"), Publish(Noon.AddHours(2)), Publish(Noon.AddHours(3), state: 1786431364)];
+
+        Assert.Equal(expected is { } index ? Path.Combine(_path, all[index].File) : null, _folder.AtLevel(all[0], from, below));
+    }
+
+    [Fact]
     public void What_was_just_made_is_kept_even_when_another_claims_to_be_newer()
     {
         var made = Publish(Noon);

@@ -14,10 +14,10 @@ public sealed class CliSpecs
     [Fact]
     public void The_CLI_gets_no_yes_in_CI_and_asks_nothing_of_an_old_database()
     {
-        Assert.Equal("", Environment(state: 1723448980)["CI"]);
-        Assert.Equal("0", Environment(state: 1676906976)["CI"]);
-        Assert.Equal("", Environment(state: null)["CI"]);
-        Assert.Equal("", Environment(state: null)["ALTERATION_TEST"]);
+        Assert.Equal("", Environment("1.20.0-1723448981-a.js")["CI"]);
+        Assert.Equal("0", Environment("1.0.0_rc.1-1676906977-remove-demo-app.js")["CI"]);
+        Assert.Equal("", Environment(null)["CI"]);
+        Assert.Equal("", Environment(null)["ALTERATION_TEST"]);
     }
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class CliSpecs
 
     [Fact]
     public void A_pooler_is_sent_no_server_options() =>
-        Assert.False(CliEnvironment.Build(Options(), "gate", new([], [], null, MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
+        Assert.False(CliEnvironment.Build(Options(), "gate", CliJob.Seed([], MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
 
     [Fact(Timeout = 10_000)]
     public async Task Progress_failure_and_complaint_are_read_from_what_the_CLI_prints()
@@ -59,15 +59,26 @@ public sealed class CliSpecs
         Assert.DoesNotContain("p@", Complaint(output), StringComparison.Ordinal);
     }
 
-    private static CliOutput Output(params string[] pending) => new(Options(), new CliJob([], [.. pending.Select(name => Alteration.Parse(name)!)], null, MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
+    [Fact(Timeout = 10_000)]
+    public async Task Progress_of_a_rollback_is_read_too()
+    {
+        var output = new CliOutput(
+            Options(), CliJob.Rollback("1.40.0", [Alteration.Parse("1.42.0-1784620000-b.js")!, Alteration.Parse("1.41.0-1780381219-a.js")!], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
+        await FeedAsync(output, "info Found 2 alterations to revert\ninfo Run alteration 1.42.0-1784620000-b.js `down()` function succeeded\n");
+
+        Assert.Equal(1, output.Summarise(CliEnd.ByItself, 0).Finished);
+        Assert.Equal("1.41.0-1780381219-a.js", output.Running?.FileName);
+    }
+
+    private static CliOutput Output(params string[] pending) => new(Options(), CliJob.Deploy([.. pending.Select(name => Alteration.Parse(name)!)], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
 
     private static string Complaint(CliOutput output) => output.Summarise(CliEnd.ByItself, 1).Complaint;
 
     private static Task FeedAsync(CliOutput output, string text) =>
         output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);
 
-    private static IReadOnlyDictionary<string, string?> Environment(double? state, params (string Name, string Value)[] more) =>
-        CliEnvironment.Build(Options(more), "gate", new([], [], state is { } timestamp ? new AlterationState(timestamp) : null, MigrationPlanSpecs.Logto));
+    private static IReadOnlyDictionary<string, string?> Environment(string? first, params (string Name, string Value)[] more) =>
+        CliEnvironment.Build(Options(more), "gate", first is null ? CliJob.Seed([], MigrationPlanSpecs.Logto) : CliJob.Deploy([Alteration.Parse(first)!], MigrationPlanSpecs.Logto));
 
     private static GateOptions Options(params (string Name, string Value)[] more) =>
         OptionsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;

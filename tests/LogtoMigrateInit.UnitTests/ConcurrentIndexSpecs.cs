@@ -32,7 +32,16 @@ public sealed class ConcurrentIndexSpecs
 
         Assert.Equal(
             [new ConcurrentIndex("scopes__tenant_id_id", "scopes", false), new ConcurrentIndex("logs__created_at", "logs", true)],
-            ConcurrentIndex.FindIn(Script));
+            ConcurrentIndex.FindIn(Script, ConcurrentIndex.BeforeUp));
+    }
+
+    [Fact]
+    public void What_is_built_before_it_is_reverted_is_found_by_itself()
+    {
+        const string Script = "({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently a on users (id)`); }, beforeDown: async (pool) => { await pool.query(sql`create index concurrently if not exists b on users (name)`); } })";
+
+        Assert.Equal([new ConcurrentIndex("a", "users", false)], ConcurrentIndex.FindIn(Script, ConcurrentIndex.BeforeUp));
+        Assert.Equal([new ConcurrentIndex("b", "users", true)], ConcurrentIndex.FindIn(Script, ConcurrentIndex.BeforeDown));
     }
 
     [Theory]
@@ -52,18 +61,18 @@ public sealed class ConcurrentIndexSpecs
             .Replace("UP", "await pool.query(sql`create index concurrently mine on users (id)`);", StringComparison.Ordinal)
             .Replace("DOWN", "await pool.query(sql`create index concurrently older on users (id)`);", StringComparison.Ordinal);
 
-        Assert.Equal([new ConcurrentIndex("mine", "users", false)], ConcurrentIndex.FindIn(script));
+        Assert.Equal([new ConcurrentIndex("mine", "users", false)], ConcurrentIndex.FindIn(script, ConcurrentIndex.BeforeUp));
     }
 
     [Fact]
     public void A_literal_in_SQL_is_no_index() =>
         Assert.Equal(
             [new ConcurrentIndex("mine", "users", true)],
-            ConcurrentIndex.FindIn("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently if not exists \"mine\" on only \"public\".users (id) where x <> 'create index concurrently a on b'`); } })"));
+            ConcurrentIndex.FindIn("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently if not exists \"mine\" on only \"public\".users (id) where x <> 'create index concurrently a on b'`); } })", ConcurrentIndex.BeforeUp));
 
     [Fact]
     public void A_script_without_beforeUp_builds_none() =>
-        Assert.Equal([], ConcurrentIndex.FindIn("const alteration = { /* beforeUp: */ up: async (pool) => { await pool.query(sql`create index a on b (c)`); } };"));
+        Assert.Equal([], ConcurrentIndex.FindIn("const alteration = { /* beforeUp: */ up: async (pool) => { await pool.query(sql`create index a on b (c)`); } };", ConcurrentIndex.BeforeUp));
 
     [Theory]
     [InlineData("({ beforeUp: async (pool) => { await pool.query(sql`create index concurrently ${name} on users (id)`); }, up: async () => {} })")]
@@ -78,5 +87,5 @@ public sealed class ConcurrentIndexSpecs
     [InlineData("alteration.beforeUp = async (pool) => { await pool.query(sql`create index concurrently a on b (c)`); };")]
     [InlineData("const { beforeUp } = shared; export default { beforeUp };")]
     [InlineData("export default { beforeUp, up };")]
-    public void Words_that_do_not_say_it_plainly_are_not_guessed_at(string script) => Assert.Null(ConcurrentIndex.FindIn(script));
+    public void Words_that_do_not_say_it_plainly_are_not_guessed_at(string script) => Assert.Null(ConcurrentIndex.FindIn(script, ConcurrentIndex.BeforeUp));
 }

@@ -16,7 +16,7 @@ public sealed class OptionsReaderSpecs
         {
             { "LOGTO_INIT_SEED", ["", "true", "false", "create", "TRUE", "False"], NoFlags },
             { "LOGTO_INIT_REPAIR", ["", "true", "false", "TRUE", "False"], NoFlags },
-            { "LOGTO_INIT_AHEAD", ["", "fail", "allow", "ALLOW"], [.. NoFlags, "true", "ignore", "fail,allow"] },
+            { "LOGTO_INIT_AHEAD", ["", "fail", "allow", "ALLOW", "1779864279", "1674032094.5"], [.. NoFlags, "true", "ignore", "fail,allow", "177986427", "17798642790", "1779864279000", "-1779864279", "1e9", "+177986427", "0x77986427", "1,77986427", "1779864279.", "infinity"] },
             { "LOGTO_INIT_LOG_FORMAT", ["", "text", "json", "JSON"], [.. NoFlags, "xml", "text;json"] },
             { "LOGTO_INIT_LOG_LEVEL", ["", "verbose", "debug", "information", "warning", "error", "fatal", "Warning"], [.. NoFlags, "info", "trace", "3", "debug,error"] },
             { "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", ["", "0", "60", "007", "2147483"], NoSeconds },
@@ -35,7 +35,7 @@ public sealed class OptionsReaderSpecs
         var options = Read(("DB_URL", Url))!;
 
         Assert.Equal(("/etc/logto", "db", 5432, "u", "p"), (options.LogtoDirectory, options.Host, options.Port, options.User, options.Password));
-        Assert.Equal((SeedMode.False, false, true), (options.Seed, options.AllowAhead, options.Repair));
+        Assert.Equal((SeedMode.False, 0.0, true), (options.Seed, options.AheadLimit, options.Repair));
         Assert.Equal((60, 3600, 0, 0), (options.ConnectTimeout.TotalSeconds, options.LockTimeout.TotalSeconds, options.DeployTimeout.TotalSeconds, options.DdlLockTimeout.TotalSeconds));
         Assert.Equal("DISABLE_TIMEOUT", options.StatementTimeout);
     }

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Rehearsal;
 using Xunit;
 
@@ -12,6 +13,7 @@ public sealed class RehearsedAlterationSpecs
 
     private static readonly Alteration First = Alteration.Parse("1.42.0-1784620000-first.js")!;
     private static readonly Alteration Second = Alteration.Parse("1.43.0-1786431364-second.js")!;
+    private static readonly CliJob Job = CliJob.Deploy([First, Second], MigrationPlanSpecs.Logto);
 
     [Fact]
     public void The_strongest_lock_on_each_table_counts_and_the_write_of_the_state_does_not()
@@ -130,7 +132,7 @@ public sealed class RehearsedAlterationSpecs
         var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
         var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 1, 0), new("systems", 0, 2, 0)]);
 
-        var rehearsed = RehearsedAlteration.Of([first, second], [First, Second]);
+        var rehearsed = RehearsedAlteration.Of([first, second], Job);
 
         Assert.Equal([new TracedRows("users", 3, 0, 0)], rehearsed[0].Rows);
         Assert.Equal([new TracedRows("users", 2, 1, 0)], rehearsed[1].Rows);
@@ -144,7 +146,7 @@ public sealed class RehearsedAlterationSpecs
         var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
         var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 0, 0), new("systems", 0, states, 0)]) with { Pid = pid };
 
-        Assert.Equal(new TracedRows("users", 5, 0, 0), RehearsedAlteration.Of([first, second], [First, Second])[1].Rows.Single(rows => rows.Table == "users"));
+        Assert.Equal(new TracedRows("users", 5, 0, 0), RehearsedAlteration.Of([first, second], Job)[1].Rows.Single(rows => rows.Table == "users"));
     }
 
     [Fact]
@@ -153,13 +155,30 @@ public sealed class RehearsedAlterationSpecs
         var first = Traced(state: First.Timestamp);
         var second = Traced(state: Second.Timestamp) with { Began = Start.AddSeconds(5), Ended = Start.AddSeconds(7), Resumed = Start.AddSeconds(8) };
 
-        var rehearsed = RehearsedAlteration.Of([first, second], [First, Second]);
+        var rehearsed = RehearsedAlteration.Of([first, second], Job);
 
         Assert.Equal((1.0, (double?)null), (rehearsed[0].Seconds, rehearsed[0].SecondsBefore));
         Assert.Equal((2.0, (double?)3.0), (rehearsed[1].Seconds, rehearsed[1].SecondsBefore));
     }
 
-    private static RehearsedAlteration Of(TracedAlteration traced) => Assert.Single(RehearsedAlteration.Of([traced], [First, Second]));
+    [Fact]
+    public void A_rollback_writes_a_second_less_and_what_shows_no_difference_changed_nothing()
+    {
+        var rollback = CliJob.Rollback("1.40.0", [Second, First], MigrationPlanSpecs.Logto);
+
+        var rehearsed = RehearsedAlteration.Of(
+            [
+                Traced(state: Second.Timestamp - 1, rows: [new("systems", 0, 1, 0)]),
+                Traced(state: First.Timestamp - 1, rows: [new("users", 0, 0, 1), new("systems", 0, 1, 0)]) with { Pid = 8 },
+            ],
+            rollback);
+
+        Assert.Equal([Second, First], rehearsed.Select(each => each.Alteration));
+        Assert.Equal([true, false], rehearsed.Select(each => each.ChangedNothing));
+        Assert.Equal([First], rollback.LeftAt(new AlterationState(Second.Timestamp - 1)));
+    }
+
+    private static RehearsedAlteration Of(TracedAlteration traced) => Assert.Single(RehearsedAlteration.Of([traced], Job));
 
     private static TracedAlteration Traced(double? state = null, TracedLock[]? locks = null, TracedRows[]? rows = null, TracedChange[]? changes = null) =>
         new(state ?? First.Timestamp, 7, Start, Start.AddSeconds(1), Start.AddSeconds(2), locks ?? [], rows ?? [], changes ?? []);

@@ -10,18 +10,24 @@ namespace LogtoMigrateInit.Alterations;
 /// <param name="IfNotExists">Whether the script accepts an index of that name that is there already.</param>
 internal sealed partial record ConcurrentIndex(string Name, string Table, bool IfNotExists)
 {
-    private const string Property = "beforeUp";
+    /// <summary>What an alteration does outside of a transaction, before it is deployed.</summary>
+    public const string BeforeUp = "beforeUp";
+
+    /// <summary>The same before it is reverted.</summary>
+    public const string BeforeDown = "beforeDown";
 
     private static readonly string[] WordsBeforeParentheses = ["async", "function", "if", "for", "while", "switch", "catch", "return", "await"];
 
     /// <summary>
-    /// Finds them in a script's text, in <c>beforeUp</c> only: <c>beforeDown</c> creates legitimate indexes of the release before.
+    /// Finds them in a script's text, in one function only: what <c>beforeDown</c> creates are legitimate indexes of the release before.
     /// </summary>
-    /// <returns>Empty when there is no <c>beforeUp</c>; null when it does something in words that are not understood.</returns>
-    public static IReadOnlyList<ConcurrentIndex>? FindIn(string script)
+    /// <param name="script">The text.</param>
+    /// <param name="property"><see cref="BeforeUp"/> or <see cref="BeforeDown"/>.</param>
+    /// <returns>Empty when there is no such function; null when it does something in words that are not understood.</returns>
+    public static IReadOnlyList<ConcurrentIndex>? FindIn(string script, string property)
     {
         var tokens = ScriptToken.Read(script);
-        var mentions = tokens.Index().Where(each => each.Item.Is(Property) || each.Item.Text.AsSpan().Trim("'\"") is Property).Select(each => each.Index).ToArray();
+        var mentions = tokens.Index().Where(each => each.Item.Is(property) || each.Item.Text.AsSpan().Trim("'\"").SequenceEqual(property)).Select(each => each.Index).ToArray();
         if (mentions.Length == 0)
         {
             return [];

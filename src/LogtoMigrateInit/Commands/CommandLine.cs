@@ -19,6 +19,7 @@ internal static class CommandLine
             RehearseCommand.Create(inHost),
             BackupCommand.Create(inHost),
             RestoreCommand.Create(inHost),
+            RollbackCommand.Create(inHost),
             InstallCommand.Create(),
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));

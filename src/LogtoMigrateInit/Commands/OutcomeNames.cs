@@ -48,6 +48,12 @@ internal static class OutcomeNames
         [typeof(Outcome.RehearsalImpossible)] = "rehearsalImpossible",
         [typeof(Outcome.Drifted)] = "drifted",
         [typeof(Outcome.DriftUnknown)] = "driftUnknown",
+        [typeof(Outcome.RolledBack)] = "rolledBack",
+        [typeof(Outcome.AtLevel)] = "atLevel",
+        [typeof(Outcome.RollbackRefused)] = "rollbackRefused",
+        [typeof(Outcome.RollbackWouldFail)] = "rollbackWouldFail",
+        [typeof(Outcome.RollbackNotRehearsed)] = "rollbackNotRehearsed",
+        [typeof(Outcome.RollbackFailed)] = "rollbackFailed",
         [typeof(Outcome.Stopped)] = "stopped",
     };
 

@@ -94,7 +94,7 @@ internal static class RehearsalJson
         }
 
         json.WriteNumber("secondsToCopy", Round(report.SecondsToCopy));
-        json.WriteNumber("secondsToDeploy", Round(report.SecondsToDeploy));
+        json.WriteNumber("secondsToDeploy", Round(report.SecondsToRun));
         json.WriteNumber("secondsInside", Round(report.SecondsInside));
         WriteEach(json, "losses", report.Losses, loss =>
         {

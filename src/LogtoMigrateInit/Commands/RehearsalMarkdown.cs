@@ -19,7 +19,7 @@ internal static class RehearsalMarkdown
         }
 
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"# Upgrade of `{Cell(report.Database)}` to Logto {report.Catalog.TargetVersion}, rehearsed")
+        text.AppendLine(CultureInfo.InvariantCulture, $"# Upgrade of `{Cell(report.Database)}` to Logto {report.Version}, rehearsed")
             .AppendLine()
             .AppendLine(CultureInfo.InvariantCulture, $"On {RehearsalFacts.Copied(report)}, PostgreSQL {report.ServerVersion / 10000}, state {report.State}.")
             .AppendLine()

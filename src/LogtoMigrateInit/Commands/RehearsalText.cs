@@ -20,13 +20,15 @@ internal static class RehearsalText
     /// <param name="inColour">Colours as a terminal shows them.</param>
     public static string Of(Outcome outcome, RehearsalReport? report, bool inColour)
     {
-        if (report is null)
-        {
-            return $"{outcome.Message}{Environment.NewLine}";
-        }
+        return report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
+    }
 
+    /// <param name="report">What was seen.</param>
+    /// <param name="inColour">Colours as a terminal shows them.</param>
+    public static string Of(RehearsalReport report, bool inColour)
+    {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"The upgrade of '{OneLine.Escape(report.Database)}' to Logto {report.Catalog.TargetVersion}, rehearsed on {RehearsalFacts.Copied(report)} (PostgreSQL {report.ServerVersion / 10000}, state {report.State})")
+        text.AppendLine(CultureInfo.InvariantCulture, $"The {(report.IsRollback ? "rollback" : "upgrade")} of '{OneLine.Escape(report.Database)}' to Logto {report.Version}, rehearsed on {RehearsalFacts.Copied(report)} (PostgreSQL {report.ServerVersion / 10000}, state {report.State})")
             .AppendLine();
         string? last = null;
         foreach (var (name, fact) in RehearsalFacts.Of(report))
@@ -34,7 +36,7 @@ internal static class RehearsalText
             var colour = !inColour ? "" : name switch
             {
                 "works" => report.Failure is null ? Green : Red,
-                "lost" when report.Losses.Count > 0 => Yellow,
+                "lost" when report.Losses.Count > 0 || report.Rows is { Changed.Count: > 0 } => Yellow,
                 _ => "",
             };
             text.AppendLine(CultureInfo.InvariantCulture, $"  {(name == last ? "" : name).PadRight(NameWidth)}{colour}{OneLine.Escape(fact)}{(colour.Length > 0 ? Plain : "")}");

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using LogtoMigrateInit.Recovery;
-using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -30,23 +29,6 @@ internal static class RestoreCommand
         (int)(await inHost("restore", (parts, stop) =>
         {
             var logger = parts.GetRequiredService<ILogger>();
-            return parts.GetRequiredService<Restore>().RunAsync(file, question => Confirm(question, yes, logger), stop);
+            return parts.GetRequiredService<Restore>().RunAsync(file, question => Confirmation.Ask(question, yes, logger), stop);
         })).ExitCode;
-
-    private static bool Confirm(string question, bool yes, ILogger logger)
-    {
-        if (yes)
-        {
-            logger.Confirmed(question);
-            return true;
-        }
-
-        if (Console.IsInputRedirected || Console.IsErrorRedirected)
-        {
-            return false;
-        }
-
-        Console.Error.Write($"{OneLine.Escape(question)} [y/N] ");
-        return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
-    }
 }

@@ -20,7 +20,8 @@ internal sealed record GateOptions
 
     public required IReadOnlyList<string> SeedArguments { get; init; }
 
-    public required bool AllowAhead { get; init; }
+    /// <summary>The highest state above the target's own that is no error, in seconds since 1970; 0: none, infinite: any.</summary>
+    public required double AheadLimit { get; init; }
 
     public required bool Repair { get; init; }
 

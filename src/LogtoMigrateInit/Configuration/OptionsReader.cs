@@ -60,7 +60,7 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             ExpectedVersion = environment.Optional(Variables.ExpectedVersion.Name),
             Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
-            AllowAhead = Choice(Variables.Ahead, "fail", "allow") == "allow",
+            AheadLimit = ReadAheadLimit(),
             Repair = Flag(Variables.Repair),
             ConnectTimeout = Seconds(Variables.ConnectTimeout),
             LockTimeout = Seconds(Variables.LockTimeout),
@@ -97,6 +97,30 @@ internal sealed class OptionsReader(IReadOnlyDictionary<string, string> environm
             Direct = ReadServer(Variables.DirectUrl, options, connection, sameDatabase: true),
             Scratch = ReadServer(Variables.ScratchUrl, options, connection, sameDatabase: false),
         };
+    }
+
+    /// <summary>Nothing, everything, or the ten digits of an alteration's timestamp, which a rollback prints.</summary>
+    private double ReadAheadLimit()
+    {
+        const string Form = "0000000000";
+        var text = Text(Variables.Ahead);
+        if (text.Equals("fail", StringComparison.OrdinalIgnoreCase))
+        {
+            return 0;
+        }
+
+        if (text.Equals("allow", StringComparison.OrdinalIgnoreCase))
+        {
+            return double.PositiveInfinity;
+        }
+
+        if (text.Split('.')[0].Length == Form.Length && !text.EndsWith('.') && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var timestamp))
+        {
+            return timestamp;
+        }
+
+        Problem(Variables.Ahead, $"is {EnvironmentText.Shown(text)}; it takes fail, allow or a timestamp of ten digits, up to which a state may be ahead");
+        return 0;
     }
 
     /// <summary>Absolute, because the programs that we start work elsewhere.</summary>

@@ -33,7 +33,7 @@ internal static class ClusterQueries
     // Workers of the server itself give way by themselves.
     private const string Sessions = $"""
         select {SessionQueries.Columns} from pg_catalog.pg_stat_activity a
-          where a.datname = $1::name and a.pid <> all ($2::int[]) and coalesce(a.backend_type, 'client backend') = 'client backend'
+          where a.datname = $1::name and a.pid <> all ($2::int[]) and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
           order by a.pid
         """;
 

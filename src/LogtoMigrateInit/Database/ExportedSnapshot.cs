@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace LogtoMigrateInit.Database;
@@ -7,6 +8,22 @@ namespace LogtoMigrateInit.Database;
 /// <param name="Rows">How many rows; null when the table was emptied or rewritten meanwhile, after which an older snapshot sees none of them.</param>
 /// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only rows were counted.</param>
 internal sealed record TableContents(string Table, long? Rows, string? Sum);
+
+/// <summary>Rows of one table, by which they are compared with those of another database.</summary>
+/// <param name="Table">With its schema.</param>
+/// <param name="Keys">The columns that tell rows apart; never empty.</param>
+/// <param name="Columns">What is compared; never empty.</param>
+/// <param name="WithoutState">Not the row of <c>systems</c> that says which alterations are applied.</param>
+internal sealed record RowsToHash(string Table, IReadOnlyList<string> Keys, IReadOnlyList<string> Columns, bool WithoutState)
+{
+    internal string From => WithoutState ? $"{Table} t where t.key <> 'alterationState'" : $"{Table} t";
+
+    internal string Key => Hash(Keys);
+
+    internal string Contents => Hash(Columns);
+
+    private static string Hash(IReadOnlyList<string> columns) => $"hashtextextended(row({string.Join(", ", columns.Select(column => $"t.{column}"))})::text, 0)";
+}
 
 /// <summary>
 /// A database as it was at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that what is counted here is what is in the
@@ -75,21 +92,36 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         foreach (var table in await ReadTablesAsync(cancellationToken))
         {
             var sum = withSums ? "coalesce(sum(hashtextextended((t.*)::text, 0)), 0)::text" : "null::text";
-            var counted = await CountAsync(table, sum, cancellationToken);
-            contents.Add(await IsRewrittenAsync(table, cancellationToken) ? new TableContents(table, null, null) : counted);
+            var counted = await CountAsync($"{table} t", sum, cancellationToken);
+            contents.Add(await IsRewrittenAsync(table, cancellationToken) ? new TableContents(table, null, null) : counted with { Table = table });
         }
 
         return contents;
     }
 
+    /// <summary>How many rows there are, and the sum of the hashes of what these columns hold.</summary>
+    public async Task<TableContents> CountAsync(RowsToHash rows, CancellationToken cancellationToken) =>
+        (await CountAsync(rows.From, $"coalesce(sum({rows.Contents}), 0)::text", cancellationToken)) with { Table = rows.Table };
+
+    /// <summary>The hashes of every row's key and of what its columns hold, ordered by both.</summary>
+    public async IAsyncEnumerable<(long Key, long Contents)> HashAsync(RowsToHash rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select {rows.Key}, {rows.Contents} from only {rows.From} order by 1, 2", _connection) { CommandTimeout = 0 };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            yield return (reader.GetInt64(0), reader.GetInt64(1));
+        }
+    }
+
     public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
 
-    private async Task<TableContents> CountAsync(string table, string sum, CancellationToken cancellationToken)
+    private async Task<TableContents> CountAsync(string from, string sum, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"select count(*), {sum} from only {table} t", _connection) { CommandTimeout = 0 };
+        await using var command = new NpgsqlCommand($"select count(*), {sum} from only {from}", _connection) { CommandTimeout = 0 };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return new TableContents(table, reader.GetInt64(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1));
+        return new TableContents(from, reader.GetInt64(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1));
     }
 
     /// <summary>TRUNCATE and some ALTER TABLE give a table another file, and are not MVCC-safe (https://www.postgresql.org/docs/current/mvcc-caveats.html).</summary>

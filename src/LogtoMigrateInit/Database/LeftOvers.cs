@@ -13,16 +13,15 @@ namespace LogtoMigrateInit.Database;
 /// <param name="logger">Says what is dropped.</param>
 internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDatabase database, ILogger logger)
 {
-    /// <summary>Before a deploy.</summary>
-    /// <param name="alteration">The first pending one; all earlier ones are complete.</param>
-    /// <param name="script">Its text.</param>
+    /// <summary>Before a deploy or a rollback.</summary>
+    /// <param name="alteration">The first that is to be deployed or reverted; all before it are complete.</param>
+    /// <param name="indexes">What it builds outside of its transaction; null when its script is not understood. See <see cref="ConcurrentIndex.FindIn"/>.</param>
     /// <param name="behindPooler">A pooler answers for the server.</param>
     /// <param name="migrationLock">Held.</param>
     /// <param name="cancellationToken">Ends the wait for a drop.</param>
     /// <returns>What is in the way and stays there, each a clause with its remedy; empty when the way is free.</returns>
-    public async Task<IReadOnlyList<string>> RemoveAsync(Alteration alteration, string script, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> RemoveAsync(Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
     {
-        var indexes = ConcurrentIndex.FindIn(script);
         if (indexes is null)
         {
             logger.UnclearScript(alteration.FileName);
@@ -54,14 +53,14 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
             cancellationToken);
     }
 
-    /// <summary>After a deploy that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
-    public async Task RemoveAfterFailureAsync(Alteration alteration, string script, bool behindPooler, MigrationLock migrationLock)
+    /// <summary>After a deploy or rollback that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
+    public async Task RemoveAfterFailureAsync(Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock)
     {
         using var brief = CancellationTokenSource.CreateLinkedTokenSource(migrationLock.Lost);
         brief.CancelAfter(Timings.CleanUpStep);
         try
         {
-            await RemoveAsync(alteration, script, behindPooler, migrationLock, brief.Token).WaitAsync(brief.Token);
+            await RemoveAsync(alteration, indexes, behindPooler, migrationLock, brief.Token).WaitAsync(brief.Token);
         }
         catch (Exception postponed) when (postponed is OperationCanceledException or DatabaseException)
         {

@@ -56,14 +56,26 @@ internal static class TableSizes
     /// <param name="name">See <see cref="SchemaObject.Name"/>.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Null when it could not be counted, for it is not there, or cannot be read within half a minute.</returns>
-    public static async Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken)
+    public static Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken) =>
+        CountAsync(connection, kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {SqlNames.Part(name).Table}", cancellationToken);
+
+    /// <summary>How many rows have a value in a column that is not its default.</summary>
+    /// <param name="connection">To the real database, in Logto's schema.</param>
+    /// <param name="column">See <see cref="SchemaObject.Name"/>.</param>
+    /// <param name="fallback">The default, an expression that gives the same for every row.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>See above.</returns>
+    public static Task<long?> CountOthersAsync(NpgsqlConnection connection, string column, string fallback, CancellationToken cancellationToken) =>
+        CountAsync(connection, $"select count(*) from {SqlNames.Part(column).Table} where {column}::text is distinct from ({fallback})::text", cancellationToken);
+
+    private static async Task<long?> CountAsync(NpgsqlConnection connection, string query, CancellationToken cancellationToken)
     {
         try
         {
             await using var batch = new NpgsqlBatch(connection)
             {
                 Timeout = 0, // the server's ends it
-                BatchCommands = { new("begin read only"), new("set local statement_timeout = '30s'"), new(kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {TableOf(name)}"), new("commit") },
+                BatchCommands = { new("begin read only"), new("set local statement_timeout = '30s'"), new(query), new("commit") },
             };
             return (long?)await batch.ExecuteScalarAsync(cancellationToken);
         }
@@ -73,18 +85,5 @@ internal static class TableSizes
             await rollback.ExecuteNonQueryAsync(cancellationToken);
             return null;
         }
-    }
-
-    /// <summary>The last point outside of quotes parts a column from its table.</summary>
-    private static string TableOf(string column)
-    {
-        var (at, quoted) = (0, false);
-        for (var index = 0; index < column.Length; index++)
-        {
-            quoted ^= column[index] == '"';
-            at = column[index] == '.' && !quoted ? index : at;
-        }
-
-        return column[..at];
     }
 }

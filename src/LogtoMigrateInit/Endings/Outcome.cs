@@ -26,11 +26,11 @@ internal abstract record Outcome
     public sealed record Matches(AlterationCatalog Catalog, AlterationState State, string Done = "nothing was pending")
         : Outcome(ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.");
 
-    public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State)
+    public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State, string Compared = "")
         : Outcome(
             ExitCode.Success,
             $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) " +
-            "and LOGTO_INIT_AHEAD=allow says that this is meant. Logto can start.");
+            $"and LOGTO_INIT_AHEAD says that this is meant{Compared}. Logto can start.");
 
     public sealed record Unexpected(Exception Error)
         : Outcome(
@@ -148,12 +148,14 @@ internal abstract record Outcome
             $"User '{Options.User}' may not read in Logto's table 'tenants' how its tenants log in: " +
             $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's tables.");
 
-    public sealed record Ahead(AlterationCatalog Catalog, AlterationState State)
+    public sealed record Ahead(AlterationCatalog Catalog, AlterationState State, GateOptions Options)
         : Outcome(
             ExitCode.Ahead,
             $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto " +
-            $"{Catalog.TargetVersion}. Start the newer Logto again; or go back with the newer image's `npm run cli db alteration rollback " +
-            $"{Catalog.TargetVersion}`; if that was done already, or in a rolling update, set LOGTO_INIT_AHEAD=allow.");
+            $"{Catalog.TargetVersion}{(Options.AheadLimit > 0 ? $", and than {AlterationState.Format(Options.AheadLimit)}, which LOGTO_INIT_AHEAD allows" : "")}. " +
+            $"To go back, run `logto-migrate-init rollback {Catalog.TargetVersion}` in the newer image (or, without a backup and a " +
+            $"rehearsal, its `npm run cli db alteration rollback {Catalog.TargetVersion}`); or start the newer Logto again; if it was " +
+            $"rolled back already set LOGTO_INIT_AHEAD={State}, and in a rolling update LOGTO_INIT_AHEAD=allow.");
 
     public sealed record Empty(string Database)
         : Outcome(
@@ -192,8 +194,8 @@ internal abstract record Outcome
             ExitCode.Success,
             $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, {(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`.");
 
-    public sealed record BackupFailed(string Reason, bool BeforeDeploy)
-        : Outcome(ExitCode.BackupFailed, $"The backup was not made{(BeforeDeploy ? ", and nothing was deployed" : "")}: {Reason}.");
+    public sealed record BackupFailed(string Reason, string? NotDone)
+        : Outcome(ExitCode.BackupFailed, $"The backup was not made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {Reason}.");
 
     public sealed record Rehearsed(AlterationCatalog Catalog, int Count, string Summary)
         : Outcome(
@@ -215,7 +217,7 @@ internal abstract record Outcome
     public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First)
         : Outcome(
             ExitCode.Drift,
-            $"The state is that of Logto {Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in {Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
+            $"The state is {(State.Timestamp > Catalog.Last.Timestamp ? $"one that LOGTO_INIT_AHEAD allows Logto {Catalog.TargetVersion}" : $"that of Logto {Catalog.TargetVersion}")} ({State}), and the schema differs from what that release itself creates in {Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
             "Logto can start; what mends each is in the report above.");
 
     public sealed record DriftUnknown(string Reason)
@@ -236,6 +238,41 @@ internal abstract record Outcome
             $"a database '{Fresh}', the old one is still '{Database}', and the same command does it again; if not, '{Database}' is the restored one" +
             $"{(Former is null ? "" : $", and the old one is '{Former}'")}.");
 
+    public sealed record RolledBack(string Version, AlterationState State, string Count, IReadOnlyList<Alteration> Unchanging)
+        : Outcome(
+            ExitCode.Success,
+            $"The database is back at Logto {Version} (state {State}, {Count} reverted" +
+            $"{(Unchanging.Count == 0 ? "" : $", {Unchanging.Count} of which changed nothing although Logto reports success: {Some([.. Unchanging.Select(alteration => alteration.FileName)])}")}). " +
+            $"Start Logto {Version} with LOGTO_INIT_AHEAD={State}, which lets its own gate pass this state and none above it.");
+
+    public sealed record AtLevel(string Version, AlterationState State, Alteration Level)
+        : Outcome(
+            ExitCode.Success,
+            $"The database is at Logto {Version} already (state {State}, that release ends at {Level.FormattedTimestamp}), and nothing was rolled back. " +
+            $"Start Logto {Version}{(State.Timestamp > Level.Timestamp ? $" with LOGTO_INIT_AHEAD={State}" : "")}.");
+
+    public sealed record RollbackRefused(string Reason)
+        : Outcome(ExitCode.RestoreRefused, $"Nothing was rolled back and nothing was changed: {Reason.TrimEnd('.')}.");
+
+    public sealed record RollbackWouldFail(string Version, string? Alteration, string Reason)
+        : Outcome(
+            ExitCode.RehearsalFailed,
+            $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
+            "The real database is as it was, and nothing was rolled back. Mend the cause there and start again, or restore a backup.");
+
+    public sealed record RollbackNotRehearsed(string Version, string Reason)
+        : Outcome(
+            ExitCode.RehearsalFailed,
+            $"The rollback to Logto {Version} could not be rehearsed, and nothing was rolled back: {Reason.TrimEnd('.')}.");
+
+    public sealed record RollbackFailed(string Version, int? Reverted, int Planned, string? Alteration, string Reason)
+        : Outcome(
+            ExitCode.RestoreFailed,
+            $"The rollback to Logto {Version} did not end as on the copy: {Reason.TrimEnd('.')}. " +
+            $"{(Reverted is null ? $"How many of {Planned} alterations are reverted could not be seen" : $"{Reverted} of {Planned} alterations are reverted")}" +
+            $"{(Alteration is null ? "" : $", and {Alteration} is the next")}. The data is in the database as it is, each alteration reverted as a whole or not at all. " +
+            $"Mend the cause and run `logto-migrate-init rollback {Version}` again, which carries on.");
+
     public sealed record Stopped(ExitCode Signal, string Name)
         : Outcome(Signal, $"Stopped by {Name}. What was applied is complete, nothing stays locked, and the next start carries on.");
 
@@ -243,7 +280,7 @@ internal abstract record Outcome
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, GateOptions options) => verdict switch
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
-        Verdict.Ahead ahead => options.AllowAhead ? new AheadAllowed(catalog, ahead.State) : new Ahead(catalog, ahead.State),
+        Verdict.Ahead ahead => ahead.State.Timestamp <= options.AheadLimit ? new AheadAllowed(catalog, ahead.State) : new Ahead(catalog, ahead.State, options),
         Verdict.Unstartable open => new RowSecurityOff(open.State, open.Alterations, open.TablesWithoutRowSecurity),
         Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
         Verdict.Hidden hidden => new TenantsHidden(options, hidden.State, hidden.Reason),

@@ -7,7 +7,7 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>The variables that the CLI is given in addition to, or instead of, our own environment.</summary>
 internal static class CliEnvironment
 {
-    /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c> asks a question unless <c>CI</c> is set to something.</summary>
+    /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c>, and one before it in its <c>down</c>, ask a question unless <c>CI</c> is set to something.</summary>
     private const double LastAlterationThatAsks = 1676906977;
 
     private const int FirstWithTransactionTimeout = 170000;
@@ -27,7 +27,7 @@ internal static class CliEnvironment
 
             // Empty, not absent: the CLI's dotenv would add them again from a `.env` file. "CI=true" changes what two alterations
             // do (1.17.0-1716291265, 1.18.0-1718594164), and ALTERATION_TEST skips a third.
-            ["CI"] = job.State?.Timestamp < LastAlterationThatAsks ? "0" : "",
+            ["CI"] = job.Alterations.Any(alteration => alteration.Timestamp <= LastAlterationThatAsks) ? "0" : "",
             ["ALTERATION_TEST"] = "",
         };
         if (!job.Database.BehindPooler)

@@ -3,12 +3,48 @@ using LogtoMigrateInit.Alterations;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>What the CLI is to do.</summary>
-/// <param name="Arguments">What comes after <c>logto</c>; no secret belongs here.</param>
-/// <param name="Pending">What it will deploy, in order; empty for a seed.</param>
-/// <param name="State">The state before; null before a seed.</param>
-/// <param name="Database">Where, as it was seen under the lock.</param>
-internal sealed record CliJob(IReadOnlyList<string> Arguments, IReadOnlyList<Alteration> Pending, AlterationState? State, Inspection Database)
+internal sealed record CliJob
 {
+    private CliJob(IReadOnlyList<string> arguments, IReadOnlyList<Alteration> alterations, Inspection database) => (Arguments, Alterations, Database) = (arguments, alterations, database);
+
+    /// <summary>What comes after <c>logto</c>; no secret belongs here.</summary>
+    public IReadOnlyList<string> Arguments { get; }
+
+    /// <summary>What it will deploy or revert, in that order; empty for a seed.</summary>
+    public IReadOnlyList<Alteration> Alterations { get; }
+
+    /// <summary>Where, as it was seen under the lock.</summary>
+    public Inspection Database { get; init; }
+
+    /// <summary>It reverts them.</summary>
+    public bool IsRollback { get; private init; }
+
     /// <summary>It works on a throw-away copy, and its progress is that of a rehearsal.</summary>
     public bool OnCopy { get; init; }
+
+    /// <summary>Also the latest tags of other releases: all that the target ships.</summary>
+    public static CliJob Deploy(IReadOnlyList<Alteration> pending, Inspection database) => new(["db", "alteration", "deploy", "next"], pending, database);
+
+    /// <param name="version">The release to go back to.</param>
+    /// <param name="reverted">See <see cref="RollbackPlan.Steps"/>.</param>
+    /// <param name="database">See <see cref="Database"/>.</param>
+    public static CliJob Rollback(string version, IReadOnlyList<Alteration> reverted, Inspection database) => new(["db", "alteration", "rollback", version], reverted, database) { IsRollback = true };
+
+    /// <param name="arguments">More for the seed; see <c>LOGTO_INIT_SEED_ARGUMENTS</c>.</param>
+    /// <param name="database">See <see cref="Database"/>.</param>
+    public static CliJob Seed(IReadOnlyList<string> arguments, Inspection database) => new(["db", "seed", "--swe", .. arguments], [], database);
+
+    /// <summary>What the CLI writes when it has done this one (<c>deployAlteration</c> in <c>packages/cli/src/commands/database/alteration/index.ts</c>).</summary>
+    public double StateAfter(Alteration alteration) => IsRollback ? alteration.Timestamp - 1 : alteration.Timestamp;
+
+    /// <summary>What the next one builds outside of its transaction, which a killed run can leave behind.</summary>
+    /// <param name="readScript">Gives the text of an alteration.</param>
+    /// <param name="next">Which.</param>
+    /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
+    public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration next, Func<Alteration, string> readScript) =>
+        ConcurrentIndex.FindIn(readScript(next), IsRollback ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
+
+    /// <summary>What is still to be done, in order.</summary>
+    public IReadOnlyList<Alteration> LeftAt(AlterationState state) =>
+        [.. Alterations.Where(alteration => IsRollback ? alteration.Timestamp <= state.Timestamp : alteration.Timestamp > state.Timestamp)];
 }

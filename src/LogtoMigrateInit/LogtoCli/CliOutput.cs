@@ -31,7 +31,7 @@ internal sealed partial class CliOutput(GateOptions options, CliJob job, Action 
         {
             lock (_gate)
             {
-                return _finished < job.Pending.Count ? job.Pending[_finished] : null;
+                return _finished < job.Alterations.Count ? job.Alterations[_finished] : null;
             }
         }
     }
@@ -67,7 +67,7 @@ internal sealed partial class CliOutput(GateOptions options, CliJob job, Action 
                 return;
             }
 
-            if (line.Contains(" to deploy", StringComparison.Ordinal))
+            if (line.Contains(" to deploy", StringComparison.Ordinal) || line.Contains(" to revert", StringComparison.Ordinal))
             {
                 _lastFinished = Environment.TickCount64; // Node.js has started, and the first alteration begins
             }
@@ -102,21 +102,25 @@ internal sealed partial class CliOutput(GateOptions options, CliJob job, Action 
     {
         var now = Environment.TickCount64;
         _finished++;
-        var alteration = job.Pending.FirstOrDefault(each => each.FileName == fileName);
+        var alteration = job.Alterations.FirstOrDefault(each => each.FileName == fileName);
         var (version, name, seconds) = (alteration?.Version ?? "", alteration?.Name ?? fileName, (now - _lastFinished) / 1000.0);
         if (job.OnCopy)
         {
-            logger.AlterationRehearsed(_finished, job.Pending.Count, version, name, seconds);
+            logger.AlterationRehearsed(_finished, job.Alterations.Count, version, name, seconds);
+        }
+        else if (job.IsRollback)
+        {
+            logger.AlterationReverted(_finished, job.Alterations.Count, version, name, seconds);
         }
         else
         {
-            logger.AlterationDeployed(_finished, job.Pending.Count, version, name, seconds);
+            logger.AlterationDeployed(_finished, job.Alterations.Count, version, name, seconds);
         }
 
         _lastFinished = now;
     }
 
-    [GeneratedRegex(@"Run alteration (\S+\.js) `up\(\)` function succeeded", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"Run alteration (\S+\.js) `(?:up|down)\(\)` function succeeded", RegexOptions.CultureInvariant)]
     private static partial Regex Succeeded();
 
     // Logto before 1.35 writes "ocurred".

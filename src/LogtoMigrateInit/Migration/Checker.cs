@@ -23,7 +23,7 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
     {
         // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
         var outcome = await CheckAsync(wait, deep, stop);
-        if (outcome is not (Outcome.Matches or Outcome.RowSecurityOff { Alterations.Count: 0 } or Outcome.RolesUnusable { Alterations.Count: 0 } or Outcome.LoginsFailed))
+        if (outcome is not (Outcome.Matches or Outcome.AheadAllowed or Outcome.RowSecurityOff { Alterations.Count: 0 } or Outcome.RolesUnusable { Alterations.Count: 0 } or Outcome.LoginsFailed))
         {
             return outcome;
         }
@@ -36,9 +36,11 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
 
         return (outcome, result) switch
         {
-            (Outcome.Matches, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
+            (Outcome.Matches or Outcome.AheadAllowed, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
             (Outcome.Matches matches, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, matches.State, found.Differences.Count, DriftText.Of(first)),
             (Outcome.Matches matches, DriftResult.Compared { Report: var same }) => new Outcome.Matches(catalog, matches.State, $"and all {same.Compared} objects are what this image itself creates"),
+            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, ahead.State, found.Differences.Count, DriftText.Of(first)),
+            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(catalog, ahead.State, $", and all {same.Compared} objects are what this image itself creates"),
             _ => outcome,
         };
     }

@@ -96,7 +96,7 @@ internal sealed class Deployment(
             switch (await backup.MakeAsync(pending.State, held))
             {
                 case BackupResult.Failed failed:
-                    return (new Outcome.BackupFailed(failed.Reason, BeforeDeploy: true), null);
+                    return (new Outcome.BackupFailed(failed.Reason, "deployed"), null);
                 case BackupResult.Made made:
                     (_wayBack, _backup) = (made.WayBack, made.Path);
                     break;
@@ -120,26 +120,26 @@ internal sealed class Deployment(
             return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
         }
 
-        var first = installation.ReadScript(pending.Alterations[0]);
-        if (await leftOvers.RemoveAsync(pending.Alterations[0], first, inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
+        var job = CliJob.Deploy(pending.Alterations, inspection);
+        if (await leftOvers.RemoveAsync(pending.Alterations[0], job.IndexesOf(pending.Alterations[0], installation.ReadScript), inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
         {
             return (new Outcome.PreflightFailed(inTheWay), null);
         }
 
-        var run = await cli.RunAsync(new(["db", "alteration", "deploy", "next"], pending.Alterations, pending.State, inspection), folder, migrationLock, stop);
+        var run = await cli.RunAsync(job, folder, migrationLock, stop);
         var verdict = await VerifyAsync(run.End, held);
         if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || run.End != CliEnd.ByItself))
         {
-            await leftOvers.RemoveAfterFailureAsync(remaining[0], installation.ReadScript(remaining[0]), inspection.BehindPooler, migrationLock);
+            await leftOvers.RemoveAfterFailureAsync(remaining[0], job.IndexesOf(remaining[0], installation.ReadScript), inspection.BehindPooler, migrationLock);
         }
 
         Outcome outcome = verdict switch
         {
             _ when run.End == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null => new Outcome.DeployFailed(Describe(run), run.Finished, count, null, Explain(run)),
+            null => new Outcome.DeployFailed(CliEndings.Describe(run, options), run.Finished, count, null, CliEndings.Explain(run)),
             Verdict.Pending rest when run.ExitCode == 0 => new Outcome.AlterationsLeft(catalog, rest.State, rest.Alterations.Count),
             Verdict.Pending rest => new Outcome.DeployFailed(
-                Describe(run), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, Explain(run)),
+                CliEndings.Describe(run, options), count - rest.Alterations.Count, count, run.Failed ?? rest.Alterations[0].FileName, CliEndings.Explain(run)),
             _ => await SucceedAsync(run, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed", inspection, stop),
         };
         return (outcome.WithWayBack(_wayBack), run);
@@ -161,12 +161,12 @@ internal sealed class Deployment(
             return (new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout), null);
         }
 
-        var run = await cli.RunAsync(new(["db", "seed", "--swe", .. options.SeedArguments], [], null, inspection), folder, migrationLock, stop);
+        var run = await cli.RunAsync(CliJob.Seed(options.SeedArguments, inspection), folder, migrationLock, stop);
         var verdict = await VerifyAsync(run.End, held);
         Outcome outcome = verdict switch
         {
             _ when run.End == CliEnd.Stopped => throw new OperationCanceledException(stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(Describe(run), verdict is Verdict.Empty, Explain(run)),
+            null or Verdict.Empty => new Outcome.SeedFailed(CliEndings.Describe(run, options), verdict is Verdict.Empty, CliEndings.Explain(run)),
             _ => await SucceedAsync(run, verdict, "seeded", inspection, stop),
         };
         return (outcome, run);
@@ -231,18 +231,4 @@ internal sealed class Deployment(
             ? new Outcome.LoginsFailed(catalog, matching.State, failed)
             : new Outcome.Matches(catalog, matching.State, done);
     }
-
-    private string Describe(CliRun run) => run.End switch
-    {
-        CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
-        CliEnd.TimedOut => $"Logto's CLI did not finish within {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",
-        CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
-        CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
-        _ => $"Logto's CLI failed with exit code {run.Ending}",
-    };
-
-    private static string Explain(CliRun run) => run.GuardsReason is not null ? ""
-        : run.Complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
-            ? $"{run.Complaint}. Give PgBouncer the setting {SupervisedCli.PoolerSetting}, or connect to the server directly"
-            : run.Complaint;
 }

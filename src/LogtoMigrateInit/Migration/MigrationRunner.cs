@@ -17,7 +17,7 @@ namespace LogtoMigrateInit.Migration;
 /// </summary>
 internal sealed class MigrationRunner(
     GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, Backup backup, RehearsedUpgrade rehearsed,
-    ILogger logger)
+    Rollback rollback, ILogger logger)
 {
     /// <summary>What a run is for, decided from one look.</summary>
     /// <returns>How it ends without the lock; null when the lock is needed.</returns>
@@ -43,6 +43,17 @@ internal sealed class MigrationRunner(
         verdict => verdict is Verdict.Pending ? null : Outcome.Of(verdict, catalog, options),
         writes: false, (migrationLock, token) => rehearsed.RunAsync(mode, seen, migrationLock, token), stop);
 
+    /// <summary>Goes back to an older release.</summary>
+    /// <param name="version">See <see cref="Rollback.RunAsync"/>.</param>
+    /// <param name="mode">See <see cref="Rollback.RunAsync"/>.</param>
+    /// <param name="seen">See <see cref="Rollback.RunAsync"/>.</param>
+    /// <param name="confirm">See <see cref="Rollback.RunAsync"/>.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<Outcome> RollBackAsync(string version, RehearsalMode mode, Func<RehearsalReport, Task> seen, Func<string, bool> confirm, CancellationToken stop) => RunAsync(
+        verdict => verdict is Verdict.Empty or Verdict.Foreign or Verdict.Damaged ? Outcome.Of(verdict, catalog, options) : null,
+        writes: false, (migrationLock, token) => rollback.RunAsync(version, mode, seen, confirm, migrationLock, token), stop);
+
     private async Task<Outcome> BackUpAsync(MigrationLock migrationLock, CancellationToken stop)
     {
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
@@ -51,13 +62,13 @@ internal sealed class MigrationRunner(
             return await backup.MakeAsync((await watched.ReadAsync(held.Token)).State, held.Token) switch
             {
                 BackupResult.Made made => new Outcome.BackedUp(made.Path, made.Record.Bytes, made.Record.Rows, made.Record.Tables.Count, made.Record.Verified == "restore", made.Restore),
-                BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason, BeforeDeploy: false),
+                BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason, null),
                 _ => throw new UnreachableException(),
             };
         }
         catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
         {
-            return new Outcome.BackupFailed("the migration lock was lost, because its connection broke or this machine stood still; start again", BeforeDeploy: false);
+            return new Outcome.BackupFailed("the migration lock was lost, because its connection broke or this machine stood still; start again", null);
         }
     }
 

@@ -3,6 +3,7 @@ using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
@@ -12,7 +13,7 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary>What is pending, rehearsed under the lock, so that what is copied is not in the middle of a deploy: before one, or alone.</summary>
 internal sealed class RehearsedUpgrade(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, OtherRuns others, UpgradeRehearsal rehearsal, ILogger logger)
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, OtherRuns others, AlterationRehearsal rehearsal, ILogger logger)
 {
     /// <summary>Rehearses and deploys nothing.</summary>
     /// <param name="mode">Which rows are copied.</param>
@@ -81,7 +82,7 @@ internal sealed class RehearsedUpgrade(
     }
 
     private async Task<(Outcome Outcome, RehearsalReport? Report)> RehearseAsync(Verdict.Pending pending, Survey.Clear survey, string? backup, RehearsalMode mode, CancellationToken held) =>
-        await rehearsal.RunAsync(pending, survey.Inspection, survey.Privileges.Roles, backup, mode, held) switch
+        await rehearsal.RunAsync(CliJob.Deploy(pending.Alterations, survey.Inspection), pending.State, catalog.TargetVersion, survey.Privileges.Roles, backup, earlier: null, mode, held) switch
         {
             RehearsalResult.Impossible impossible => (new Outcome.RehearsalImpossible(impossible.Reason), null),
             RehearsalResult.Done { Report: { Failure: { } failure } report } => (new Outcome.RehearsalFailed(catalog, failure.Alteration, failure.Reason), report),

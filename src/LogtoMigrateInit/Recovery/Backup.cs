@@ -56,6 +56,19 @@ internal sealed class Backup(
         return (result as BackupResult.Failed)?.Reason;
     }
 
+    /// <summary>See <see cref="BackupFolder.AtLevel"/>.</summary>
+    public string? FindAtLevel(BackupRecord latest, double from, double below)
+    {
+        try
+        {
+            return new BackupFolder(options.BackupDirectory!).AtLevel(latest, from, below);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return null; // nothing but a comparison is lost
+        }
+    }
+
     private async Task<BackupResult?> ExplainAsync(Func<string, Task<BackupResult?>> work)
     {
         if (options.BackupDirectory is not { } path)

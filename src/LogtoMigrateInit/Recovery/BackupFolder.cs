@@ -84,9 +84,17 @@ internal sealed class BackupFolder(string path)
     public string BeforeUpgrade(BackupRecord latest) =>
         Own(latest).Where(backup => backup.Record.Target == latest.Target).OrderBy(backup => backup.Record.State?.Timestamp ?? double.MaxValue).First().Path;
 
+    /// <summary>The newest backup that was made at a release's level; what a rollback leaves is compared with it.</summary>
+    /// <param name="latest">What was just made.</param>
+    /// <param name="from">The last alteration of the release, seconds since 1970.</param>
+    /// <param name="below">The first of later ones.</param>
+    /// <returns>Its path; null when there is none.</returns>
+    public string? AtLevel(BackupRecord latest, double from, double below) =>
+        Own(latest).Where(backup => backup.Record.State is { } state && state.Timestamp >= from && state.Timestamp < below).Select(backup => backup.Path).FirstOrDefault();
+
     /// <summary>
-    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, and never a file that is not ours
-    /// or is of another cluster.
+    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, nor the newest of the highest state,
+    /// which alone holds what a rollback has dropped since, and never a file that is not ours or is of another cluster.
     /// </summary>
     /// <param name="latest">What was just made.</param>
     /// <param name="keep">How many to keep, that one included.</param>
@@ -94,9 +102,9 @@ internal sealed class BackupFolder(string path)
     /// <returns>The names of those removed.</returns>
     public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
     {
-        var protectedPath = BeforeUpgrade(latest);
+        string[] kept = [BeforeUpgrade(latest), Own(latest).MaxBy(backup => backup.Record.State?.Timestamp ?? 0).Path];
         var removed = new List<string>();
-        foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => dump != protectedPath).ToArray())
+        foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => !kept.Contains(dump)).ToArray())
         {
             try
             {
@@ -104,9 +112,9 @@ internal sealed class BackupFolder(string path)
                 File.Delete(BackupRecord.PathOf(dump));
                 removed.Add(Path.GetFileName(dump));
             }
-            catch (Exception kept) when (kept is IOException or UnauthorizedAccessException)
+            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
             {
-                failed(Path.GetFileName(dump), kept.Message);
+                failed(Path.GetFileName(dump), refused.Message);
             }
         }
 

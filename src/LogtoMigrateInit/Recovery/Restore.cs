@@ -186,8 +186,8 @@ internal sealed partial class Restore(
         }
 
         var state = record is not null ? record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));
-        return state is not null && state.Timestamp > catalog.Last.Timestamp && !options.AllowAhead
-            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} ({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD=allow if this is meant"
+        return state is not null && state.Timestamp > catalog.Last.Timestamp && state.Timestamp > options.AheadLimit
+            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} ({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD={state} if this is meant"
             : null;
     }
 

@@ -29,7 +29,7 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
     {
         if (backup is not null && mode == RehearsalMode.Full)
         {
-            return await FillAsync(new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), backup), null);
+            return await FillAsync(scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), backup), made, [null], _ => Task.CompletedTask, held);
         }
 
         using var definitions = new MemoryFile("definitions");
@@ -42,35 +42,39 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         }
 
         return await FillAsync(
-            new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), definitions.Path),
-            mode == RehearsalMode.Full ? CopyRowsAsync : null);
+            scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), definitions.Path), made,
+            mode == RehearsalMode.Full ? ["pre-data", "post-data"] : [null],
+            mode == RehearsalMode.Full ? CopyRowsAsync : _ => Task.CompletedTask, held);
 
         async Task CopyRowsAsync(string name)
         {
             await WatchAsync(tools.CopyRowsAsync(snapshot.Id, scratch.Server.Options, name, rights.ServerVersion, held), tools);
             await snapshot.DisposeAsync();
         }
+    }
 
-        async Task<IReadOnlyList<string>> FillAsync(Archive archive, Func<string, Task>? copyRows)
-        {
-            var contents = await archive.ReadContentsAsync(held);
-            var plan = await ScratchCopies.PlanAsync(archive, contents, rights, held);
-            var name = await copies.CreateAsync(scratch, archive, plan, contents, rights, held);
-            made(name);
-            var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray(); // it would use the slot of the real one, and could not be dropped
-            if (copyRows is null)
-            {
-                await copies.FillAsync(archive, name, entries, rights, section: null, held);
-            }
-            else
-            {
-                await copies.FillAsync(archive, name, entries, rights, "pre-data", held);
-                await copyRows(name);
-                await copies.FillAsync(archive, name, entries, rights, "post-data", held);
-            }
+    /// <summary>The same without any row, of a backup.</summary>
+    /// <param name="scratch">Where.</param>
+    /// <param name="rights">Those of the user there.</param>
+    /// <param name="programs">The newest tools.</param>
+    /// <param name="backup">Which.</param>
+    /// <param name="made">Is told its name before anything is in it.</param>
+    /// <param name="held">Ends it.</param>
+    /// <returns>See <see cref="MakeAsync"/>.</returns>
+    /// <exception cref="PostgresToolException">It cannot be made.</exception>
+    public async Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, string backup, Action<string> made, CancellationToken held) =>
+        await FillAsync(scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), backup), made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
 
-            return await archive.ReadStatementsAsync(plan.Grants, [], held);
-        }
+    /// <summary>Gives a copy what belongs to the cluster: roles and rights under names of its own.</summary>
+    /// <param name="copied">The names.</param>
+    /// <param name="restored">The copy.</param>
+    /// <param name="roles">Logto's roles for the real database that exist.</param>
+    /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
+    /// <param name="held">Ends it.</param>
+    public static async Task GiveRightsAsync(CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
+    {
+        await copied.MakeAsync(restored.Connection, roles, held);
+        await restored.GrantAsync(grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor)), _ => false, RestorePlan.RolesIn, held);
     }
 
     /// <summary>The large tables, and those that lead to one of them: their foreign keys would find no rows.</summary>
@@ -84,6 +88,33 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         }
 
         return [.. tables.Select(table => table.QualifiedName).Where(without.Contains)];
+    }
+
+    /// <param name="scratch">Where.</param>
+    /// <param name="rights">Those of the user there.</param>
+    /// <param name="archive">What is restored.</param>
+    /// <param name="made">Is told the name of the database.</param>
+    /// <param name="sections">See <see cref="Archive.RestoreAsync"/>; each of them.</param>
+    /// <param name="afterFirst">What is done when the first is there.</param>
+    /// <param name="held">Ends it.</param>
+    private async Task<IReadOnlyList<string>> FillAsync(
+        ScratchServer scratch, ClusterRights rights, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
+    {
+        var contents = await archive.ReadContentsAsync(held);
+        var plan = await ScratchCopies.PlanAsync(archive, contents, rights, held);
+        var name = await copies.CreateAsync(scratch, archive, plan, contents, rights, held);
+        made(name);
+        var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray(); // it would use the slot of the real one, and could not be dropped
+        foreach (var (index, section) in sections.Index())
+        {
+            await copies.FillAsync(archive, name, entries, rights, section, held);
+            if (index == 0)
+            {
+                await afterFirst(name);
+            }
+        }
+
+        return await archive.ReadStatementsAsync(plan.Grants, [], held);
     }
 
     /// <summary>Says now and then how far it is, and whom it waits for.</summary>

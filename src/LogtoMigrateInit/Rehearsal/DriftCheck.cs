@@ -25,23 +25,23 @@ internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, Sc
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
     {
-        var (version, found) = await database.WithConnectionAsync(
+        var (inspection, found) = await database.WithConnectionAsync(
             async (connection, token) =>
             {
                 var inspection = await InspectionQuery.ReadAsync(connection, token);
-                return (inspection.ServerVersion, Drift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), options.Database, options.Database));
+                return (inspection, Drift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), options.Database, options.Database));
             },
             stop);
         return await place.UseAsync<DriftResult>(
             async (scratch, rights) =>
             {
-                if (rights.ServerVersion / 10000 != version / 10000)
+                if (rights.ServerVersion / 10000 != inspection.ServerVersion / 10000)
                 {
-                    return new DriftResult.Impossible(ScratchPlace.OtherMajor(rights.ServerVersion, version));
+                    return new DriftResult.Impossible(ScratchPlace.OtherMajor(rights.ServerVersion, inspection.ServerVersion));
                 }
 
                 logger.ComparingSchema();
-                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, stop, stop), found));
+                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, inspection, stop, stop), found));
             },
             reason => new DriftResult.Impossible(reason), stop);
     }

@@ -17,6 +17,10 @@ internal sealed class RealNames
     /// <returns>Null for what the real database does not have.</returns>
     public string? Of(string kind, string name) => _now.GetValueOrDefault((kind, name));
 
+    /// <summary>What is now called so, and is something that the real database has under the same or another name.</summary>
+    /// <param name="kind"><c>table</c> or <c>column</c>.</param>
+    public IEnumerable<(string Name, string Real)> Kept(string kind) => from each in _now where each.Key.Kind == kind && each.Value is not null select (each.Key.Name, each.Value!);
+
     /// <summary>Goes on to what is there after an alteration.</summary>
     public void Follow(RehearsedAlteration alteration)
     {

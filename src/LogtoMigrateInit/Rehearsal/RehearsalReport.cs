@@ -4,19 +4,20 @@ using LogtoMigrateInit.Database;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What the upgrade drops.</summary>
+/// <summary>What is dropped.</summary>
 /// <param name="Kind"><c>table</c> or <c>column</c>.</param>
 /// <param name="Name">As SQL names it.</param>
 /// <param name="By">The alteration that drops it.</param>
 /// <param name="Values">How many rows the real table has, or how many of them have a value in the column; null when that could not be counted.</param>
-internal sealed record Loss(string Kind, string Name, Alteration By, long? Values);
+/// <param name="NotDefault">How many rows have something else in the column than its default; null when it has none that is the same for every row, or when that could not be counted.</param>
+internal sealed record Loss(string Kind, string Name, Alteration By, long? Values, long? NotDefault);
 
-/// <summary>Why a rehearsed upgrade is not one to begin.</summary>
+/// <summary>Why what was rehearsed is not to be begun.</summary>
 /// <param name="Alteration">The file that failed; null when it is none's fault.</param>
 /// <param name="Reason">A clause for the operator.</param>
 internal sealed record RehearsalFailure(string? Alteration, string Reason);
 
-/// <summary>The schema after the rehearsal beside the target's own.</summary>
+/// <summary>The schema after the rehearsal beside the target's own, or beside a backup of the release to which a rollback goes.</summary>
 /// <param name="Report">What differs; null when it could not be compared.</param>
 /// <param name="WhyNot">Why it could not; null when it was.</param>
 internal sealed record RehearsedDrift(DriftReport? Report, string? WhyNot);
@@ -29,14 +30,17 @@ internal sealed record RehearsalReport
 
     public required AlterationState State { get; init; }
 
-    public required AlterationCatalog Catalog { get; init; }
+    /// <summary>The release that it leads to.</summary>
+    public required string Version { get; init; }
+
+    public required bool IsRollback { get; init; }
 
     /// <summary>Of the server with the copy; PostgreSQL's <c>server_version_num</c>.</summary>
     public required int ServerVersion { get; init; }
 
     public required RehearsalMode Mode { get; init; }
 
-    /// <summary>How many alterations are pending.</summary>
+    /// <summary>How many alterations were to be deployed or reverted.</summary>
     public required int Planned { get; init; }
 
     /// <summary>Null when all went well.</summary>
@@ -46,7 +50,7 @@ internal sealed record RehearsalReport
     public required double SecondsToCopy { get; init; }
 
     /// <summary>Of Logto's CLI, from its start to its end.</summary>
-    public required double SecondsToDeploy { get; init; }
+    public required double SecondsToRun { get; init; }
 
     public required IReadOnlyList<RehearsedAlteration> Alterations { get; init; }
 
@@ -58,8 +62,20 @@ internal sealed record RehearsalReport
     /// <summary>Tables whose rows were not copied.</summary>
     public required IReadOnlyList<string> WithoutRows { get; init; }
 
-    /// <summary>Null when the upgrade failed before that.</summary>
+    /// <summary>After a rollback with all rows, those of the real database beside those of the copy; otherwise null.</summary>
+    public required ComparedRows? Rows { get; init; }
+
+    /// <summary>Alterations of which a part runs outside of the transaction when they are reverted, where no rows are counted.</summary>
+    public required IReadOnlyList<Alteration> WithBeforeDown { get; init; }
+
+    /// <summary>Null when it failed before that.</summary>
     public required RehearsedDrift? Drift { get; init; }
+
+    /// <summary>The schema of the copy afterwards, with the names of the real one; empty when it failed.</summary>
+    public IReadOnlyList<SchemaObject> After { get; init; } = [];
+
+    /// <summary>Reverted with success, and neither the catalogue nor a count shows any difference.</summary>
+    public IReadOnlyList<Alteration> Unchanging => !IsRollback ? [] : [.. Alterations.Where(each => each.ChangedNothing && !WithBeforeDown.Contains(each.Alteration)).Select(each => each.Alteration)];
 
     /// <summary>Inside of the alterations' transactions.</summary>
     public double SecondsInside => Alterations.Sum(alteration => alteration.Seconds);

@@ -10,7 +10,7 @@ internal static class RehearsalSummary
     /// <summary>How long, what is blocked, what is lost, as a clause.</summary>
     public static string Of(RehearsalReport report) => string.Join("; ", new[]
     {
-        string.Create(CultureInfo.InvariantCulture, $"{report.SecondsToDeploy:0.0} s with Logto's CLI"),
+        string.Create(CultureInfo.InvariantCulture, $"{report.SecondsToRun:0.0} s with Logto's CLI"),
         Blocks(report, Blocked.ReadsAndWrites),
         Blocks(report, Blocked.Writes),
         report.Losses.Count > 0 ? $"lost: {Losses(report)}" : "nothing is dropped",
@@ -30,8 +30,38 @@ internal static class RehearsalSummary
     public static string Losses(RehearsalReport report) =>
         $"{string.Join(", ", report.Losses.Take(Few).Select(Of))}{(report.Losses.Count > Few ? $" and {report.Losses.Count - Few} more" : "")}";
 
+    /// <summary>All that is lost: what is dropped, and after a rollback rows that are not what they were.</summary>
+    public static IEnumerable<string> AllLosses(RehearsalReport report)
+    {
+        // What a release brings is mostly not used yet when somebody goes back from it.
+        var unused = report.Losses.Where(loss => report.IsRollback && (loss.NotDefault ?? loss.Values) == 0).ToArray();
+        foreach (var loss in report.Losses.Except(unused))
+        {
+            yield return $"{Of(loss)}, by {loss.By.Version} {loss.By.Name}";
+        }
+
+        foreach (var table in report.Rows?.Changed.Where(table => table.Gone + table.Changed > 0) ?? [])
+        {
+            var writers = report.Alterations.Where(alteration => alteration.Rows.Any(rows => rows.Table == table.Table)).Select(alteration => $"{alteration.Alteration.Version} {alteration.Alteration.Name}").ToArray();
+            yield return $"{Of(table)}{(writers.Length == 0 ? "" : $", by {string.Join(", ", writers)}")}";
+        }
+
+        if (unused.Length > 0)
+        {
+            yield return $"what is empty, or has nothing but its default: {string.Join(", ", unused.Select(loss => $"{loss.Kind} {loss.Name}"))}";
+        }
+    }
+
+    /// <summary>What became of a table's rows, such as <c>rows of scopes: 3 gone, 2 with other contents</c>.</summary>
+    public static string Of(ChangedTable table) => $"rows of {table.Table}: {string.Join(", ", new[]
+    {
+        table.Gone > 0 ? $"{table.Gone} gone" : null,
+        table.Changed > 0 ? $"{table.Changed} with other contents" : null,
+        table.New > 0 ? $"{table.New} new" : null,
+    }.OfType<string>())}";
+
     /// <summary>One loss, such as <c>column users.name (12 values)</c>.</summary>
-    public static string Of(Loss loss) => $"{loss.Kind} {loss.Name} ({loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} {(loss.Kind == "table" ? "rows" : "values")})";
+    public static string Of(Loss loss) => $"{loss.Kind} {loss.Name} ({loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} {(loss.Kind == "table" ? "rows" : "values")}{(loss.NotDefault is { } others ? $", {others} other than the default" : "")})";
 
     /// <summary>A size in the unit that suits it.</summary>
     public static string Size(long bytes) => bytes switch

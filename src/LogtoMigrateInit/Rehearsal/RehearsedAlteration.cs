@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
 
 namespace LogtoMigrateInit.Rehearsal;
 
@@ -76,6 +77,9 @@ internal sealed record RehearsedAlteration(
     Alteration Alteration, double Seconds, double? SecondsBefore, IReadOnlyList<TableLock> Locks, IReadOnlyList<string> Rewritten, IReadOnlyList<BuiltIndex> Indexes,
     IReadOnlyList<SchemaChange> Changes, IReadOnlyList<TracedRows> Rows)
 {
+    /// <summary>Neither the schema nor a row is otherwise than before.</summary>
+    public bool ChangedNothing => Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
+
     private const string OfConstraint = "index of a constraint";
     private const string Index = "index";
     private const string Column = "column";
@@ -86,14 +90,14 @@ internal sealed record RehearsedAlteration(
 
     /// <summary>What the trace means.</summary>
     /// <param name="traced">All of it, in order.</param>
-    /// <param name="pending">What was to be deployed.</param>
-    public static IReadOnlyList<RehearsedAlteration> Of(IReadOnlyList<TracedAlteration> traced, IReadOnlyList<Alteration> pending)
+    /// <param name="job">What was to be done.</param>
+    public static IReadOnlyList<RehearsedAlteration> Of(IReadOnlyList<TracedAlteration> traced, CliJob job)
     {
         var rehearsed = new List<RehearsedAlteration>();
         TracedAlteration? previous = null;
         foreach (var each in traced)
         {
-            if (pending.FirstOrDefault(alteration => alteration.Timestamp.Equals(each.State)) is { } alteration)
+            if (job.Alterations.FirstOrDefault(alteration => job.StateAfter(alteration).Equals(each.State)) is { } alteration)
             {
                 rehearsed.Add(Of(each, previous, alteration));
             }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
@@ -15,20 +14,18 @@ namespace LogtoMigrateInit.Rehearsal;
 internal sealed class ScratchCli(LogtoInstallation installation, string sessionName, CliFolder cliFolder, ILogger logger)
 {
     /// <param name="there">The scratch database.</param>
-    /// <param name="arguments">What comes after <c>logto</c>.</param>
-    /// <param name="pending">See <see cref="CliJob"/>.</param>
-    /// <param name="state">See <see cref="CliJob"/>.</param>
+    /// <param name="job">What would be done in the real database, or a seed.</param>
     /// <param name="held">Ends it.</param>
     /// <exception cref="PostgresToolException">Another process had the folder of the CLI all the time.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<CliRun> RunAsync(GateOptions there, IReadOnlyList<string> arguments, IReadOnlyList<Alteration> pending, AlterationState? state, CancellationToken held)
+    public async Task<CliRun> RunAsync(GateOptions there, CliJob job, CancellationToken held)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         while (true)
         {
-            var run = await RunOnceAsync(there, arguments, pending, state, held);
+            var run = await RunOnceAsync(there, job, held);
             if (!run.FoundNoConnection)
             {
                 return run;
@@ -44,25 +41,25 @@ internal sealed class ScratchCli(LogtoInstallation installation, string sessionN
         }
     }
 
-    private async Task<CliRun> RunOnceAsync(GateOptions there, IReadOnlyList<string> arguments, IReadOnlyList<Alteration> pending, AlterationState? state, CancellationToken held)
+    private async Task<CliRun> RunOnceAsync(GateOptions there, CliJob job, CancellationToken held)
     {
         await using var database = new LogtoDatabase(there, logger);
         using var folder = await cliFolder.TakeAsync(held)
             ?? throw new PostgresToolException($"another process still runs Logto's CLI in {cliFolder.Path} after {there.LockTimeout.TotalSeconds:0} s; start again when it has ended");
         var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
         await using var migrationLock = await TakeLockAsync(database, there, held);
-        if (pending.Count > 0)
+        if (job.Alterations is [var first, ..])
         {
             // As in a deploy: an index that a killed run has built is in the dump, and its alteration would fail.
             var leftOvers = new LeftOvers(there, sessionName, database, NullLogger.Instance); // nothing that an operator has is dropped
-            if (await leftOvers.RemoveAsync(pending[0], installation.ReadScript(pending[0]), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+            if (await leftOvers.RemoveAsync(first, job.IndexesOf(first, installation.ReadScript), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
             {
                 throw new PostgresToolException(string.Join("; ", inTheWay));
             }
         }
 
         var cli = new SupervisedCli(there, installation, sessionName, database, new LogtoCliProcess(there, installation), logger);
-        var run = await cli.RunAsync(new CliJob(arguments, pending, state, inspection) { OnCopy = true }, folder, migrationLock, held);
+        var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, folder, migrationLock, held);
         held.ThrowIfCancellationRequested();
         return run;
     }

@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
@@ -12,18 +13,19 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
     private const string Home = "public"; // Logto's seed goes nowhere else
 
     /// <param name="scratch">Where.</param>
+    /// <param name="inspection">The real database.</param>
     /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused us.</exception>
-    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, CancellationToken held, CancellationToken stop)
+    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, Inspection inspection, CancellationToken held, CancellationToken stop)
     {
         var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
         try
         {
             var there = scratch.Server.Options.ForDatabase(name, Home);
-            var run = await cli.RunAsync(there, ["db", "seed", "--swe"], [], null, held);
+            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), held);
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself

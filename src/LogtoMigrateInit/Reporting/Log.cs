@@ -209,6 +209,15 @@ internal static partial class Log
     [LoggerMessage(1907, LogLevel.Debug, "Logto's CLI on the copy ({Stream}): {Line}")]
     public static partial void CliLineOnCopy(this ILogger logger, string stream, string line);
 
+    [LoggerMessage(2000, LogLevel.Information, "{Count} alterations are to be reverted for Logto {Version}: state {State}, afterwards {StateAfter}")]
+    public static partial void PlannedRollback(this ILogger logger, int count, string version, string state, string stateAfter);
+
+    [LoggerMessage(2001, LogLevel.Information, "{Finished}/{Planned} reverted {Version} {Name} {Seconds:0.00} s")]
+    public static partial void AlterationReverted(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+
+    [LoggerMessage(2002, LogLevel.Warning, "The rollback loses {Loss}")]
+    public static partial void RollbackLoses(this ILogger logger, string loss);
+
     [LoggerMessage(1902, LogLevel.Information, "Rehearsed: {Summary}")]
     public static partial void Rehearsed(this ILogger logger, string summary);
 

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
@@ -27,48 +29,51 @@ internal abstract record RehearsalResult
 }
 
 /// <summary>
-/// The deploy on a throw-away copy: copy (and, meanwhile, the target's own seed) → trace → the target's CLI → compare → drop. The real
-/// database is only read.
+/// A deploy or a rollback on a throw-away copy: copy (and, meanwhile, what its schema should be afterwards) → trace → the target's CLI → compare
+/// → drop. The real database is only read.
 /// </summary>
-internal sealed class UpgradeRehearsal(
+internal sealed partial class AlterationRehearsal(
     GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer source, ScratchPlace place, DatabaseCopy copies, ScratchCli cli, TargetSchema target,
-    WatchedInspection watched, ILogger logger)
+    FormerSchema former, WatchedInspection watched, ILogger logger)
 {
-    /// <param name="pending">What is to be deployed.</param>
-    /// <param name="inspection">The real database.</param>
-    /// <param name="roles">Logto's roles for it that exist; see <see cref="Privileges.Roles"/>.</param>
+    /// <param name="job">What is to be done.</param>
+    /// <param name="state">Of the real database.</param>
+    /// <param name="version">The release that it leads to.</param>
+    /// <param name="roles">Logto's roles for the database that exist; see <see cref="Privileges.Roles"/>.</param>
     /// <param name="backup">A backup of this moment; null: there is none.</param>
+    /// <param name="earlier">Before a rollback, a backup that was made at the level to which it goes; null: there is none.</param>
     /// <param name="mode">Which rows are copied.</param>
     /// <param name="held">Ends it, and everything that it has made is dropped.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<RehearsalResult> RunAsync(
-        Verdict.Pending pending, Inspection inspection, IReadOnlyList<string> roles, string? backup, RehearsalMode mode, CancellationToken held) =>
+        CliJob job, AlterationState state, string version, IReadOnlyList<string> roles, string? backup, string? earlier, RehearsalMode mode, CancellationToken held) =>
         await place.UseAsync<RehearsalResult>(
             async (scratch, rights) =>
             {
                 var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, held);
                 var (identity, problem) = await source.ExamineAsync(database, held);
                 programs.RequireFor(identity.ServerVersion);
-                if (problem is not null || (problem = WhyTooLarge(identity, mode)) is not null)
+                if (problem is not null || (problem = WhyTooLarge(identity, mode, job.IsRollback)) is not null)
                 {
                     return new RehearsalResult.Impossible(problem);
                 }
 
+                var inspection = job.Database;
                 var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
                     (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, inspection.Schema!, token)), held);
-                logger.Rehearsing(pending.Alterations.Count, mode == RehearsalMode.Full ? "all rows" : "the rows of small tables", identity.Bytes / 1048576.0);
+                logger.Rehearsing(job.Alterations.Count, mode == RehearsalMode.Full ? "all rows" : "the rows of small tables", identity.Bytes / 1048576.0);
                 var started = Stopwatch.GetTimestamp();
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
                 string? name = null;
-                var seeding = SeedAsync(scratch, rights, inspection, either.Token, held);
+                var preparing = ExpectAsync(job, scratch, rights, programs, roles, earlier, either.Token, held);
                 try
                 {
                     var making = copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
-                    if (await Task.WhenAny(making, seeding) == seeding && !seeding.IsCompletedSuccessfully)
+                    if (await Task.WhenAny(making, preparing) == preparing && !preparing.IsCompletedSuccessfully)
                     {
                         await either.CancelAsync(); // nothing is worth copying then
                         await making.ContinueWith(_ => { }, TaskScheduler.Default);
-                        await seeding;
+                        await preparing;
                     }
 
                     var grants = await making;
@@ -76,29 +81,32 @@ internal sealed class UpgradeRehearsal(
                     await using var copy = new LogtoDatabase(there, logger);
                     await PrepareAsync(copy, inspection.Schema!, roles, grants, name!, held);
                     var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
-                    var (expected, whyNot) = await seeding; // two CLIs in one folder destroy each other's scripts
-                    return new RehearsalResult.Done(await DeployAsync(pending, inspection, objects, there, copy, new RehearsalReport
+                    var (expected, whyNot) = await preparing; // two CLIs in one folder destroy each other's scripts
+                    return new RehearsalResult.Done(await RunAsync(job, objects, there, copy, new RehearsalReport
                     {
                         Database = options.Database,
-                        State = pending.State,
-                        Catalog = catalog,
+                        State = state,
+                        Version = version,
+                        IsRollback = job.IsRollback,
                         ServerVersion = rights.ServerVersion,
                         Mode = mode,
-                        Planned = pending.Alterations.Count,
+                        Planned = job.Alterations.Count,
                         Failure = null,
                         SecondsToCopy = secondsToCopy,
-                        SecondsToDeploy = 0,
+                        SecondsToRun = 0,
                         Alterations = [],
                         Losses = [],
                         Tables = tables,
                         WithoutRows = mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(tables),
+                        Rows = null,
+                        WithBeforeDown = [.. job.Alterations.Where(alteration => catalog.Names(alteration, ConcurrentIndex.BeforeDown))],
                         Drift = expected is null ? new RehearsedDrift(null, whyNot) : null,
                     }, expected, held));
                 }
                 finally
                 {
                     await either.CancelAsync();
-                    await seeding.ContinueWith(_ => { }, TaskScheduler.Default);
+                    await preparing.ContinueWith(_ => { }, TaskScheduler.Default);
                     if (name is not null)
                     {
                         await scratch.DropAsync(name, held);
@@ -107,11 +115,11 @@ internal sealed class UpgradeRehearsal(
             },
             reason => new RehearsalResult.Impossible(reason), held);
 
-    private string? WhyTooLarge(ServerIdentity identity, RehearsalMode mode)
+    private string? WhyTooLarge(ServerIdentity identity, RehearsalMode mode, bool isRollback)
     {
         const long Megabyte = 1024 * 1024;
         return mode == RehearsalMode.Full && options.ScratchMegabytes > 0 && identity.Bytes > options.ScratchMegabytes * Megabyte
-            ? $"the database '{options.Database}' has {identity.Bytes / Megabyte} MB, and a copy with its rows may have {options.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only, LOGTO_INIT_REHEARSE=schema)"
+            ? $"the database '{options.Database}' has {identity.Bytes / Megabyte} MB, and a copy with its rows may have {options.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only{(isRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})"
             : null;
     }
 
@@ -120,52 +128,58 @@ internal sealed class UpgradeRehearsal(
         ? options.DeployTimeout
         : options.RehearsalLimit;
 
-    /// <returns>What the target creates; or null, and why it cannot be compared.</returns>
-    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> SeedAsync(ScratchServer scratch, ClusterRights rights, Inspection inspection, CancellationToken token, CancellationToken stop)
-    {
-        if (rights.ServerVersion / 10000 != inspection.ServerVersion / 10000)
-        {
-            return (null, ScratchPlace.OtherMajor(rights.ServerVersion, inspection.ServerVersion));
-        }
-
-        return (await target.ReadAsync(scratch, token, stop), null);
-    }
+    /// <returns>What the schema should be afterwards; or null, and why that is not known.</returns>
+    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> ExpectAsync(
+        CliJob job, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, string? earlier, CancellationToken token, CancellationToken stop) =>
+        job.IsRollback
+            ? earlier is null
+                ? (null, "there is no backup of that level in LOGTO_INIT_BACKUP_DIR to compare it with")
+                : (await former.ReadAsync(earlier, scratch, rights, programs, job.Database.Schema!, roles, token, stop), null)
+            : rights.ServerVersion / 10000 != job.Database.ServerVersion / 10000
+                ? (null, ScratchPlace.OtherMajor(rights.ServerVersion, job.Database.ServerVersion))
+                : (await target.ReadAsync(scratch, job.Database, token, stop), null);
 
     /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics; and begins to trace.</summary>
     private async Task PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, CancellationToken held)
     {
         var copied = new CopiedRoles(options.Database, name);
         await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held); // what the copy lacks of other roles' rights is nobody's loss
-        await copied.MakeAsync(restored.Connection, roles, held);
-        await restored.GrantAsync(grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor)), _ => false, RestorePlan.RolesIn, held);
+        await DatabaseCopy.GiveRightsAsync(copied, restored, roles, grants, held);
         await restored.AnalyzeAsync(held);
         await AlterationTrace.InstallAsync(restored.Connection, schema, held);
     }
 
-    private async Task<RehearsalReport> DeployAsync(
-        Verdict.Pending pending, Inspection inspection, IReadOnlyList<SchemaObject> before, GateOptions there, LogtoDatabase copy, RehearsalReport report, IReadOnlyList<SchemaObject>? expected,
-        CancellationToken held)
+    private async Task<RehearsalReport> RunAsync(
+        CliJob job, IReadOnlyList<SchemaObject> before, GateOptions there, LogtoDatabase copy, RehearsalReport report, IReadOnlyList<SchemaObject>? expected, CancellationToken held)
     {
+        var schema = job.Database.Schema!;
         var started = Stopwatch.GetTimestamp();
-        var run = await cli.RunAsync(there, ["db", "alteration", "deploy", "next"], pending.Alterations, pending.State, held);
-        report = report with { SecondsToDeploy = Stopwatch.GetElapsedTime(started).TotalSeconds };
+        var run = await cli.RunAsync(there, job, held);
+        report = report with { SecondsToRun = Stopwatch.GetElapsedTime(started).TotalSeconds };
         var (state, traced, found) = await copy.WithConnectionAsync(
             async (connection, token) => (
                 (await InspectionQuery.ReadAsync(connection, token)).State,
                 await AlterationTrace.ReadAsync(connection, token),
-                await SchemaObjects.ReadAsync(connection, inspection.Schema!, token)),
+                await SchemaObjects.ReadAsync(connection, schema, token)),
             held);
-        var (alterations, lost) = NameAsReal(RehearsedAlteration.Of(traced, pending.Alterations), new RealNames(before), new CopiedRoles(options.Database, there.Database));
+        var names = new RealNames(before);
+        var (alterations, lost) = NameAsReal(RehearsedAlteration.Of(traced, job), names, new CopiedRoles(options.Database, there.Database));
         report = report with
         {
             Alterations = alterations,
-            Losses = await CountAsync(lost, held),
-            SecondsToDeploy = report.SecondsToDeploy - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds), // without the trace's own time
+            Losses = await CountAsync(lost, before, held),
+            SecondsToRun = report.SecondsToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds), // without the trace's own time
         };
-        var left = state is null ? pending.Alterations : catalog.PendingAfter(state);
-        if (left.Count > 0)
+        if ((state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..])
         {
-            return report with { Failure = new RehearsalFailure(run.Failed ?? left[0].FileName, Explain(run)) };
+            var failed = job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next;
+            return report with { Failure = new RehearsalFailure(failed.FileName, $"{Explain(run, job)}{(job.IsRollback ? await WorksOnAsync(failed, report.Tables, held) : "")}") };
+        }
+
+        report = report with { After = Drift.Normalise(found, there.Database, options.Database) };
+        if (job.IsRollback && report.Mode == RehearsalMode.Full)
+        {
+            report = report with { Rows = await ComparedRows.ReadAsync(source.Database, copy, schema, before, names, held) };
         }
 
         if (expected is null)
@@ -173,23 +187,44 @@ internal sealed class UpgradeRehearsal(
             return report;
         }
 
-        var drift = Drift.Compare(expected, Drift.Normalise(found, there.Database, options.Database));
+        var drift = Drift.Compare(expected, report.After);
         return report with
         {
             Drift = new RehearsedDrift(drift, null),
-            Failure = drift.LacksSomething
+
+            // To what a rollback leaves otherwise there is another way back, and the operator decides.
+            Failure = drift.LacksSomething && !job.IsRollback
                 ? new RehearsalFailure(null, $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} (`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
                 : null,
         };
     }
 
-    private string Explain(CliRun run) => run.End switch
+    /// <summary>What the operator has to look at: tables that the script names, with their rows.</summary>
+    private async Task<string> WorksOnAsync(Alteration alteration, IReadOnlyList<TableSize> tables, CancellationToken held)
+    {
+        const int Few = 3;
+        var named = tables.Where(table => catalog.Names(alteration, table.Name)).Take(Few).ToArray();
+        return named.Length == 0 ? "" : await source.Database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                var counted = new List<string>();
+                foreach (var table in named)
+                {
+                    counted.Add($"{table.Name} ({(await TableSizes.CountAsync(connection, "table", table.Name, token))?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} rows)");
+                }
+
+                return $"; it works on {string.Join(", ", counted)}";
+            },
+            held);
+    }
+
+    private string Explain(CliRun run, CliJob job) => run.End switch
     {
         CliEnd.TimedOut when options.RehearsalLimit > TimeSpan.Zero && Limit() == options.RehearsalLimit =>
             $"it took longer than {options.RehearsalLimit.TotalSeconds:0} s (LOGTO_INIT_REHEARSE_MAX_SECONDS)",
         CliEnd.TimedOut => $"it took longer than {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS)",
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
-        CliEnd.ByItself when run.ExitCode == 0 => "Logto's CLI reported success, and it is still pending",
+        CliEnd.ByItself when run.ExitCode == 0 => $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
         CliEnd.ByItself => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})",
         _ => "the connection to the copy was lost; start again",
     };
@@ -205,7 +240,7 @@ internal sealed class UpgradeRehearsal(
                 where change.What == ChangeKind.Dropped
                 let real = names.Of(change.Kind, change.Name)
                 where real is not null
-                select new Loss(change.Kind, real, alteration.Alteration, null));
+                select new Loss(change.Kind, real, alteration.Alteration, null, null));
             named.Add(alteration with
             {
                 Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],
@@ -218,16 +253,25 @@ internal sealed class UpgradeRehearsal(
     }
 
     /// <summary>What is dropped is counted where the real rows are, before anything happens to them.</summary>
-    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, CancellationToken held) => losses.Count == 0 ? [] : await source.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
+    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held) => losses.Count == 0 ? [] : await source.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
         async (connection, token) =>
         {
             var counted = new List<Loss>();
             foreach (var loss in losses)
             {
-                counted.Add(loss with { Values = await TableSizes.CountAsync(connection, loss.Kind, loss.Name, token) });
+                var fallback = before.FirstOrDefault(each => each.Kind == "default" && each.Name == loss.Name)?.Definition;
+                counted.Add(loss with
+                {
+                    Values = await TableSizes.CountAsync(connection, loss.Kind, loss.Name, token),
+                    NotDefault = fallback is not null && ConstantDefault().IsMatch(fallback) ? await TableSizes.CountOthersAsync(connection, loss.Name, fallback, token) : null,
+                });
             }
 
             return counted;
         },
         held);
+
+    // A literal with or without a cast; what a function gives may be another one at each call.
+    [GeneratedRegex(@"^(?:'(?:''|[^'])*'|-?[0-9.]+|\(-[0-9.]+\)|true|false)(?:::[\w\s\[\]"".,()]+)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex ConstantDefault();
 }

@@ -1,0 +1,90 @@
+using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Database;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>A table whose rows are not what they were, in the columns that both have.</summary>
+/// <param name="Table">Its name in the real database.</param>
+/// <param name="Gone">Rows that the copy does not have any more.</param>
+/// <param name="Changed">Rows that hold something else.</param>
+/// <param name="New">Rows that the real database does not have.</param>
+internal sealed record ChangedTable(string Table, long Gone, long Changed, long New);
+
+/// <summary>The rows of the real database beside those of a copy on which alterations have run.</summary>
+/// <param name="Tables">How many tables both have.</param>
+/// <param name="Rows">How many rows they have in the real database.</param>
+/// <param name="Changed">Those that differ.</param>
+internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<ChangedTable> Changed)
+{
+    private const string PrimaryKey = "PRIMARY KEY (";
+
+    /// <summary>Compares every table that both have, row for row, in the columns that both have: what was dropped is told as a loss of its own.</summary>
+    /// <param name="real">The real database.</param>
+    /// <param name="copy">The copy.</param>
+    /// <param name="schema">Logto's.</param>
+    /// <param name="objects">Of the real database.</param>
+    /// <param name="names">What they are called on the copy.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="DatabaseException">A server refused us.</exception>
+    public static async Task<ComparedRows> ReadAsync(
+        LogtoDatabase real, LogtoDatabase copy, string schema, IReadOnlyList<SchemaObject> objects, RealNames names, CancellationToken cancellationToken)
+    {
+        await using var before = await ExportedSnapshot.TakeAsync(real, cancellationToken);
+        await using var after = await ExportedSnapshot.TakeAsync(copy, cancellationToken);
+        var (tables, rows, changed) = (0, 0L, new List<ChangedTable>());
+        foreach (var (table, here, there) in Pair(schema, objects, names))
+        {
+            var (was, @is) = (await before.CountAsync(here, cancellationToken), await after.CountAsync(there, cancellationToken));
+            tables++;
+            rows += was.Rows ?? 0;
+            if ((was.Rows, was.Sum) != (@is.Rows, @is.Sum))
+            {
+                changed.Add(await CompareAsync(table, before.HashAsync(here, cancellationToken), after.HashAsync(there, cancellationToken)));
+            }
+        }
+
+        return new ComparedRows(tables, rows, changed);
+    }
+
+    /// <summary>Each table with its rows in the real database and on the copy.</summary>
+    public static IEnumerable<(string Table, RowsToHash Here, RowsToHash There)> Pair(string schema, IReadOnlyList<SchemaObject> objects, RealNames names)
+    {
+        // The roles of a copy are its own, and the state is what the alterations are there to change.
+        var columns = names.Kept("column").Where(column => column.Real != "tenants.db_user").OrderBy(column => column.Real, StringComparer.Ordinal).ToLookup(column => SqlNames.Part(column.Real).Table);
+        var keys = objects.Where(each => each.Kind == "constraint" && each.Definition.StartsWith(PrimaryKey, StringComparison.Ordinal))
+            .ToDictionary(each => each.Table!, each => each.Definition[PrimaryKey.Length..each.Definition.LastIndexOf(')')].Split(", "));
+        foreach (var (name, table) in names.Kept("table").OrderBy(table => table.Real, StringComparer.Ordinal))
+        {
+            var both = columns[table].Select(column => (Here: SqlNames.Part(column.Real).Column, There: SqlNames.Part(column.Name).Column)).ToArray();
+            if (both.Length > 0)
+            {
+                var key = keys.GetValueOrDefault(table) is { } primary && primary.All(column => both.Any(each => each.Here == column)) ? both.Where(each => primary.Contains(each.Here)).ToArray() : both;
+                var withoutState = table == LogtoNames.Systems;
+                yield return (
+                    table,
+                    new RowsToHash(SqlNames.Qualify(table, schema), [.. key.Select(each => each.Here)], [.. both.Select(each => each.Here)], withoutState),
+                    new RowsToHash(SqlNames.Qualify(name, schema), [.. key.Select(each => each.There)], [.. both.Select(each => each.There)], withoutState));
+            }
+        }
+    }
+
+    /// <summary>Goes through both in the order of their keys.</summary>
+    private static async Task<ChangedTable> CompareAsync(string table, IAsyncEnumerable<(long Key, long Contents)> before, IAsyncEnumerable<(long Key, long Contents)> after)
+    {
+        await using var old = before.GetAsyncEnumerator();
+        await using var now = after.GetAsyncEnumerator();
+        var (gone, changed, added) = (0L, 0L, 0L);
+        var (isOld, isNow) = (await old.MoveNextAsync(), await now.MoveNextAsync());
+        while (isOld || isNow)
+        {
+            var order = !isOld ? 1 : !isNow ? -1 : old.Current.Key.CompareTo(now.Current.Key);
+            gone += order < 0 ? 1 : 0;
+            added += order > 0 ? 1 : 0;
+            changed += order == 0 && old.Current.Contents != now.Current.Contents ? 1 : 0;
+            isOld = order <= 0 ? await old.MoveNextAsync() : isOld;
+            isNow = order >= 0 ? await now.MoveNextAsync() : isNow;
+        }
+
+        return new ChangedTable(table, gone, changed, added);
+    }
+}
