@@ -92,6 +92,8 @@ step 0 "And once more, with better luck" logto 1.43.0 migrate
 step 0 "Nothing differs from what 1.43.0 itself creates" logto 1.43.0 check --drift
 step 8 "Somebody starts the old image by mistake" logto 1.40.1 migrate
 LOGTO_INIT_AHEAD=allow step 0 "… or on purpose, in a rolling update (LOGTO_INIT_AHEAD=allow)" logto 1.40.1 migrate
+LOGTO_INIT_BACKUP_DIR=$work/backups step 0 "Back to 1.40.1 with all that both releases know, rehearsed on a copy first" logto 1.43.0 rollback 1.40.1 --yes
+LOGTO_INIT_AHEAD=1779864279 step 0 "The old image starts with what was printed" logto 1.40.1 migrate
 step 9 "A wrong database name: an empty database is not touched" postgres 1.43.0 migrate
 
 echo
