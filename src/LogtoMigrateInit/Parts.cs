@@ -54,16 +54,16 @@ internal static class Parts
             .AddSingleton(parts => new RehearsedUpgrade(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<CliFolder>(),
+                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<CliFolder>(),
                 parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Rollback(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(),
                 parts.Get<CliFolder>(), parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<Backup>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new MigrationRunner(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<Backup>(),
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<LeftOvers>(), parts.Get<Backup>(),
                 parts.Get<RehearsedUpgrade>(), parts.Get<Rollback>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Checker(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<Backup>(),
+                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<LeftOvers>(), parts.Get<Backup>(),
                 parts.Get<DriftCheck>(), parts.Get<ILogger>()));
     }
 

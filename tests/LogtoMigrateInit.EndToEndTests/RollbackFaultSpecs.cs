@@ -81,6 +81,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         Expect.LogContains($"run `logto-migrate-init rollback {Level}` again", result);
         Expect.LogContains($"`logto-migrate-init restore {world.Dumps[^1]}`", result);
         Assert.Equal(Top - 1, await world.StateAsync());
+        Expect.LogContains("1.44.0-1900000001-b.js is deployed, and what it builds outside of its transaction is missing: users__after on users", await world.RunAsync(["check"]));
         Expect.Ending(Expect.Success, await world.RunAsync(["rollback", Level, "--yes"], Paused(world)));
         await world.LeavesNothingAsync();
     }
@@ -184,7 +185,10 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
     {
         var world = await RollbackWorld.CreateAsync(servers, major);
         await world.AddAsync(0, "a", "await run(pool, 'alter table users add column badge text');", "await run(pool, 'alter table users drop column badge');");
-        await world.AddAsync(1, "b", "await run(pool, 'drop index if exists users__before');", "await run(pool, 'select 1');", "await pool.query(sql`create index concurrently users__before on users (name)`);");
+        await world.AddAsync(
+            1, "b", "await run(pool, 'drop index if exists users__before');", "await run(pool, 'select 1');",
+            "await pool.query(sql`create index concurrently users__before on users (name)`); await pool.query(sql`drop index concurrently if exists users__after`);",
+            "await pool.query(sql`create index concurrently if not exists users__after on users (name)`);");
         await world.AddAsync(2, "c", "await run(pool, 'create table badges (id int primary key)'); await run(pool, 'alter table badges enable row level security');", "await run(pool, 'drop table badges');");
         await world.MigrateAsync();
         await world.Rehearsal.ExecuteAsync("insert into users (tenant_id, id, badge) select 'default', 'user' || i, 'gold' from generate_series(1, 12) i; insert into badges select generate_series(1, 11)");

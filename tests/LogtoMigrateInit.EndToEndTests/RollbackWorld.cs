@@ -29,8 +29,8 @@ internal sealed class RollbackWorld : IAsyncDisposable
         new(await RehearsalWorld.CreateAsync(servers, major, from), Directory.CreateTempSubdirectory("backups-").FullName);
 
     /// <summary>Ships one more alteration, of a release after the newest.</summary>
-    public Task AddAsync(int number, string name, string up, string down, string beforeDown = "") =>
-        Rehearsal.AddAlterationAsync(number, name, up, down: down, beforeDown: beforeDown, version: Later);
+    public Task AddAsync(int number, string name, string up, string down, string beforeDown = "", string beforeUp = "") =>
+        Rehearsal.AddAlterationAsync(number, name, up, beforeUp, down, beforeDown, Later);
 
     /// <summary>Deploys all that is pending.</summary>
     public async Task MigrateAsync()

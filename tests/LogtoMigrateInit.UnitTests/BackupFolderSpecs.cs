@@ -85,15 +85,26 @@ public sealed class BackupFolderSpecs : IDisposable
     }
 
     [Theory]
-    [InlineData(1784620000, 1785000000, 2)] // the newer of two
-    [InlineData(1784620001, 1785000000, null)]
-    [InlineData(1784000000, 1784620000, null)]
-    [InlineData(1786000000, 1787000000, 3)]
-    public void A_backup_of_a_release_is_the_newest_between_its_last_alteration_and_the_next(double from, double below, int? expected)
+    [InlineData(1784620000, 2)] // the newer of two
+    [InlineData(1784620001, null)]
+    [InlineData(1786431364, 3)]
+    public void A_backup_of_a_release_is_the_newest_of_its_very_state(double level, int? expected)
     {
         BackupRecord[] all = [Publish(Noon), Publish(Noon.AddHours(1), cluster: "2"), Publish(Noon.AddHours(2)), Publish(Noon.AddHours(3), state: 1786431364)];
 
-        Assert.Equal(expected is { } index ? Path.Combine(_path, all[index].File) : null, _folder.AtLevel(all[0], from, below));
+        Assert.Equal(expected is { } index ? Path.Combine(_path, all[index].File) : null, _folder.AtLevel(all[0], level)?.Path);
+    }
+
+    [Fact]
+    public void After_a_rollback_the_backup_from_before_the_first_upgrade_is_not_the_way_back_of_the_second()
+    {
+        Publish(Noon, state: 1779421396);
+        var beforeRollback = Publish(Noon.AddHours(1), state: 1786431364);
+        var second = Publish(Noon.AddDays(20), state: 1779864279);
+
+        Assert.Equal(Path.Combine(_path, second.File), _folder.BeforeUpgrade(second));
+        _folder.Prune(Publish(Noon.AddDays(21), state: 1786431364), keep: 1, Failed);
+        Assert.Contains(beforeRollback.File, Files);
     }
 
     [Fact]

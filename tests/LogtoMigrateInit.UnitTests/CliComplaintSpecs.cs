@@ -32,6 +32,11 @@ public sealed class CliComplaintSpecs
     }
 
     [Theory]
+    [InlineData("error error: cannot drop table a because other objects depend on it\n    at parse (parser.js:306:11) {\n  detail: 'view op.v depends on table a',\n}", "cannot drop table a because other objects depend on it (view op.v depends on table a)")]
+    [InlineData("error error: duplicate key\n    at parse (parser.js:306:11) {\n  detail: 'Key (email)=(somebody@example.com) already exists.',\n}", "duplicate key")]
+    public void Of_a_servers_details_only_those_that_hold_no_value_are_added(string output, string expected) => Assert.Equal(expected, Hear(output).Text);
+
+    [Theory]
     [InlineData("error error: zu viele Verbindungen {\n  code: '53300',\n}", true)]
     [InlineData("error ConnectionError: sorry, too many clients already", true)]
     [InlineData("error error: remaining connection slots are reserved for roles with the SUPERUSER attribute", true)]

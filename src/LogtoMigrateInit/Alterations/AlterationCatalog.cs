@@ -35,6 +35,14 @@ internal sealed class AlterationCatalog
         // A stable sort by the timestamp alone is the CLI's order; only what is pending is worth sorting.
         _alterations.Where(alteration => alteration.Timestamp > state.Timestamp).OrderBy(alteration => alteration.Timestamp).ToArray();
 
+    /// <summary>The last alteration that a state says is deployed; null when there is none.</summary>
+    public Alteration? LastAt(AlterationState state) => _alterations.Where(alteration => alteration.Timestamp <= state.Timestamp).MaxBy(alteration => alteration.Timestamp);
+
+    /// <summary>What an alteration builds outside of its transaction before it is deployed.</summary>
+    /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
+    public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration) =>
+        _readScript(alteration) is var script && script.Contains(ConcurrentIndex.BeforeUp, StringComparison.Ordinal) ? ConcurrentIndex.FindIn(script, ConcurrentIndex.BeforeUp) : [];
+
     /// <summary>Whether the alteration's script has this word in it, as it must to do anything with a table of that name.</summary>
     public bool Names(Alteration alteration, string table)
     {

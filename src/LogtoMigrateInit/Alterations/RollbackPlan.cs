@@ -48,7 +48,7 @@ internal abstract record RollbackPlan
 
         if (state.Timestamp > catalog.Last.Timestamp)
         {
-            return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image (Logto {catalog.TargetVersion}), and only the release that deployed the rest can revert it; run this command in that image");
+            return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image (Logto {catalog.TargetVersion}), and cannot be reverted with its scripts; run this command in the newer image that deployed the rest, or that rolled it back");
         }
 
         var all = catalog.PendingAfter(new AlterationState(0));

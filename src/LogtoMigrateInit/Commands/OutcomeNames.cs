@@ -3,7 +3,7 @@ using LogtoMigrateInit.Endings;
 namespace LogtoMigrateInit.Commands;
 
 /// <summary>
-/// What <c>check --output json</c> calls each ending. A contract that scripts act on (docs/output.md), so it is written down and does not
+/// What <c>check --output json</c> calls each ending. A contract that scripts act on (docs/reference.md), so it is written down and does not
 /// follow the names of types.
 /// </summary>
 internal static class OutcomeNames

@@ -7,7 +7,7 @@ using LogtoMigrateInit.Rehearsal;
 
 namespace LogtoMigrateInit.Commands;
 
-/// <summary>A rehearsal for scripts; docs/output.md says what each field means.</summary>
+/// <summary>A rehearsal for scripts; docs/reference.md says what each field means.</summary>
 internal static class RehearsalJson
 {
     /// <summary>Goes up when a field changes its meaning or goes away; new ones may come at any time.</summary>
@@ -56,7 +56,7 @@ internal static class RehearsalJson
         return Encoding.UTF8.GetString(buffer.ToArray()) + Environment.NewLine;
     }
 
-    /// <summary>A comparison; docs/output.md says what each field means.</summary>
+    /// <summary>A comparison; docs/reference.md says what each field means.</summary>
     public static void Write(Utf8JsonWriter json, DriftReport drift)
     {
         json.WriteNumber("compared", drift.Compared);

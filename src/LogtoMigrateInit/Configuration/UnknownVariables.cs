@@ -13,30 +13,10 @@ internal static partial class UnknownVariables
             && Variables.All.All(variable => variable.Name != name)
             && !ServiceLink().IsMatch(name)
         orderby name
-        let nearest = Variables.All.Where(variable => variable.Name.StartsWith(Variables.Prefix, StringComparison.Ordinal)).MinBy(variable => Distance(name, variable.Name))!
-        select Distance(name, nearest.Name) <= LikelyMisspelling
-            ? $"{name} is unknown; did you mean {nearest.Name}?"
-            : $"{name} is unknown; the README lists every variable";
-
-    /// <summary>The Levenshtein distance.</summary>
-    private static int Distance(string left, string right)
-    {
-        var previous = Enumerable.Range(0, right.Length + 1).ToArray();
-        foreach (var (row, character) in left.Index())
-        {
-            var current = new int[right.Length + 1];
-            current[0] = row + 1;
-            for (var column = 1; column <= right.Length; column++)
-            {
-                var substitution = previous[column - 1] + (character == right[column - 1] ? 0 : 1);
-                current[column] = Math.Min(substitution, 1 + Math.Min(previous[column], current[column - 1]));
-            }
-
-            previous = current;
-        }
-
-        return previous[^1];
-    }
+        let nearest = NearestName.Of(name, Variables.All.Select(variable => variable.Name).Where(known => known.StartsWith(Variables.Prefix, StringComparison.Ordinal)), LikelyMisspelling)
+        select nearest is not null
+            ? $"{name} is unknown; did you mean {nearest}?"
+            : $"{name} is unknown; docs/reference.md lists every variable";
 
     /// <summary>
     /// Kubernetes sets these in every pod beside a Service whose name begins with "logto-init"

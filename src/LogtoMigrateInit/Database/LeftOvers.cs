@@ -53,6 +53,24 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
             cancellationToken);
     }
 
+    /// <summary>Names what the last alteration that is deployed builds outside of its transaction and is not there: a rollback that was interrupted has dropped it.</summary>
+    /// <param name="connection">Any.</param>
+    /// <param name="catalog">What the target ships.</param>
+    /// <param name="state">What is deployed of it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task WarnOfMissingAsync(NpgsqlConnection connection, AlterationCatalog catalog, AlterationState state, CancellationToken cancellationToken)
+    {
+        if (catalog.LastAt(state) is { } last && catalog.IndexesOf(last) is [_, ..] indexes)
+        {
+            var present = await IndexRepair.FindAsync(connection, indexes, cancellationToken);
+            var missing = indexes.Where(index => present.All(each => each.Index != index)).Select(index => $"{index.Name} on {index.Table}").ToArray();
+            if (missing.Length > 0)
+            {
+                logger.MissingIndexes(last.FileName, string.Join(", ", missing));
+            }
+        }
+    }
+
     /// <summary>After a deploy or rollback that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
     public async Task RemoveAfterFailureAsync(Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock)
     {

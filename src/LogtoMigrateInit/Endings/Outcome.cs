@@ -249,16 +249,17 @@ internal abstract record Outcome
         : Outcome(
             ExitCode.Success,
             $"The database is at Logto {Version} already (state {State}, that release ends at {Level.FormattedTimestamp}), and nothing was rolled back. " +
-            $"Start Logto {Version}{(State.Timestamp > Level.Timestamp ? $" with LOGTO_INIT_AHEAD={State}" : "")}.");
+            $"Start Logto {Version}{(State.Timestamp > Level.Timestamp ? $" with LOGTO_INIT_AHEAD={State}" : "")}; the schema was not looked at, which `check --drift` in that image does.");
 
     public sealed record RollbackRefused(string Reason)
         : Outcome(ExitCode.RestoreRefused, $"Nothing was rolled back and nothing was changed: {Reason.TrimEnd('.')}.");
 
-    public sealed record RollbackWouldFail(string Version, string? Alteration, string Reason)
+    public sealed record RollbackWouldFail(string Version, string? Alteration, string Reason, (string Restore, DateTime TakenAt)? Earlier)
         : Outcome(
             ExitCode.RehearsalFailed,
             $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
-            "The real database is as it was, and nothing was rolled back. Mend the cause there and start again, or restore a backup.");
+            "The real database is as it was, and nothing was rolled back. Mend the cause there and start again" +
+            $"{(Earlier is { } backup ? $"; or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since" : "")}.");
 
     public sealed record RollbackNotRehearsed(string Version, string Reason)
         : Outcome(
@@ -270,11 +271,13 @@ internal abstract record Outcome
             ExitCode.RestoreFailed,
             $"The rollback to Logto {Version} did not end as on the copy: {Reason.TrimEnd('.')}. " +
             $"{(Reverted is null ? $"How many of {Planned} alterations are reverted could not be seen" : $"{Reverted} of {Planned} alterations are reverted")}" +
-            $"{(Alteration is null ? "" : $", and {Alteration} is the next")}. The data is in the database as it is, each alteration reverted as a whole or not at all. " +
-            $"Mend the cause and run `logto-migrate-init rollback {Version}` again, which carries on.");
+            $"{(Alteration is null ? "" : $", and {Alteration} is the next")}. " +
+            (Reverted == Planned
+                ? $"The state is that of Logto {Version}; mend what differs, and see with `check --drift` in its image that nothing does."
+                : $"All data is in the database. Mend the cause and run `logto-migrate-init rollback {Version}` again, which carries on; until then do not start the newer Logto or its gate, for indexes may be gone."));
 
     public sealed record Stopped(ExitCode Signal, string Name)
-        : Outcome(Signal, $"Stopped by {Name}. What was applied is complete, nothing stays locked, and the next start carries on.");
+        : Outcome(Signal, $"Stopped by {Name}. What was applied is complete, nothing stays locked, and the same command, started again, carries on.");
 
     /// <summary>The ending that a verdict means when nothing is done about it.</summary>
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, GateOptions options) => verdict switch

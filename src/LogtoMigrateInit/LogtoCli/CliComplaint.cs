@@ -8,10 +8,11 @@ internal sealed partial class CliComplaint
 {
     private string? _outOfMemory;
     private string? _firstError;
+    private string? _dependency;
     private string _lastWords = "";
 
     /// <summary>The reason on one line; what was said last when nothing looks like one; empty when nothing was said.</summary>
-    public string Text => _outOfMemory ?? _firstError ?? _lastWords;
+    public string Text => _outOfMemory ?? (_firstError is not null && _dependency is not null ? $"{_firstError} ({_dependency})" : _firstError) ?? _lastWords;
 
     /// <summary>The server had no connection left for the CLI, or did not answer it within the five seconds that the CLI has for that.</summary>
     public bool FoundNoConnection { get; private set; }
@@ -31,6 +32,9 @@ internal sealed partial class CliComplaint
             FoundNoConnection |= ConnectionLimit.Find(reason) is not null || NoAnswer().IsMatch(reason);
         }
 
+        // Of the details that a server gives only this one is no value of a row.
+        _dependency ??= Dependency().Match(line) is { Success: true } dependency ? dependency.Groups[1].Value : null;
+
         // As node-postgres shows an error's SQLSTATE; the digits alone may stand in any value.
         FoundNoConnection |= TooManyConnections().IsMatch(line);
         if (!FollowsTheReason().IsMatch(line))
@@ -49,6 +53,9 @@ internal sealed partial class CliComplaint
 
     [GeneratedRegex(@"^\s*code: '53300',?$", RegexOptions.CultureInvariant)]
     private static partial Regex TooManyConnections();
+
+    [GeneratedRegex(@"^\s*detail: ['""`]([\w .""()]+ depends on [\w .""()]+)", RegexOptions.CultureInvariant)]
+    private static partial Regex Dependency();
 
     // pg/lib/client.js, whose limit the CLI does not let anybody change; alone on its line, for a value may hold these words too.
     [GeneratedRegex(@"^(?:\w*Error: )?timeout expired$", RegexOptions.CultureInvariant)]

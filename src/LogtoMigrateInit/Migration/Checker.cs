@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, Backup backup, DriftCheck drift,
+internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, LeftOvers leftOvers, Backup backup, DriftCheck drift,
     ILogger logger)
 {
     /// <summary>The verdict, and when the state is this image's, whether the schema is too.</summary>
@@ -85,8 +85,16 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         try
         {
             var (inspection, sessions) = await database.WithConnectionAsync(
-                async (connection, token) => (
-                    await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token)), wait ? await LockQueries.CountSessionsAsync(connection, token) : null),
+                async (connection, token) =>
+                {
+                    var seen = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
+                    if (MigrationPlan.Decide(catalog, seen) is Verdict.Matching or Verdict.Pending)
+                    {
+                        await leftOvers.WarnOfMissingAsync(connection, catalog, seen.State!, token);
+                    }
+
+                    return (seen, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
+                },
                 stop);
             var verdict = MigrationPlan.Decide(catalog, inspection);
             var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False

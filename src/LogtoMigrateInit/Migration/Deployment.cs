@@ -13,7 +13,7 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary>What happens under the lock: end other runs' sessions → inspect again → preflight → back up → rehearse → repair → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, WatchedInspection watched, OtherRuns others, CliFolder cliFolder,
+    GateOptions options, LogtoInstallation installation, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others, CliFolder cliFolder,
     SupervisedCli cli, LeftOvers leftOvers, TenantLogins logins, Backup backup, RehearsedUpgrade rehearsed, ILogger logger)
 {
     /// <summary>The command that restores the backup of this run; null when none was made.</summary>
@@ -84,6 +84,13 @@ internal sealed class Deployment(
         var count = pending.Alterations.Count;
         logger.PlannedDeploy(count, catalog.Count, catalog.TargetVersion, $"{pending.State}", catalog.Last.FormattedTimestamp);
 
+        await database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                await leftOvers.WarnOfMissingAsync(connection, catalog, pending.State, token);
+                return true;
+            },
+            held);
         var problems = Preflight.OfDeploy(inspection, privileges, pending.Alterations.Select(installation.ReadScript));
         if (Preflight.WhyImpossible(problems, inspection, options, installation) is { } impossible)
         {

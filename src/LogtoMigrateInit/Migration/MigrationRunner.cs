@@ -16,7 +16,7 @@ namespace LogtoMigrateInit.Migration;
 /// preflight → deploy → verify. With nothing pending it is one connection and one look.
 /// </summary>
 internal sealed class MigrationRunner(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, Backup backup, RehearsedUpgrade rehearsed,
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, Deployment deployment, LeftOvers leftOvers, Backup backup, RehearsedUpgrade rehearsed,
     Rollback rollback, ILogger logger)
 {
     /// <summary>What a run is for, decided from one look.</summary>
@@ -146,6 +146,11 @@ internal sealed class MigrationRunner(
 
             var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, stop));
             var verdict = MigrationPlan.Decide(catalog, inspection);
+            if (verdict is Verdict.Matching matching)
+            {
+                await leftOvers.WarnOfMissingAsync(connection, catalog, matching.State, stop);
+            }
+
             if (settle(verdict) is { } outcome)
             {
                 return new Look.Settled(inspection, outcome);

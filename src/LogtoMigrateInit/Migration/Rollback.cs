@@ -97,8 +97,8 @@ internal sealed class Rollback(
 
         var made = (BackupResult.Made)backedUp;
         var job = CliJob.Rollback(version, steps.Alterations, inspection);
-        var earlier = backup.FindAtLevel(made.Record, steps.Level.Timestamp, steps.Alterations[^1].Timestamp);
-        var rehearsed = await rehearsal.RunAsync(job, state, version, privileges.Roles, made.Path, earlier, mode, held);
+        var earlier = backup.FindAtLevel(made.Record, steps.Level.Timestamp);
+        var rehearsed = await rehearsal.RunAsync(job, state, version, privileges.Roles, made.Path, earlier?.Path, mode, held);
         if (rehearsed is RehearsalResult.Impossible { Reason: var reason })
         {
             return new Outcome.RollbackNotRehearsed(version, reason);
@@ -108,7 +108,7 @@ internal sealed class Rollback(
         await seen(report);
         if (report.Failure is { } failure)
         {
-            return new Outcome.RollbackWouldFail(version, failure.Alteration, failure.Reason).WithWayBack(earlier is null ? null : BackupResult.RestoreCommandFor(earlier));
+            return new Outcome.RollbackWouldFail(version, failure.Alteration, failure.Reason, earlier is { } other ? (BackupResult.RestoreCommandFor(other.Path), other.Record.TakenAt) : null);
         }
 
         foreach (var loss in RehearsalSummary.AllLosses(report))
@@ -156,7 +156,7 @@ internal sealed class Rollback(
     private static string Describe(IReadOnlyList<ServerSession> sessions)
     {
         const int Few = 3;
-        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({string.Join("; ", sessions.Take(Few))}{(sessions.Count > Few ? "; …" : "")}), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, a gate that waits included, and start again";
+        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({string.Join("; ", sessions.Take(Few))}{(sessions.Count > Few ? "; …" : "")}), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, a gate that waits included, and start again{(sessions.Any(session => session.Query == "<hidden>") ? " (a worker of an extension may be among them: after `grant pg_read_all_stats` to this user those are told apart)" : "")}";
     }
 
     /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has reverted is complete.</summary>
@@ -166,62 +166,64 @@ internal sealed class Rollback(
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         var count = steps.Alterations.Count;
-        while (true)
+        var begun = false;
+        int? reverted = null;
+        try
         {
-            using var folder = await cliFolder.TakeAsync(held);
-            if (folder is null)
+            while (true)
             {
-                return new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
-            }
+                using var folder = await cliFolder.TakeAsync(held);
+                var first = job.Alterations[0];
+                if (folder is null)
+                {
+                    return begun ? Failed(first, $"another process has the folder of Logto's CLI, {installation.CliDirectory}") : new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
+                }
 
-            var first = job.Alterations[0];
-            if (await leftOvers.RemoveAsync(first, job.IndexesOf(first, installation.ReadScript), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
-            {
-                return new Outcome.RollbackFailed(version, count - job.Alterations.Count, count, first.FileName, string.Join("; ", inTheWay));
-            }
+                if (await leftOvers.RemoveAsync(first, job.IndexesOf(first, installation.ReadScript), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+                {
+                    return begun ? Failed(first, string.Join("; ", inTheWay)) : new Outcome.RollbackRefused(string.Join("; ", inTheWay));
+                }
 
-            CliRun run;
-            AlterationState? state;
-            try
-            {
-                run = await cli.RunAsync(job, folder, migrationLock, stop);
-                state = run.End == CliEnd.LockLost ? null : (await watched.ReadAsync(held)).State;
-            }
-            catch (OperationCanceledException) when (migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
-            {
-                return new Outcome.RollbackFailed(version, null, count, null, "the migration lock was lost, because its connection broke or this machine stood still");
-            }
-            catch (DatabaseException gone)
-            {
-                return new Outcome.RollbackFailed(version, null, count, null, $"the database could not be looked at afterwards ({gone.Message.TrimEnd('.')}; {gone.Remedy})");
-            }
+                (begun, reverted) = (true, null);
+                var run = await cli.RunAsync(job, folder, migrationLock, stop);
+                if (run.End == CliEnd.Stopped)
+                {
+                    throw new OperationCanceledException(stop);
+                }
 
-            if (run.End == CliEnd.Stopped)
-            {
-                throw new OperationCanceledException(stop);
-            }
+                if ((await watched.ReadAsync(held)).State is not { } state)
+                {
+                    return Failed(null, $"{Reason(run)}, and the state cannot be read any more");
+                }
 
-            if (state is null)
-            {
-                return new Outcome.RollbackFailed(version, null, count, run.Failed, Reason(run));
-            }
+                var left = job.LeftAt(state);
+                reverted = count - left.Count;
+                if (left.Count == 0)
+                {
+                    return await VerifyAsync(steps, state, report, version, held);
+                }
 
-            var left = job.LeftAt(state);
-            if (left.Count == 0)
-            {
-                return await VerifyAsync(steps, state, report, version, held);
-            }
+                await leftOvers.RemoveAfterFailureAsync(left[0], job.IndexesOf(left[0], installation.ReadScript), behindPooler: false, migrationLock);
+                if (!run.FoundNoConnection || Stopwatch.GetElapsedTime(started) > options.ConnectTimeout)
+                {
+                    return Failed(left.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? left[0], Reason(run));
+                }
 
-            await leftOvers.RemoveAfterFailureAsync(left[0], job.IndexesOf(left[0], installation.ReadScript), behindPooler: false, migrationLock);
-            if (!run.FoundNoConnection || Stopwatch.GetElapsedTime(started) > options.ConnectTimeout)
-            {
-                return new Outcome.RollbackFailed(version, count - left.Count, count, run.Failed ?? left[0].FileName, Reason(run));
+                job = CliJob.Rollback(version, left, job.Database);
+                logger.RetryingConnection();
+                await Task.Delay(backoff.Next(serverIsFull: true), held);
             }
-
-            job = CliJob.Rollback(version, left, job.Database);
-            logger.RetryingConnection();
-            await Task.Delay(backoff.Next(serverIsFull: true), held);
         }
+        catch (OperationCanceledException) when (begun && migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            return Failed(null, "the migration lock was lost, because its connection broke or this machine stood still");
+        }
+        catch (Exception gone) when (begun && gone is not OperationCanceledException && DatabaseException.From(gone) is { } refusal)
+        {
+            return Failed(null, $"the database could not be looked at afterwards ({refusal.Message.TrimEnd('.')}; {refusal.Remedy})");
+        }
+
+        Outcome.RollbackFailed Failed(Alteration? next, string reason) => new(version, reverted, count, next?.FileName, reason);
     }
 
     /// <summary>The CLI's word proves nothing: the state and the schema do, which the rehearsal has shown before.</summary>
@@ -235,10 +237,14 @@ internal sealed class Rollback(
             },
             held);
 
-        // Owners and rights of other roles are not in a copy, and each release of PostgreSQL prints definitions in its own way.
-        var different = serverVersion / 10000 != report.ServerVersion / 10000
-            ? []
-            : Drift.Compare(report.After, found).Differences.Where(difference => difference.What != Difference.Added && difference.Kind is not ("owner" or "grant")).ToArray();
+        if (serverVersion / 10000 != report.ServerVersion / 10000)
+        {
+            logger.RolledBackUncompared(ScratchPlace.OtherMajor(report.ServerVersion, serverVersion));
+            return new Outcome.RolledBack(version, state, Count(steps.Alterations.Count), report.Unchanging);
+        }
+
+        // Owners and rights of other roles are not in a copy.
+        var different = Drift.Compare(report.After, found).Differences.Where(difference => difference.What != Difference.Added && difference.Kind is not ("owner" or "grant")).ToArray();
         return different is [var first, ..]
             ? new Outcome.RollbackFailed(version, steps.Alterations.Count, steps.Alterations.Count, null, $"the state is {state}, and the schema is not what it was on the copy: {DriftText.Of(first)}{(different.Length > 1 ? $", and {different.Length - 1} more" : "")}")
             : new Outcome.RolledBack(version, state, Count(steps.Alterations.Count), report.Unchanging);

@@ -57,11 +57,11 @@ internal sealed class Backup(
     }
 
     /// <summary>See <see cref="BackupFolder.AtLevel"/>.</summary>
-    public string? FindAtLevel(BackupRecord latest, double from, double below)
+    public (string Path, BackupRecord Record)? FindAtLevel(BackupRecord latest, double level)
     {
         try
         {
-            return new BackupFolder(options.BackupDirectory!).AtLevel(latest, from, below);
+            return new BackupFolder(options.BackupDirectory!).AtLevel(latest, level);
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {

@@ -77,24 +77,39 @@ internal sealed class BackupFolder(string path)
 
     /// <summary>
     /// The backup to go back to when the upgrade to a target fails: of all that were made before that target, the newest of the oldest state. A
-    /// deploy that fails half way is tried again, and what was backed up in between is half upgraded.
+    /// deploy that fails half way is tried again, and what was backed up in between is half upgraded. What lies before a rollback does not
+    /// count: since then somebody may have worked for weeks.
     /// </summary>
     /// <param name="latest">What was just made.</param>
     /// <returns>Its path.</returns>
-    public string BeforeUpgrade(BackupRecord latest) =>
-        Own(latest).Where(backup => backup.Record.Target == latest.Target).OrderBy(backup => backup.Record.State?.Timestamp ?? double.MaxValue).First().Path;
+    public string BeforeUpgrade(BackupRecord latest)
+    {
+        var best = (Path: Path.Combine(path, latest.File), Record: latest);
+        var state = latest.State?.Timestamp ?? double.MaxValue;
+        foreach (var backup in Own(latest).Where(backup => backup.Record.TakenAt <= latest.TakenAt && backup.Record.File != latest.File))
+        {
+            if (backup.Record.State?.Timestamp > state)
+            {
+                break;
+            }
+
+            state = backup.Record.State?.Timestamp ?? state;
+            best = backup.Record.Target == latest.Target && backup.Record.State?.Timestamp < (best.Record.State?.Timestamp ?? double.MaxValue) ? backup : best;
+        }
+
+        return best.Path;
+    }
 
     /// <summary>The newest backup that was made at a release's level; what a rollback leaves is compared with it.</summary>
     /// <param name="latest">What was just made.</param>
-    /// <param name="from">The last alteration of the release, seconds since 1970.</param>
-    /// <param name="below">The first of later ones.</param>
-    /// <returns>Its path; null when there is none.</returns>
-    public string? AtLevel(BackupRecord latest, double from, double below) =>
-        Own(latest).Where(backup => backup.Record.State is { } state && state.Timestamp >= from && state.Timestamp < below).Select(backup => backup.Path).FirstOrDefault();
+    /// <param name="level">The last alteration of the release, seconds since 1970. After a rollback the state is another one, and what it left is no measure.</param>
+    /// <returns>Null when there is none.</returns>
+    public (string Path, BackupRecord Record)? AtLevel(BackupRecord latest, double level) =>
+        Own(latest).Where(backup => backup.Record.State?.Timestamp == level).Select(backup => ((string, BackupRecord)?)backup).FirstOrDefault();
 
     /// <summary>
-    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, nor the newest of the highest state,
-    /// which alone holds what a rollback has dropped since, and never a file that is not ours or is of another cluster.
+    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, nor one that was made before a
+    /// rollback, which alone holds what that has dropped, and never a file that is not ours or is of another cluster.
     /// </summary>
     /// <param name="latest">What was just made.</param>
     /// <param name="keep">How many to keep, that one included.</param>
@@ -102,7 +117,9 @@ internal sealed class BackupFolder(string path)
     /// <returns>The names of those removed.</returns>
     public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
     {
-        string[] kept = [BeforeUpgrade(latest), Own(latest).MaxBy(backup => backup.Record.State?.Timestamp ?? 0).Path];
+        var own = Own(latest).ToArray();
+        var beforeRollbacks = own.Zip(own.Skip(1)).Where(pair => pair.Second.Record.State?.Timestamp > pair.First.Record.State?.Timestamp).Select(pair => pair.Second.Path);
+        string[] kept = [BeforeUpgrade(latest), .. beforeRollbacks];
         var removed = new List<string>();
         foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => !kept.Contains(dump)).ToArray())
         {

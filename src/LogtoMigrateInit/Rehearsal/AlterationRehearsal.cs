@@ -134,10 +134,23 @@ internal sealed partial class AlterationRehearsal(
         job.IsRollback
             ? earlier is null
                 ? (null, "there is no backup of that level in LOGTO_INIT_BACKUP_DIR to compare it with")
-                : (await former.ReadAsync(earlier, scratch, rights, programs, job.Database.Schema!, roles, token, stop), null)
+                : await ReadFormerAsync(earlier, job.Database.Schema!, scratch, rights, programs, roles, token, stop)
             : rights.ServerVersion / 10000 != job.Database.ServerVersion / 10000
                 ? (null, ScratchPlace.OtherMajor(rights.ServerVersion, job.Database.ServerVersion))
                 : (await target.ReadAsync(scratch, job.Database, token, stop), null);
+
+    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> ReadFormerAsync(
+        string backup, string schema, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, CancellationToken token, CancellationToken stop)
+    {
+        try
+        {
+            return (await former.ReadAsync(backup, scratch, rights, programs, schema, roles, token, stop), null);
+        }
+        catch (Exception unusable) when (unusable is PostgresToolException or DatabaseException)
+        {
+            return (null, $"the backup {backup} of that level cannot be restored ({unusable.Message.TrimEnd('.')})"); // nothing but the comparison is lost
+        }
+    }
 
     /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics; and begins to trace.</summary>
     private async Task PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, CancellationToken held)
@@ -173,7 +186,7 @@ internal sealed partial class AlterationRehearsal(
         if ((state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..])
         {
             var failed = job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next;
-            return report with { Failure = new RehearsalFailure(failed.FileName, $"{Explain(run, job)}{(job.IsRollback ? await WorksOnAsync(failed, report.Tables, held) : "")}") };
+            return report with { Failure = new RehearsalFailure(failed.FileName, $"{Explain(run, job)}{(job.IsRollback ? await WorksOnAsync(failed, run.Complaint, report.Tables, held) : "")}") };
         }
 
         report = report with { After = Drift.Normalise(found, there.Database, options.Database) };
@@ -200,10 +213,10 @@ internal sealed partial class AlterationRehearsal(
     }
 
     /// <summary>What the operator has to look at: tables that the script names, with their rows.</summary>
-    private async Task<string> WorksOnAsync(Alteration alteration, IReadOnlyList<TableSize> tables, CancellationToken held)
+    private async Task<string> WorksOnAsync(Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
     {
         const int Few = 3;
-        var named = tables.Where(table => catalog.Names(alteration, table.Name)).Take(Few).ToArray();
+        var named = tables.Where(table => catalog.Names(alteration, table.Name)).OrderByDescending(table => complaint.Contains(table.Name, StringComparison.Ordinal)).Take(Few).ToArray();
         return named.Length == 0 ? "" : await source.Database.WithConnectionAsync(
             async (connection, token) =>
             {

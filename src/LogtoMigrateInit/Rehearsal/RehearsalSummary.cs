@@ -46,6 +46,15 @@ internal static class RehearsalSummary
             yield return $"{Of(table)}{(writers.Length == 0 ? "" : $", by {string.Join(", ", writers)}")}";
         }
 
+        // Without all rows nothing can be compared, and what was counted on the copy is the least that it is.
+        foreach (var (alteration, rows) in report is { IsRollback: true, Rows: null } ? report.Alterations.SelectMany(each => each.Rows.Select(rows => (each.Alteration, rows))) : [])
+        {
+            if (rows.Updated + rows.Deleted > 0)
+            {
+                yield return $"{Of(new ChangedTable(rows.Table, rows.Deleted, rows.Updated, 0))}, by {alteration.Version} {alteration.Name}, on a copy without all rows";
+            }
+        }
+
         if (unused.Length > 0)
         {
             yield return $"what is empty, or has nothing but its default: {string.Join(", ", unused.Select(loss => $"{loss.Kind} {loss.Name}"))}";
@@ -61,7 +70,7 @@ internal static class RehearsalSummary
     }.OfType<string>())}";
 
     /// <summary>One loss, such as <c>column users.name (12 values)</c>.</summary>
-    public static string Of(Loss loss) => $"{loss.Kind} {loss.Name} ({loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} {(loss.Kind == "table" ? "rows" : "values")}{(loss.NotDefault is { } others ? $", {others} other than the default" : "")})";
+    public static string Of(Loss loss) => $"{loss.Kind} {loss.Name} ({loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} {(loss.Kind == "table" ? "row" : "value")}{(loss.Values == 1 ? "" : "s")}{(loss.NotDefault is { } others ? $", other than the default in {others} {(others == 1 ? "row" : "rows")}" : "")})";
 
     /// <summary>A size in the unit that suits it.</summary>
     public static string Size(long bytes) => bytes switch

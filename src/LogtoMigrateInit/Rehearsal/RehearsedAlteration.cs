@@ -77,8 +77,11 @@ internal sealed record RehearsedAlteration(
     Alteration Alteration, double Seconds, double? SecondsBefore, IReadOnlyList<TableLock> Locks, IReadOnlyList<string> Rewritten, IReadOnlyList<BuiltIndex> Indexes,
     IReadOnlyList<SchemaChange> Changes, IReadOnlyList<TracedRows> Rows)
 {
+    /// <summary>The server counts rows (<c>track_counts</c>): then it has counted the one that says which alterations are applied.</summary>
+    public bool IsCounted { get; init; }
+
     /// <summary>Neither the schema nor a row is otherwise than before.</summary>
-    public bool ChangedNothing => Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
+    public bool ChangedNothing => IsCounted && Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
 
     private const string OfConstraint = "index of a constraint";
     private const string Index = "index";
@@ -133,7 +136,8 @@ internal sealed record RehearsedAlteration(
                 select new BuiltIndex(change.After!.Name, change.After.Table!, !held.Contains(change.Id))],
             [.. changes.Where(change => !IsPartOf(change.After, created) && !IsPartOf(change.Before, dropped)).Select(change => Describe(change, changes)).OfType<SchemaChange>()
                 .OrderBy(change => change.What).ThenBy(change => change.Kind, StringComparer.Ordinal).ThenBy(change => change.Name, StringComparer.Ordinal)],
-            RowsOf(traced, previous));
+            RowsOf(traced, previous))
+        { IsCounted = WrittenStates(traced) > 0 };
     }
 
     /// <summary>

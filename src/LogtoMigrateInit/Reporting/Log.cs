@@ -218,6 +218,12 @@ internal static partial class Log
     [LoggerMessage(2002, LogLevel.Warning, "The rollback loses {Loss}")]
     public static partial void RollbackLoses(this ILogger logger, string loss);
 
+    [LoggerMessage(2003, LogLevel.Warning, "The schema was not compared with that of the copy: {Reason}")]
+    public static partial void RolledBackUncompared(this ILogger logger, string reason);
+
+    [LoggerMessage(2004, LogLevel.Warning, "{Alteration} is deployed, and what it builds outside of its transaction is missing: {Indexes}. That is what a rollback leaves that was interrupted: finish it with `logto-migrate-init rollback VERSION`, or build it again as `beforeUp` in that file does")]
+    public static partial void MissingIndexes(this ILogger logger, string alteration, string indexes);
+
     [LoggerMessage(1902, LogLevel.Information, "Rehearsed: {Summary}")]
     public static partial void Rehearsed(this ILogger logger, string summary);
 

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Reflection;
+using LogtoMigrateInit.Commands;
+using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace LogtoMigrateInit.UnitTests;
+
+/// <summary>The tables of docs/reference.md are the contract; the code keeps it.</summary>
+public sealed class ReferenceSpecs
+{
+    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Checkout.Root, "docs", "reference.md"));
+
+    [Fact]
+    public void The_table_of_variables_is_what_the_code_says()
+    {
+        var commands = Variables.All.SelectMany(variable => variable.Commands).Distinct().Count();
+
+        Assert.Equal(
+            Variables.All.Select(variable =>
+                $"| `{variable.Name}` | {(variable.Default.Length == 0 ? "" : $"`{variable.Default}` ")}| {(variable.Commands.Count == commands ? "all" : string.Join(", ", variable.Commands))} | {variable.Meaning} |"),
+            LinesOf("Variables").Where(line => line.StartsWith("| `", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Every_variable_is_for_commands_that_there_are() =>
+        Assert.Empty(Variables.All.SelectMany(variable => variable.Commands).Distinct().Except(CommandsInTable()));
+
+    [Fact]
+    public void The_table_of_exit_codes_and_the_code_agree() =>
+        Assert.Equal(
+            Enum.GetValues<ExitCode>().Select(code => (int)code),
+            Rows("Exit codes").SelectMany(row => row[0].Split(", ")).Select(code => int.Parse(code, CultureInfo.InvariantCulture)));
+
+    [Fact]
+    public void Every_ending_has_a_name_of_its_own_and_no_other_is_documented()
+    {
+        Assert.Equal(
+            typeof(Outcome).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Outcome))).OrderBy(type => type.Name),
+            OutcomeNames.All.Keys.OrderBy(type => type.Name));
+        Assert.Equal(OutcomeNames.All.Values.Order(), Rows("Endings").Select(row => row[0].Trim('`')).Order());
+    }
+
+    [Fact]
+    public void The_exit_code_of_each_ending_is_the_documented_one() =>
+        Assert.All(
+            EndingsSpecs.Samples,
+            outcome => Assert.Contains(
+                $"{(int)outcome.ExitCode}",
+                Rows("Endings").Single(row => row[0] == $"`{OutcomeNames.Of(outcome)}`")[1].Split(", ")));
+
+    [Fact]
+    public void Every_event_has_a_number_of_its_own_and_is_documented_with_its_sentence()
+    {
+        var events = typeof(Log).GetMethods(BindingFlags.Static | BindingFlags.Public).Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>().ToArray();
+
+        Assert.Equal(events.Length, events.Select(each => each.EventId).Distinct().Count());
+        Assert.Equal(
+            events.OrderBy(each => each.EventId).Select(each => $"{each.EventId} {each.Level} {each.Message}").ToArray(),
+            Rows("Events").Select(row => $"{row[0]} {Enum.Parse<LogLevel>(row[1], ignoreCase: true)} {row[2].Replace(@"\|", "|", StringComparison.Ordinal)}").ToArray());
+    }
+
+    [Fact]
+    public void The_READMEs_short_list_names_every_command()
+    {
+        var readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
+
+        Assert.All(CommandsInTable(), command => Assert.Contains($"`{command}", readme, StringComparison.Ordinal));
+        Assert.True(readme.Split('\n').Length < 200);
+    }
+
+    private static string[] CommandsInTable() => [.. Rows("Commands").Select(row => row[0].Split('`')[1].Split(' ')[0]).Where(word => !word.StartsWith('-'))];
+
+    /// <summary>The rows of the one table below a heading, without its head.</summary>
+    private static IEnumerable<string[]> Rows(string heading) =>
+        LinesOf(heading).Where(line => line.StartsWith('|')).Skip(2).Select(line => line.Trim('|').Split(" | ", StringSplitOptions.TrimEntries));
+
+    private static IEnumerable<string> LinesOf(string heading) =>
+        Lines.SkipWhile(line => line != $"## {heading}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal));
+}
