@@ -176,7 +176,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         await EndsAsync(17, "is older than Logto 1.42.0", "1.42.0");
         await EndsAsync(0, "The database is at Logto 1.40.1 already (state 1779864279", "1.40.1");
         await using var older = await new LogtoRelease("1.40.1").CopyAsync(Token);
-        await EndsAsync(17, "run this command in that image", "1.37.1", ("LOGTO_INIT_LOGTO_DIR", older.Directory));
+        await EndsAsync(17, "run this command in the newer image", "1.37.1", ("LOGTO_INIT_LOGTO_DIR", older.Directory));
         await world.Rehearsal.Server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote(world.Rehearsal.Owner)} nocreatedb", Token);
         await EndsAsync(16, "createdb", "1.37.1");
 

@@ -68,5 +68,5 @@ internal sealed class RollbackWorld : IAsyncDisposable
         await Rehearsal.DisposeAsync();
     }
 
-    private (string Name, string? Value)[] Mine((string Name, string? Value)[] more) => [("LOGTO_INIT_BACKUP_DIR", Folder), .. more];
+    private (string Name, string? Value)[] Mine((string Name, string? Value)[] more) => [("LOGTO_INIT_BACKUP_DIR", Folder), ("LOGTO_INIT_BACKUP_KEEP", "9"), .. more];
 }
