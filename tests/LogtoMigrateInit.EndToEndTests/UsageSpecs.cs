@@ -34,6 +34,59 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Contains("--help", result.StandardError, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("migrat", "Did you mean migrate?")]
+    [InlineData("check --drft", "Did you mean --drift?")]
+    [InlineData("check --drft", "See logto-migrate-init check --help.")]
+    public async Task The_nearest_word_is_named(string words, string expected) =>
+        Assert.Contains(expected, (await Gate.RunAsync(words.Split(' '), Nothing, cancellationToken: FakeWorld.Token)).StandardError, StringComparison.Ordinal);
+
+    [Fact(Timeout = 60_000)]
+    public async Task The_program_completes_its_own_words()
+    {
+        var result = await Gate.RunAsync(["[suggest:20]", "logto-migrate-init ro"], Nothing, cancellationToken: FakeWorld.Token);
+
+        Assert.Equal("rollback", result.StandardOutput.Trim());
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("migrate", "LOGTO_INIT_SEED [default: false]", "LOGTO_INIT_BACKUP_DIR")]
+    [InlineData("restore", "LOGTO_INIT_PG_BIN", "LOGTO_INIT_DIRECT_URL")]
+    [InlineData("rollback", "LOGTO_INIT_SCRATCH_MAX_MB [default: 2048]", "--schema-only")]
+    public async Task The_help_of_a_command_shows_its_variables(string command, params string[] expected)
+    {
+        var result = await Gate.RunAsync([command, "--help"], Nothing, cancellationToken: FakeWorld.Token);
+
+        Assert.All(expected, words => Assert.Contains(words, result.StandardOutput, StringComparison.Ordinal));
+        Assert.Equal(command == "migrate", result.StandardOutput.Contains("LOGTO_INIT_SEED", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task On_a_terminal_a_deploy_shows_a_line_that_moves()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var variables = world.Variables("hold", ("TERM", "xterm"));
+        var directory = Directory.CreateTempSubdirectory("terminal-");
+        var typescript = Path.Combine(directory.FullName, "typescript");
+
+        // Of util-linux, which Debian always has; it gives the gate a terminal.
+        await using var terminal = Gate.Start(["--quiet", "--flush", "--return", "--command", $"{Repository.Binary} migrate", typescript], variables, binary: "/usr/bin/script");
+        var ended = terminal.WaitForExitAsync(cancellationToken: FakeWorld.Token);
+        while (!File.Exists(typescript) || !(await File.ReadAllTextAsync(typescript, FakeWorld.Token)).Contains("1/3 third, ", StringComparison.Ordinal))
+        {
+            Assert.False(ended.IsCompleted);
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+
+        Assert.Equal(0, (await ended).ExitCode);
+        var shown = await File.ReadAllTextAsync(typescript, FakeWorld.Token);
+        Assert.Contains("\r\e[K[======              ] 1/3 third, ", shown, StringComparison.Ordinal);
+        Assert.Contains("\r\e[K20", shown, StringComparison.Ordinal); // the log's next line takes its place
+        directory.Delete(recursive: true);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task All_wrong_variables_are_named_in_the_last_line()
     {

@@ -36,6 +36,18 @@ internal sealed partial class CliOutput(GateOptions options, CliJob job, Action 
         }
     }
 
+    /// <summary>How many it has done.</summary>
+    public int Finished
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _finished;
+            }
+        }
+    }
+
     /// <summary>What it all came to.</summary>
     /// <param name="end">By itself, or why we ended it.</param>
     /// <param name="exitCode">Null when we ended it.</param>

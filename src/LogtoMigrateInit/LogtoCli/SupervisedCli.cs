@@ -57,7 +57,7 @@ internal sealed class SupervisedCli(
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
-        await WatchAsync(running, watch, migrationLock, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
+        await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var exitCode = await running;
 
         var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
@@ -143,15 +143,20 @@ internal sealed class SupervisedCli(
     /// <param name="running">The CLI.</param>
     /// <param name="watch">Looks at its sessions.</param>
     /// <param name="migrationLock">The right to be there.</param>
+    /// <param name="job">What it does.</param>
     /// <param name="output">What it printed.</param>
     /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
     /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
-    private async Task WatchAsync(Task running, SessionWatch watch, MigrationLock migrationLock, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
+    private async Task WatchAsync(Task running, SessionWatch watch, MigrationLock migrationLock, CliJob job, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
     {
         long? unknownSince = null;
         var pace = new ReportPace();
+        var started = Stopwatch.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
+            logger.Progress(
+                output.Finished, job.Alterations.Count, output.Running?.Name ?? "Logto's CLI", Stopwatch.GetElapsedTime(started).TotalSeconds,
+                watch.WaitsFor is { } blocker ? $", waits for {blocker}" : "");
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
             unknownSince = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
             if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > options.Timings.HalfOpen)

@@ -20,8 +20,15 @@ internal static class LogSetup
         ITextFormatter format = options.Json
             ? new RenderedCompactJsonFormatter()
             : new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture);
-        return new LoggerConfiguration().MinimumLevel.Is(options.Level).MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
-            .WriteTo.Console(new OneLineFormatter(format, exceptions: !options.Json), standardErrorFromLevel: LevelAlias.Minimum)
+        var isLive = !options.Json && LiveLine.IsPossible;
+        var configuration = new LoggerConfiguration().MinimumLevel.Is(isLive ? LogEventLevel.Verbose : options.Level).MinimumLevel.Override("Microsoft", LogEventLevel.Warning);
+        if (isLive)
+        {
+            configuration.WriteTo.Sink(new LiveLine());
+        }
+
+        return configuration
+            .WriteTo.Console(new OneLineFormatter(format, exceptions: !options.Json), options.Level, standardErrorFromLevel: LevelAlias.Minimum)
             .CreateLogger();
     }
 
