@@ -23,9 +23,10 @@ WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig ./
 COPY src src
 ARG VERSION=0.0.0-dev
+ARG REVISION=
 # The packages stay in BuildKit's cache, so that only the first build downloads them.
 RUN --mount=type=cache,target=/root/.nuget/packages \
-    dotnet publish src/LogtoMigrateInit --use-current-runtime -c Release -o /out -p:Version=${VERSION}
+    dotnet publish src/LogtoMigrateInit --use-current-runtime -c Release -o /out -p:Version=${VERSION} -p:SourceRevisionId=${REVISION}
 
 FROM scratch AS compiled
 COPY --from=build --chmod=0755 /out/logto-migrate-init /
