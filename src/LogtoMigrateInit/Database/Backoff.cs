@@ -10,9 +10,12 @@ internal sealed class Backoff
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
-    /// <summary>A full server is given more time: each attempt costs it nearly as much as one that succeeds.</summary>
+    /// <summary>
+    /// A full server is given more time, the longer it is full: each attempt costs it a process and a password check, as one that succeeds does,
+    /// and those of two hundred replicas would leave nothing to the one that migrates.
+    /// </summary>
     private static readonly TimeSpan FirstWhenFull = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestWhenFull = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LongestWhenFull = TimeSpan.FromSeconds(30);
 
     private TimeSpan _next = First;
 

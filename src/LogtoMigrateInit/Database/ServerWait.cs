@@ -54,7 +54,8 @@ internal sealed class ServerWait(GateOptions options, ILogger logger)
                 logger.WaitingForServer(options.Host, options.Port, failure.Message, (options.ConnectTimeout - waited).TotalSeconds);
             }
 
-            await Task.Delay(backoff.Next(failure.ServerIsFull), cancellationToken);
+            var (pause, left) = (backoff.Next(failure.ServerIsFull), options.ConnectTimeout - waited);
+            await Task.Delay(pause < left ? pause : left, cancellationToken);
         }
     }
 }
