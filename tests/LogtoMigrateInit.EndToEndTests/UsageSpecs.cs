@@ -72,7 +72,7 @@ public sealed class UsageSpecs(SharedServers servers)
         // Of util-linux, which Debian always has; it gives the gate a terminal.
         await using var terminal = Gate.Start(["--quiet", "--flush", "--return", "--command", $"{Repository.Binary} migrate", typescript], variables, binary: "/usr/bin/script");
         var ended = terminal.WaitForExitAsync(cancellationToken: FakeWorld.Token);
-        while (!File.Exists(typescript) || !(await File.ReadAllTextAsync(typescript, FakeWorld.Token)).Contains("1/3 third, ", StringComparison.Ordinal))
+        while (!File.Exists(typescript) || !(await File.ReadAllTextAsync(typescript, FakeWorld.Token)).Contains(" s: third", StringComparison.Ordinal))
         {
             Assert.False(ended.IsCompleted);
             await Task.Delay(20, FakeWorld.Token);
@@ -82,7 +82,7 @@ public sealed class UsageSpecs(SharedServers servers)
 
         Assert.Equal(0, (await ended).ExitCode);
         var shown = await File.ReadAllTextAsync(typescript, FakeWorld.Token);
-        Assert.Contains("\r\e[K[======              ] 1/3 third, ", shown, StringComparison.Ordinal);
+        Assert.Contains("\r\e[K[===       ] 1/3 after ", shown, StringComparison.Ordinal);
         Assert.Contains("\r\e[K20", shown, StringComparison.Ordinal); // the log's next line takes its place
         directory.Delete(recursive: true);
     }

@@ -83,7 +83,7 @@ internal static class SessionQueries
         select {Columns} from pg_catalog.pg_stat_activity a
           where a.pid in (select unnest(pg_blocking_pids(c.pid)) from pg_catalog.pg_stat_activity c
             where c.datname = current_database() and c.application_name = $1)
-            and a.application_name is distinct from $1
+            and a.application_name is distinct from $1 and a.pid <> pg_backend_pid()
           order by a.pid
         """;
 

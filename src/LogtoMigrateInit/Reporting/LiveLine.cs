@@ -1,6 +1,7 @@
 using System.Globalization;
 using Serilog.Core;
 using Serilog.Events;
+using Serilog.Formatting.Display;
 
 namespace LogtoMigrateInit.Reporting;
 
@@ -8,10 +9,12 @@ namespace LogtoMigrateInit.Reporting;
 internal sealed class LiveLine : ILogEventSink
 {
     private const int Width = 79;
-    private const int BarWidth = 20;
+    private const int BarWidth = 10;
 
     // https://en.wikipedia.org/wiki/ANSI_escape_code: to the beginning of the line, and erase to its end.
     private const string Erase = "\r\e[K";
+
+    private readonly MessageTemplateTextFormatter _format = new("{Message:lj}", CultureInfo.InvariantCulture);
 
     private bool _isShown;
 
@@ -23,7 +26,9 @@ internal sealed class LiveLine : ILogEventSink
     {
         if (IsProgress(logEvent))
         {
-            var text = $"{Bar(logEvent)} {logEvent.RenderMessage(CultureInfo.InvariantCulture)}";
+            using var message = new StringWriter(CultureInfo.InvariantCulture);
+            _format.Format(logEvent, message);
+            var text = $"{Bar(logEvent)} {message}";
             Console.Error.Write($"{Erase}{OneLine.Escape(text.Length > Width ? $"{text[..(Width - 1)]}…" : text)}");
             _isShown = true;
         }
