@@ -26,7 +26,7 @@ public sealed class EndingsSpecs
     [
         new Outcome.Matches(Catalog, Now),
         new Outcome.Matches(Catalog, Now, "2 alterations deployed"),
-        new Outcome.AheadAllowed(Catalog, Newer),
+        new Outcome.AheadAllowed(Catalog, Newer, Options with { AheadLimit = Newer.Timestamp }),
         new Outcome.BackedUp(Backup, 421_337, 83, 79, IsRestored: false, $"logto-migrate-init restore {Backup}"),
         new Outcome.Rehearsed(Catalog, 2, "2.4 s with Logto's CLI; reads and writes of users (56.0 MB) blocked for 0.014 s at most; nothing is dropped"),
         new Outcome.Restored("logto", "logto_before_20261126t151202117", "Its state is 1779421396: start the image of Logto that it was made with, or deploy the 2 alterations that Logto 1.43.0 has above it with `logto-migrate-init migrate`."),

@@ -26,11 +26,11 @@ internal abstract record Outcome
     public sealed record Matches(AlterationCatalog Catalog, AlterationState State, string Done = "nothing was pending")
         : Outcome(ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.");
 
-    public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State, string Compared = "")
+    public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State, GateOptions Options, string Compared = "")
         : Outcome(
             ExitCode.Success,
             $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) " +
-            $"and LOGTO_INIT_AHEAD says that this is meant{Compared}. Logto can start.");
+            $"and LOGTO_INIT_AHEAD={(double.IsInfinity(Options.AheadLimit) ? "allow" : AlterationState.Format(Options.AheadLimit))} says that this is meant{Compared}. Logto can start.");
 
     public sealed record Unexpected(Exception Error)
         : Outcome(
@@ -283,7 +283,7 @@ internal abstract record Outcome
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, GateOptions options) => verdict switch
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
-        Verdict.Ahead ahead => ahead.State.Timestamp <= options.AheadLimit ? new AheadAllowed(catalog, ahead.State) : new Ahead(catalog, ahead.State, options),
+        Verdict.Ahead ahead => ahead.State.Timestamp <= options.AheadLimit ? new AheadAllowed(catalog, ahead.State, options) : new Ahead(catalog, ahead.State, options),
         Verdict.Unstartable open => new RowSecurityOff(open.State, open.Alterations, open.TablesWithoutRowSecurity),
         Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
         Verdict.Hidden hidden => new TenantsHidden(options, hidden.State, hidden.Reason),

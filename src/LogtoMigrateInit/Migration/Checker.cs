@@ -40,7 +40,7 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
             (Outcome.Matches matches, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, matches.State, found.Differences.Count, DriftText.Of(first)),
             (Outcome.Matches matches, DriftResult.Compared { Report: var same }) => new Outcome.Matches(catalog, matches.State, $"and all {same.Compared} objects are what this image itself creates"),
             (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, ahead.State, found.Differences.Count, DriftText.Of(first)),
-            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(catalog, ahead.State, $", and all {same.Compared} objects are what this image itself creates"),
+            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(catalog, ahead.State, options, $", and all {same.Compared} objects are what this image itself creates"),
             _ => outcome,
         };
     }
