@@ -95,11 +95,11 @@ internal static class Variables
         "`read` unpacks the whole file; `restore` also restores it into a scratch database and compares it row for row");
 
     public static readonly Variable DirectUrl = new(
-        "LOGTO_INIT_DIRECT_URL", "", ["migrate", "run", "check", "rehearse", "backup", "restore", "rollback"],
+        "LOGTO_INIT_DIRECT_URL", "", Every,
         "the same database on the server itself, where `DB_URL` goes through a pooler: for backups, restores and copies");
 
     public static readonly Variable PostgresPrograms = new(
-        "LOGTO_INIT_PG_BIN", "", ["migrate", "run", "check", "rehearse", "backup", "restore", "rollback"],
+        "LOGTO_INIT_PG_BIN", "", Every,
         "the folder of `pg_dump` and `pg_restore`; unset: the newest of the usual places and of `PATH`");
 
     public static readonly Variable Rehearse = new(

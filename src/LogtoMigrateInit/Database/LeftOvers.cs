@@ -13,6 +13,9 @@ namespace LogtoMigrateInit.Database;
 /// <param name="logger">Says what is dropped.</param>
 internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDatabase database, ILogger logger)
 {
+    /// <summary>Said once a run: <c>check --wait</c> looks again and again.</summary>
+    private Alteration? _looked;
+
     /// <summary>Before a deploy or a rollback.</summary>
     /// <param name="alteration">The first that is to be deployed or reverted; all before it are complete.</param>
     /// <param name="indexes">What it builds outside of its transaction; null when its script is not understood. See <see cref="ConcurrentIndex.FindIn"/>.</param>
@@ -60,8 +63,9 @@ internal sealed class LeftOvers(GateOptions options, string sessionName, LogtoDa
     /// <param name="cancellationToken">Ends it.</param>
     public async Task WarnOfMissingAsync(NpgsqlConnection connection, AlterationCatalog catalog, AlterationState state, CancellationToken cancellationToken)
     {
-        if (catalog.LastAt(state) is { } last && catalog.IndexesOf(last) is [_, ..] indexes)
+        if (catalog.LastAt(state) is { } last && last != _looked && catalog.IndexesOf(last) is [_, ..] indexes)
         {
+            _looked = last;
             var present = await IndexRepair.FindAsync(connection, indexes, cancellationToken);
             var missing = indexes.Where(index => present.All(each => each.Index != index)).Select(index => $"{index.Name} on {index.Table}").ToArray();
             if (missing.Length > 0)
