@@ -57,8 +57,9 @@ internal sealed partial class CliComplaint
     [GeneratedRegex(@"^\s*detail: ['""`]([\w .""()]+ depends on [\w .""()]+)", RegexOptions.CultureInvariant)]
     private static partial Regex Dependency();
 
-    // pg/lib/client.js, whose limit the CLI does not let anybody change; alone on its line, for a value may hold these words too.
-    [GeneratedRegex(@"^(?:\w*Error: )?timeout expired$", RegexOptions.CultureInvariant)]
+    // pg/lib/client.js, and pg-pool/index.js when its own clock, of the same five seconds, runs out first; the CLI lets nobody change the limit.
+    // Alone on its line, for a value may hold these words too.
+    [GeneratedRegex(@"^(?:\w*Error: )?(?:timeout expired|Connection terminated due to connection timeout|timeout exceeded when trying to connect)$", RegexOptions.CultureInvariant)]
     private static partial Regex NoAnswer();
 
     // Stack frames of JavaScript and of V8, ends of objects, Node.js's version, and yargs's advice.
