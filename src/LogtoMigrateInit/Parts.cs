@@ -42,7 +42,7 @@ internal static class Parts
             .AddSingleton(parts => new Restore(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new ScratchPlace(parts.Get<GateOptions>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), sessionName, parts.Get<CliFolder>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<CliFolder>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new TargetSchema(parts.Get<GateOptions>(), parts.Get<ScratchCli>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DriftCheck(
                 parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))

@@ -38,10 +38,10 @@ internal sealed class AlterationCatalog
     /// <summary>The last alteration that a state says is deployed; null when there is none.</summary>
     public Alteration? LastAt(AlterationState state) => _alterations.Where(alteration => alteration.Timestamp <= state.Timestamp).MaxBy(alteration => alteration.Timestamp);
 
-    /// <summary>What an alteration builds outside of its transaction before it is deployed.</summary>
+    /// <summary>What an alteration builds outside of its transaction, before it is deployed or reverted: a killed run can leave it behind.</summary>
     /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
-    public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration) =>
-        _readScript(alteration) is var script && script.Contains(ConcurrentIndex.BeforeUp, StringComparison.Ordinal) ? ConcurrentIndex.FindIn(script, ConcurrentIndex.BeforeUp) : [];
+    public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration, bool reverted = false) =>
+        ConcurrentIndex.FindIn(_readScript(alteration), reverted ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
 
     /// <summary>Whether the alteration's script has this word in it, as it must to do anything with a table of that name.</summary>
     public bool Names(Alteration alteration, string table)

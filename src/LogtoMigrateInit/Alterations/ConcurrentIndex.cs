@@ -26,6 +26,11 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
     /// <returns>Empty when there is no such function; null when it does something in words that are not understood.</returns>
     public static IReadOnlyList<ConcurrentIndex>? FindIn(string script, string property)
     {
+        if (!script.Contains(property, StringComparison.Ordinal))
+        {
+            return []; // nearly all of them, and a quick start asks about the last one
+        }
+
         var tokens = ScriptToken.Read(script);
         var mentions = tokens.Index().Where(each => each.Item.Is(property) || each.Item.Text.AsSpan().Trim("'\"").SequenceEqual(property)).Select(each => each.Index).ToArray();
         if (mentions.Length == 0)

@@ -8,6 +8,9 @@ internal static class LogtoNames
     /// <summary>Where Logto kept its state before 1.0, and what its CLI creates when it misreads a state.</summary>
     public const string LegacyConfigs = "_logto_configs";
 
+    /// <summary>What Logto's roles for a database are called: this, its name (older releases write underscores for hyphens), and a tenant's after an underscore.</summary>
+    public const string RolePrefix = "logto_tenant_";
+
     /// <summary>
     /// Tables that are there since the alteration that creates <c>systems</c>, in every release since and after every rollback: no
     /// alteration, up or down, drops or renames one of them.

@@ -7,25 +7,28 @@ namespace LogtoMigrateInit.Database;
 /// </summary>
 internal sealed class Backoff
 {
-    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private TimeSpan _next = TimeSpan.Zero;
 
-    /// <summary>
-    /// A full server is given more time, the longer it is full: each attempt costs it a process and a password check, as one that succeeds does,
-    /// and those of two hundred replicas would leave nothing to the one that migrates.
-    /// </summary>
-    private static readonly TimeSpan FirstWhenFull = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestWhenFull = TimeSpan.FromSeconds(30);
-
-    private TimeSpan _next = First;
-
+    /// <param name="load">What the last attempt told of the server.</param>
     [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It spreads polls; nobody gains from guessing it.")]
-    public TimeSpan Next(bool serverIsFull = false)
+    public TimeSpan Next(ServerLoad load = ServerLoad.Unknown)
     {
-        var (first, longest) = serverIsFull ? (FirstWhenFull, LongestWhenFull) : (First, Longest);
+        var (first, longest) = Limits(load);
         _next = _next > first ? _next : first;
         var pause = _next * (0.5 + (Random.Shared.NextDouble() / 2));
         _next = _next * 2 < longest ? _next * 2 : longest;
         return pause;
     }
+
+    /// <summary>
+    /// A full server is given more time, the longer it is full: each attempt costs it a process and a password check, as one that succeeds does,
+    /// and those of two hundred replicas would leave nothing to the one that migrates. A busy one does the work of an attempt also for whoever has
+    /// given up; but what does not answer may as well be a host that has not come up yet, and that is found soon.
+    /// </summary>
+    private static (TimeSpan First, TimeSpan Longest) Limits(ServerLoad load) => load switch
+    {
+        ServerLoad.Full => (TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(30)),
+        ServerLoad.Busy => (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)),
+        _ => (TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1)),
+    };
 }

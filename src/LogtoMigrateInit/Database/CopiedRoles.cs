@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Alterations;
 using Npgsql;
 
 namespace LogtoMigrateInit.Database;
@@ -17,10 +18,10 @@ internal sealed class CopiedRoles(string database, string copy)
     {
         foreach (var hyphen in Spellings)
         {
-            var parent = ScratchServer.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal);
+            var parent = LogtoNames.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal);
             if (role == parent || role.StartsWith($"{parent}_", StringComparison.Ordinal))
             {
-                return ScratchServer.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal) + role[parent.Length..];
+                return LogtoNames.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal) + role[parent.Length..];
             }
         }
 
@@ -31,7 +32,7 @@ internal sealed class CopiedRoles(string database, string copy)
     public string RealNames(string text) => Spellings.Aggregate(
         text,
         (named, hyphen) => named.Replace(
-            ScratchServer.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal), ScratchServer.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal), StringComparison.Ordinal));
+            LogtoNames.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal), LogtoNames.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal), StringComparison.Ordinal));
 
     /// <summary>Makes the roles for the copy, none of which can log in, and enters them where the copy's table names the real ones.</summary>
     /// <param name="connection">To the copy, in Logto's schema.</param>

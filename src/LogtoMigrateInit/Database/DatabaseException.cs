@@ -17,6 +17,18 @@ internal enum DatabaseFailure
     NoSuchDatabase,
 }
 
+/// <summary>What an attempt to connect told.</summary>
+internal enum ServerLoad
+{
+    Unknown,
+
+    /// <summary>It did not answer in time.</summary>
+    Busy,
+
+    /// <summary>It has no connection left (SQLSTATE 53300).</summary>
+    Full,
+}
+
 /// <summary>The database could not be reached or refused us; the message is a clause for the operator.</summary>
 /// <param name="failure">Whether waiting may help.</param>
 /// <param name="reason">What happened.</param>
@@ -28,8 +40,13 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
 
     public string Remedy => remedy;
 
-    /// <summary>All connection slots are taken (SQLSTATE 53300): polling faster would make it worse.</summary>
-    public bool ServerIsFull => InnerException is PostgresException { SqlState: PostgresErrorCodes.TooManyConnections };
+    /// <summary>Polling a server that has too much to do would make it worse.</summary>
+    public ServerLoad Load => InnerException switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => ServerLoad.Full,
+        TimeoutException or NpgsqlException { InnerException: TimeoutException } => ServerLoad.Busy,
+        _ => ServerLoad.Unknown,
+    };
 
     /// <summary>Translates what the driver throws.</summary>
     /// <returns>Null when the exception is not about reaching or reading the database.</returns>

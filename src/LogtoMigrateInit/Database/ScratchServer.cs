@@ -1,8 +1,7 @@
 using System.Data;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Security.Cryptography;
-using System.Text;
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -18,17 +17,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>The first four bytes of SHA-256("logto-migrate-init scratch"), big-endian; the second half of the key is the hash of the database's name.</summary>
     public const int LockClass = 86006637;
 
-    /// <summary>PostgreSQL's longest name, in bytes (NAMEDATALEN).</summary>
-    private const int LongestName = 63;
-
-    /// <summary>What Logto's roles for a database are called: this, its name (older releases write underscores for hyphens), and a tenant's after an underscore.</summary>
-    public const string RolePrefix = "logto_tenant_";
-
-    /// <summary>So that <c>logto_tenant_</c>, the name and <c>_default</c> fit into the longest name.</summary>
-    private const int LongestPrefix = 26;
-
-    /// <summary>Of the number and of its hash together, in hexadecimal digits.</summary>
-    private const int SignedLength = 16;
+    private const string Databases = "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)";
 
     private const string Roles = """
         select rolname::text from pg_catalog.pg_roles where starts_with(rolname::text, $1) or starts_with(rolname::text, replace($1, '-', '_')) order by 1 desc
@@ -44,23 +33,19 @@ internal sealed class ScratchServer : IAsyncDisposable
     private static readonly TimeSpan LongestDropOnceStopped = TimeSpan.FromSeconds(5);
 
     private readonly DirectServer _server;
+    private readonly ScratchNames _names;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _turn = new(1);
+    private Task _drops = Task.CompletedTask;
 
-    private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger)
-    {
-        const string Ending = "_scratch_";
-        (_server, Connection, _logger) = (server, connection, logger);
-        Prefix = Shorten(server.Options.Database, Ending, LongestPrefix) + Ending;
-    }
+    private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger) =>
+        (_server, Connection, _names, _logger) = (server, connection, new ScratchNames(server.Options.Database), logger);
 
     /// <summary>To the maintenance database, outside of a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
     /// <summary>A clause for the operator: a pooler answers, and nothing was done. Null when all is well.</summary>
     public string? WhyUnusable { get; private set; }
-
-    private string Prefix { get; }
 
     /// <summary>The user of this server, whose the scratch databases are.</summary>
     public DirectServer Server => _server;
@@ -142,7 +127,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <returns>Its name.</returns>
     public async Task<string> CreateAsync(string properties, CancellationToken cancellationToken)
     {
-        var name = Prefix + Sign(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
+        var name = _names.New();
         await ExecuteAsync($"create database {LogtoDatabase.Quote(name)} {properties}", cancellationToken);
         await ExecuteAsync($"revoke all on database {LogtoDatabase.Quote(name)} from public", cancellationToken);
         return name;
@@ -168,6 +153,9 @@ internal sealed class ScratchServer : IAsyncDisposable
             _logger.ScratchLeft(name, failure.Message);
         }
     }
+
+    /// <summary>The same while other things are done, since a drop waits for a checkpoint; this is not disposed of before it has ended.</summary>
+    public void DropMeanwhile(string name, CancellationToken stop) => _drops = Task.WhenAll(_drops, DropAsync(name, stop));
 
     private async Task DropOverNewConnectionAsync(string name, CancellationToken cancellationToken)
     {
@@ -200,24 +188,9 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's), or an older one its provider.</summary>
     public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.SyntaxError };
 
-    /// <summary>A name with an ending, cut so that PostgreSQL does not cut it.</summary>
-    /// <param name="name">What is cut.</param>
-    /// <param name="ending">What is to follow it.</param>
-    /// <param name="longest">How many bytes there are for both.</param>
-    public static string Shorten(string name, string ending, int longest = LongestName)
-    {
-        var bytes = Encoding.UTF8.GetBytes(name);
-        var length = Math.Min(bytes.Length, longest - ending.Length);
-        while (length < bytes.Length && (bytes[length] & 0xC0) == 0x80)
-        {
-            length--; // not in the middle of a character
-        }
-
-        return Encoding.UTF8.GetString(bytes, 0, length);
-    }
-
     public async ValueTask DisposeAsync()
     {
+        await _drops;
         await LogtoDatabase.CloseAsync(Connection);
         _turn.Dispose();
     }
@@ -249,12 +222,6 @@ internal sealed class ScratchServer : IAsyncDisposable
             cancellationToken);
     }
 
-    /// <summary>
-    /// A number followed by what it and the name of Logto's database hash to. So a scratch database is known by its name from the moment that the
-    /// server begins to make it, whoever is gone by then, and nobody else's has such a name.
-    /// </summary>
-    private string Sign(string number) => number + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{number} {_server.Options.Database}")))[..8];
-
     /// <summary>The database first: PostgreSQL drops no role that has rights in one.</summary>
     private async Task RemoveAsync(string name, CancellationToken cancellationToken)
     {
@@ -271,7 +238,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
         }
 
-        foreach (var role in await ReadNamesAsync(Roles, RolePrefix + name, cancellationToken))
+        foreach (var role in await ReadNamesAsync(Roles, LogtoNames.RolePrefix + name, cancellationToken))
         {
             await ExecuteAsync($"drop role if exists {LogtoDatabase.Quote(role)}", cancellationToken);
         }
@@ -279,11 +246,9 @@ internal sealed class ScratchServer : IAsyncDisposable
 
     private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
     {
-        var databases = await ReadNamesAsync("select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)", Prefix, cancellationToken);
-        var roles = await ReadNamesAsync(Roles, RolePrefix + Prefix, cancellationToken);
-        var length = Prefix.Length + SignedLength;
-        var ofRoles = roles.Where(role => role.Length >= RolePrefix.Length + length).Select(role => Prefix + role[(RolePrefix.Length + Prefix.Length)..(RolePrefix.Length + length)]);
-        foreach (var name in databases.Where(name => name.Length == length).Concat(ofRoles).Distinct().Where(IsOurs))
+        var databases = await ReadNamesAsync(Databases, _names.Prefix, cancellationToken);
+        var roles = await ReadNamesAsync(Roles, LogtoNames.RolePrefix + _names.Prefix, cancellationToken);
+        foreach (var name in databases.Concat(roles.Select(_names.OfRole).OfType<string>()).Distinct().Where(_names.IsOurs))
         {
             try
             {
@@ -296,8 +261,6 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
         }
     }
-
-    private bool IsOurs(string name) => name[Prefix.Length..] == Sign(name[Prefix.Length..(Prefix.Length + (SignedLength / 2))]);
 
     private async Task<IReadOnlyList<string>> ReadNamesAsync(string query, string prefix, CancellationToken cancellationToken)
     {

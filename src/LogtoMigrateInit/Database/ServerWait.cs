@@ -54,7 +54,7 @@ internal sealed class ServerWait(GateOptions options, ILogger logger)
                 logger.WaitingForServer(options.Host, options.Port, failure.Message, (options.ConnectTimeout - waited).TotalSeconds);
             }
 
-            var (pause, left) = (backoff.Next(failure.ServerIsFull), options.ConnectTimeout - waited);
+            var (pause, left) = (backoff.Next(failure.Load), options.ConnectTimeout - waited);
             await Task.Delay(pause < left ? pause : left, cancellationToken);
         }
     }

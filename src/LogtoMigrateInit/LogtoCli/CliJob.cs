@@ -37,13 +37,6 @@ internal sealed record CliJob
     /// <summary>What the CLI writes when it has done this one (<c>deployAlteration</c> in <c>packages/cli/src/commands/database/alteration/index.ts</c>).</summary>
     public double StateAfter(Alteration alteration) => IsRollback ? alteration.Timestamp - 1 : alteration.Timestamp;
 
-    /// <summary>What the next one builds outside of its transaction, which a killed run can leave behind.</summary>
-    /// <param name="readScript">Gives the text of an alteration.</param>
-    /// <param name="next">Which.</param>
-    /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
-    public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration next, Func<Alteration, string> readScript) =>
-        ConcurrentIndex.FindIn(readScript(next), IsRollback ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
-
     /// <summary>What is still to be done, in order.</summary>
     public IReadOnlyList<Alteration> LeftAt(AlterationState state) =>
         [.. Alterations.Where(alteration => IsRollback ? alteration.Timestamp <= state.Timestamp : alteration.Timestamp > state.Timestamp)];

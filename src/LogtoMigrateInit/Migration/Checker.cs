@@ -84,19 +84,19 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
     {
         try
         {
-            var (inspection, sessions) = await database.WithConnectionAsync(
+            var (inspection, verdict, sessions) = await database.WithConnectionAsync(
                 async (connection, token) =>
                 {
                     var seen = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
-                    if (MigrationPlan.Decide(catalog, seen) is Verdict.Matching or Verdict.Pending)
+                    var verdict = MigrationPlan.Decide(catalog, seen);
+                    if (verdict is Verdict.Matching or Verdict.Pending)
                     {
                         await leftOvers.WarnOfMissingAsync(connection, catalog, seen.State!, token);
                     }
 
-                    return (seen, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
+                    return (seen, verdict, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
                 },
                 stop);
-            var verdict = MigrationPlan.Decide(catalog, inspection);
             var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False
                 ? new Outcome.WouldSeed(options.Database)
                 : Outcome.Of(verdict, catalog, options);

@@ -128,7 +128,7 @@ internal sealed class Deployment(
         }
 
         var job = CliJob.Deploy(pending.Alterations, inspection);
-        if (await leftOvers.RemoveAsync(pending.Alterations[0], job.IndexesOf(pending.Alterations[0], installation.ReadScript), inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
+        if (await leftOvers.RemoveAsync(pending.Alterations[0], catalog.IndexesOf(pending.Alterations[0]), inspection.BehindPooler, migrationLock, held) is { Count: > 0 } inTheWay)
         {
             return (new Outcome.PreflightFailed(inTheWay), null);
         }
@@ -137,7 +137,7 @@ internal sealed class Deployment(
         var verdict = await VerifyAsync(run.End, held);
         if (verdict is Verdict.Pending { Alterations: var remaining } && (run.ExitCode != 0 || run.End != CliEnd.ByItself))
         {
-            await leftOvers.RemoveAfterFailureAsync(remaining[0], job.IndexesOf(remaining[0], installation.ReadScript), inspection.BehindPooler, migrationLock);
+            await leftOvers.RemoveAfterFailureAsync(remaining[0], catalog.IndexesOf(remaining[0]), inspection.BehindPooler, migrationLock);
         }
 
         Outcome outcome = verdict switch
@@ -183,7 +183,7 @@ internal sealed class Deployment(
     private async Task<Survey.Clear?> SurveyAgainAsync(Backoff backoff, MigrationLock migrationLock, CancellationToken held)
     {
         logger.RetryingConnection();
-        await Task.Delay(backoff.Next(serverIsFull: true), held);
+        await Task.Delay(backoff.Next(ServerLoad.Full), held);
         return await others.SurveyAsync(Stopwatch.GetTimestamp(), migrationLock, held) as Survey.Clear;
     }
 

@@ -179,7 +179,7 @@ internal sealed class Rollback(
                     return begun ? Failed(first, $"another process has the folder of Logto's CLI, {installation.CliDirectory}") : new Outcome.FolderBusy(installation.CliDirectory, options.LockTimeout);
                 }
 
-                if (await leftOvers.RemoveAsync(first, job.IndexesOf(first, installation.ReadScript), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+                if (await leftOvers.RemoveAsync(first, catalog.IndexesOf(first, reverted: true), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
                 {
                     return begun ? Failed(first, string.Join("; ", inTheWay)) : new Outcome.RollbackRefused(string.Join("; ", inTheWay));
                 }
@@ -203,7 +203,7 @@ internal sealed class Rollback(
                     return await VerifyAsync(steps, state, report, version, held);
                 }
 
-                await leftOvers.RemoveAfterFailureAsync(left[0], job.IndexesOf(left[0], installation.ReadScript), behindPooler: false, migrationLock);
+                await leftOvers.RemoveAfterFailureAsync(left[0], catalog.IndexesOf(left[0], reverted: true), behindPooler: false, migrationLock);
                 if (!run.FoundNoConnection || Stopwatch.GetElapsedTime(started) > options.ConnectTimeout)
                 {
                     return Failed(left.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? left[0], Reason(run));
@@ -211,7 +211,7 @@ internal sealed class Rollback(
 
                 job = CliJob.Rollback(version, left, job.Database);
                 logger.RetryingConnection();
-                await Task.Delay(backoff.Next(serverIsFull: true), held);
+                await Task.Delay(backoff.Next(ServerLoad.Full), held);
             }
         }
         catch (OperationCanceledException) when (begun && migrationLock.Lost.IsCancellationRequested && !stop.IsCancellationRequested)

@@ -1,10 +1,8 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Endings;
-using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -15,7 +13,7 @@ namespace LogtoMigrateInit.Recovery;
 /// Puts a backup in the database's place and keeps what was there: examine → say what it means and ask → new database → compare → roles and
 /// rights → swap. Up to the swap nothing of the operator's is changed, and a killed run leaves a scratch database that the next one removes.
 /// </summary>
-internal sealed partial class Restore(
+internal sealed class Restore(
     GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)
 {
     /// <param name="file">A dump in custom format.</param>
@@ -28,14 +26,14 @@ internal sealed partial class Restore(
         {
             var programs = await PostgresPrograms.FindAsync(options.PostgresPrograms, stop);
             var archive = new Archive(server.Options, programs, new PostgresTool(server.Options, logger), Locate(file));
-            var record = BackupRecord.TryRead(archive.Path);
-            if (await WhyUnusableAsync(archive, record, stop) is { } damaged)
+            var offered = new OfferedBackup(archive, options, catalog, logger);
+            if (await offered.WhyDamagedAsync(stop) is { } damaged)
             {
                 return new Outcome.RestoreRefused(damaged);
             }
 
             var contents = await archive.ReadContentsAsync(stop);
-            if (await WhyUnfitAsync(archive, contents, record, stop) is { } unfit)
+            if (await offered.WhyUnfitAsync(contents, stop) is { } unfit)
             {
                 return new Outcome.RestoreRefused(unfit);
             }
@@ -43,7 +41,7 @@ internal sealed partial class Restore(
             await using var scratch = await ScratchServer.TryOpenAsync(server, logger, stop);
             return scratch is null
                 ? new Outcome.RestoreRefused("another run restores or verifies a backup of this database just now; start again when it has ended")
-                : await RunAsync(archive, contents, record, scratch, confirm, stop);
+                : await RunAsync(archive, contents, offered.Record, scratch, confirm, stop);
         }
         catch (PostgresToolException failure)
         {
@@ -150,59 +148,6 @@ internal sealed partial class Restore(
         }
     }
 
-    /// <summary>Reads the whole file once: against its record, or else by unpacking it.</summary>
-    /// <returns>Null when it is whole.</returns>
-    private async Task<string?> WhyUnusableAsync(Archive archive, BackupRecord? record, CancellationToken stop)
-    {
-        await using var file = PlainFile.TryOpen(archive.Path, FileAccess.Read);
-        if (file is null)
-        {
-            return $"{archive.Path} is no plain file";
-        }
-
-        if (!Archive.IsArchive(file))
-        {
-            return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); a plain one could run any command on this machine, and is not restored by this program";
-        }
-
-        if (record is null)
-        {
-            logger.NoRecord(archive.Path, BackupRecord.PathOf(archive.Path));
-            await archive.ReadToEndAsync(stop);
-            return null;
-        }
-
-        return await Archive.HashAsync(file, stop) == record.Sha256
-            ? null
-            : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {record.Bytes}, or other ones than were written; take another backup";
-    }
-
-    /// <returns>Null when it is a backup of this database that this image may restore.</returns>
-    private async Task<string?> WhyUnfitAsync(Archive archive, ArchiveContents contents, BackupRecord? record, CancellationToken stop)
-    {
-        if (contents.Database != options.Database)
-        {
-            return $"it is a dump of the database '{contents.Database}', and DB_URL names '{options.Database}'; Logto's roles carry the name of their database, so it can only be restored under its own";
-        }
-
-        var state = record is not null ? record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));
-        return state is not null && state.Timestamp > catalog.Last.Timestamp && state.Timestamp > options.AheadLimit
-            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} ({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD={state} if this is meant"
-            : null;
-    }
-
-    private static AlterationState? FindState(string rows)
-    {
-        try
-        {
-            return StateRow().Match(rows) is { Success: true } row ? AlterationState.Parse(row.Groups[1].Value) : null;
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
-    }
-
     private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present)
     {
         var me = LogtoDatabase.Quote(rights.User);
@@ -259,7 +204,7 @@ internal sealed partial class Restore(
         ScratchServer scratch, string fresh, CatalogDatabase? present, PresentDatabase? place, IReadOnlyList<string> strayed, CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
-        var former = present is null ? null : ScratchServer.Shorten(options.Database, ending) + ending;
+        var former = present is null ? null : ScratchNames.Shorten(options.Database, ending) + ending;
         await using var other = await scratch.OpenAnotherAsync(stop);
         var result = await DatabaseSwap.RunAsync(
             scratch.Connection, other, fresh, options.Database, former, () => place?.LeaveAsync() ?? Task.CompletedTask, endSessions: true, stop);
@@ -339,15 +284,11 @@ internal sealed partial class Restore(
     /// </summary>
     private string ParentRole(IReadOnlyList<string> grants)
     {
-        const string Prefix = "logto_tenant_";
         return grants.SelectMany(RestorePlan.RolesIn)
-            .Where(role => role.StartsWith(Prefix, StringComparison.Ordinal))
+            .Where(role => role.StartsWith(LogtoNames.RolePrefix, StringComparison.Ordinal))
             .GroupBy(role => role)
-            .MaxBy(grantee => grantee.Count())?.Key ?? Prefix + options.Database.Replace('-', '_');
+            .MaxBy(grantee => grantee.Count())?.Key ?? LogtoNames.RolePrefix + options.Database.Replace('-', '_');
     }
 
     private static bool IsLogtos(string role, string parent) => role == parent || role.StartsWith($"{parent}_", StringComparison.Ordinal);
-
-    [GeneratedRegex(@"^alterationState\t(.*)$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
-    private static partial Regex StateRow();
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Database;
 
 namespace LogtoMigrateInit.Rehearsal;
@@ -102,16 +103,16 @@ internal static partial class Drift
 
         return [.. objects.Select(each => each with { Table = each.Table, Name = Rename(each.Name), Definition = Rename(each.Definition), Sql = each.Sql is { } sql ? Rename(sql) : null })];
 
-        string Rename(string text) => text.Contains(ScratchServer.RolePrefix, StringComparison.Ordinal)
+        string Rename(string text) => text.Contains(LogtoNames.RolePrefix, StringComparison.Ordinal)
             ? QuotedRole().Replace(
-                text.Replace(ScratchServer.RolePrefix + from, ScratchServer.RolePrefix + plain, StringComparison.Ordinal)
-                    .Replace(ScratchServer.RolePrefix + from.Replace('-', '_'), ScratchServer.RolePrefix + plain, StringComparison.Ordinal),
+                text.Replace(LogtoNames.RolePrefix + from, LogtoNames.RolePrefix + plain, StringComparison.Ordinal)
+                    .Replace(LogtoNames.RolePrefix + from.Replace('-', '_'), LogtoNames.RolePrefix + plain, StringComparison.Ordinal),
                 "$1")
             : text;
     }
 
     /// <summary>What other roles may do, and how a table is vacuumed, is the operator's own.</summary>
-    private static bool IsLogtos(SchemaObject each) => each.Kind != "grant" ? each.Kind != "storage parameters" : each.Name.Contains($" to {ScratchServer.RolePrefix}", StringComparison.Ordinal) || each.Name.Contains($" to \"{ScratchServer.RolePrefix}", StringComparison.Ordinal);
+    private static bool IsLogtos(SchemaObject each) => each.Kind != "grant" ? each.Kind != "storage parameters" : each.Name.Contains($" to {LogtoNames.RolePrefix}", StringComparison.Ordinal) || each.Name.Contains($" to \"{LogtoNames.RolePrefix}", StringComparison.Ordinal);
 
     private static (string Kind, string Name) Key(SchemaObject each) => (each.Kind, each.Name);
 

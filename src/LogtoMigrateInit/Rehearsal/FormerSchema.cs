@@ -39,7 +39,7 @@ internal sealed class FormerSchema(GateOptions options, DatabaseCopy copies, ILo
         {
             if (name is not null)
             {
-                await scratch.DropAsync(name, stop);
+                scratch.DropMeanwhile(name, stop);
             }
         }
     }

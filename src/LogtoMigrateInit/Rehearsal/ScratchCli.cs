@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
-internal sealed class ScratchCli(LogtoInstallation installation, string sessionName, CliFolder cliFolder, ILogger logger)
+internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatalog catalog, string sessionName, CliFolder cliFolder, ILogger logger)
 {
     /// <param name="there">The scratch database.</param>
     /// <param name="job">What would be done in the real database, or a seed.</param>
@@ -37,7 +38,7 @@ internal sealed class ScratchCli(LogtoInstallation installation, string sessionN
             }
 
             logger.RetryingConnection();
-            await Task.Delay(backoff.Next(serverIsFull: true), held);
+            await Task.Delay(backoff.Next(ServerLoad.Full), held);
         }
     }
 
@@ -52,7 +53,7 @@ internal sealed class ScratchCli(LogtoInstallation installation, string sessionN
         {
             // As in a deploy: an index that a killed run has built is in the dump, and its alteration would fail.
             var leftOvers = new LeftOvers(there, sessionName, database, NullLogger.Instance); // nothing that an operator has is dropped
-            if (await leftOvers.RemoveAsync(first, job.IndexesOf(first, installation.ReadScript), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+            if (await leftOvers.RemoveAsync(first, catalog.IndexesOf(first, job.IsRollback), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
             {
                 throw new PostgresToolException(string.Join("; ", inTheWay));
             }

@@ -39,7 +39,7 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
         }
         finally
         {
-            await scratch.DropAsync(name, stop);
+            scratch.DropMeanwhile(name, stop);
         }
     }
 }
