@@ -11,7 +11,6 @@ public sealed class ReplicaSpecs(SharedServers servers)
 
     [Theory(Timeout = 180_000)]
     [InlineData(14, 2)]
-    [InlineData(18, 2)]
     [InlineData(18, 10)]
     public async Task One_runs_the_CLI_and_all_pass(int major, int replicas)
     {

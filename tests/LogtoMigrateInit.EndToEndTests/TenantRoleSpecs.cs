@@ -65,7 +65,6 @@ public sealed class TenantRoleSpecs(SharedServers servers)
 
     [Theory(Timeout = 180_000)]
     [InlineData(14, "clone")]
-    [InlineData(18, "clone")]
     [InlineData(18, "Clone-of")]
     public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major, string prefix)
     {

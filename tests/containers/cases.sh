@@ -14,7 +14,7 @@ test_the_images_have_one_layer_more_than_their_base_and_keep_the_budget() {
   figure "layer of the binary: $layer bytes (budget $largest_layer), compressed $compressed bytes (budget $largest_compressed)"
   figure "layers of logto-migrate-init:$new, newest first: $(docker history --human=false --format '{{.Size}}' "logto-migrate-init:$new" | tr '\n' ' ')"
   figure "layers of logto-migrate-init:tool, newest first: $(docker history --human=false --format '{{.Size}}' logto-migrate-init:tool | tr '\n' ' ')"
-  figure "build contexts sent: $(grep -oE 'transferring context: [0-9.]+[kMG]?B' "$scratch/build.log" | sort -u | tr '\n' ' ')"
+  figure "build contexts sent: $(grep -oE 'transferring context: [0-9.]+[kMG]?B' "$build_log" | sort -u | tr '\n' ' ')"
   [ "$layer" -le $largest_layer ] || fail "the layer is too big"
   [ "$compressed" -le $largest_compressed ] || fail "the compressed layer is too big"
 }

@@ -46,28 +46,53 @@ else
   prepare "made the stand-ins" make_stand_ins
 fi
 prepare "built the images" build_images
-cp "$scratch/build_images.out" "$scratch/build.log"
+readonly build_log=$scratch/build_images.out
 prepare "started a server" start_server
+
+run_case() { # NAME : in a shell and a folder of its own; leaves its log, its exit code and the seconds it took
+  local began=$SECONDS
+  mkdir "$scratch/$1"
+  (set -e; scratch=$scratch/$1; "test_$1") >"$scratch/$1.log" 2>&1 </dev/null
+  echo "$? $((SECONDS - began))" >"$scratch/$1.end"
+}
+
+report_ended() { # of the cases that were started; those that still run stay in $running
+  local name code seconds still=()
+  for name in "${running[@]}"; do
+    [ -e "$scratch/$name.end" ] || { still+=("$name"); continue; }
+    read -r code seconds <"$scratch/$name.end"
+    if [ "$code" -eq 0 ]; then
+      passed=$((passed + 1))
+      echo "ok ${name//_/ } ($seconds s)"
+      sed -n 's/^figure: /   /p' "$scratch/$name.log"
+    elif [ "$code" -eq 77 ] && [ "${CI:-}" != true ]; then
+      skipped=$((skipped + 1))
+      echo "SKIPPED ${name//_/ }: $(sed -n 's/^reason: //p' "$scratch/$name.log")"
+    else
+      failed=$((failed + 1))
+      echo "FAILED ${name//_/ } ($seconds s)"
+      tail -n 80 "$scratch/$name.log" | sed 's/^/   /'
+    fi
+  done
+  running=("${still[@]}")
+}
 
 passed=0
 failed=0
 skipped=0
+running=()
+# A case waits more than it works, for containers and for Logto; with more of them at once they would wait for the processors.
 for name in $(names); do
-  began=$SECONDS
-  (set -e; "test_$name") >"$scratch/log" 2>&1 </dev/null
-  code=$?
-  if [ $code -eq 0 ]; then
-    passed=$((passed + 1))
-    echo "ok ${name//_/ } ($((SECONDS - began)) s)"
-    sed -n 's/^figure: /   /p' "$scratch/log"
-  elif [ $code -eq 77 ] && [ "${CI:-}" != true ]; then
-    skipped=$((skipped + 1))
-    echo "SKIPPED ${name//_/ }: $(sed -n 's/^reason: //p' "$scratch/log")"
-  else
-    failed=$((failed + 1))
-    echo "FAILED ${name//_/ } ($((SECONDS - began)) s)"
-    tail -n 80 "$scratch/log" | sed 's/^/   /'
-  fi
+  run_case "$name" &
+  running+=("$name")
+  while [ ${#running[@]} -ge 3 ]; do
+    wait -n
+    report_ended
+  done
+done
+while [ ${#running[@]} -gt 0 ]; do
+  wait -n
+  report_ended
 done
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]
