@@ -81,11 +81,11 @@ passed=0
 failed=0
 skipped=0
 running=()
-# A case waits more than it works, for containers and for Logto; with more of them at once they would wait for the processors.
+# A case waits half of its time, for containers and for Logto; with more of them at once they would wait for the processors.
 for name in $(names); do
   run_case "$name" &
   running+=("$name")
-  while [ ${#running[@]} -ge 3 ]; do
+  while [ ${#running[@]} -ge 2 ]; do
     wait -n
     report_ended
   done
