@@ -12,6 +12,8 @@ public sealed class SeedSpecs(SharedServers servers)
 
     [Theory(Timeout = 180_000)]
     [InlineData(14, true)]
+    [InlineData(18, true)]
+    [InlineData(14, false)]
     [InlineData(18, false)]
     public async Task With_seeding_on_an_empty_or_missing_database_becomes_Logtos(int major, bool exists)
     {

@@ -15,6 +15,7 @@ public sealed class UpgradeSpecs(SharedServers servers)
     [InlineData(15, "1.37.1", "1.40.1")]
     [InlineData(16, "1.40.1", "1.42.0")]
     [InlineData(17, "1.42.0", "1.43.0")]
+    [InlineData(18, "1.37.1", "1.42.0")]
     [InlineData(18, "1.40.1", "1.43.0")]
     public async Task An_older_database_is_migrated_once_and_matches_from_then_on(int major, string from, string to)
     {
