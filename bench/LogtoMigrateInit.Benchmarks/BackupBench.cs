@@ -86,7 +86,7 @@ internal sealed class BackupBench
         DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         [
             await MeasureAsync(field, 17, megabytes, [("`pg_dump --compress=zstd:1`", ["--compress=zstd:1"]), ("`pg_dump`", [])]),
-            await MeasureAsync(field, 15, megabytes, [("`pg_dump`", [])]),
+            await MeasureAsync(field, 15, megabytes, [("`pg_dump --compress=1`", ["--compress=1"]), ("`pg_dump`", [])]),
         ]);
 
     private static async Task<BackupRelease> MeasureAsync(Field field, int major, int megabytes, IReadOnlyList<(string Name, string[] Compression)> rivals)

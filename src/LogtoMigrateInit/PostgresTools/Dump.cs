@@ -69,7 +69,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
 
         string[] arguments =
         [
-            "--format=custom", $"--snapshot={snapshot}", "--no-password", .. zstd ? ["--compress=zstd:1"] : Array.Empty<string>(),
+            "--format=custom", $"--snapshot={snapshot}", "--no-password", zstd ? "--compress=zstd:1" : "--compress=1",
             .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
         ];
         var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(options, applicationName, roots?.Path), null, CopyAsync, null, failed.Token);
