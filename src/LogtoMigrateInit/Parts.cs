@@ -42,15 +42,16 @@ internal static class Parts
             .AddSingleton(parts => new Restore(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new ScratchPlace(parts.Get<GateOptions>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<CliFolder>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<ILogger>()))
             .AddSingleton(parts => new TargetSchema(parts.Get<GateOptions>(), parts.Get<ScratchCli>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DriftCheck(
-                parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
+                parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<CliFolder>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new DatabaseCopy(parts.Get<GateOptions>(), sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new FormerSchema(parts.Get<GateOptions>(), parts.Get<DatabaseCopy>(), parts.Get<ILogger>()))
+            .AddSingleton(parts => new ExpectedSchema(parts.Get<TargetSchema>(), parts.Get<FormerSchema>()))
             .AddSingleton(parts => new AlterationRehearsal(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
-                parts.Get<ScratchCli>(), parts.Get<TargetSchema>(), parts.Get<FormerSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
+                parts.Get<CliFolder>(), parts.Get<ScratchCli>(), parts.Get<ExpectedSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new RehearsedUpgrade(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(

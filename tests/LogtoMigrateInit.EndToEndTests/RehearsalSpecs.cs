@@ -187,6 +187,39 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 240_000)]
+    public async Task A_seed_that_takes_longer_than_the_waiting_CLI_s_driver_waits_fails_nothing()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
+        var go = Path.Combine(world.Target.Directory, "go");
+        using var node = new CountingNode($"case \"$*\" in *' db seed'*) while [ ! -e '{go}' ]; do sleep 0.05; done ;; esac");
+        await using var gate = Gate.Start(["rehearse", "--schema-only"], world.Variables(("LOGTO_INIT_NODE", node.Path), ("LOGTO_INIT_LOG_LEVEL", "debug")));
+        await gate.WaitForLineAsync("timeout expired", cancellationToken: Token);
+        await File.WriteAllTextAsync(go, "", Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(1, node.Count("db seed"));
+        Assert.Equal(2, node.Count("db alteration deploy"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task Where_the_target_cannot_seed_the_copy_is_given_up_and_nothing_is_begun()
+    {
+        await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"));
+        using var node = new CountingNode("case \"$*\" in *' db seed'*) echo 'no seed today' >&2; exit 1 ;; esac");
+
+        var result = await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema"), ("LOGTO_INIT_NODE", node.Path));
+
+        Expect.Ending(16, result);
+        Expect.LogContains("Logto's own seed failed in a scratch database", result);
+        Expect.LogContains("no seed today", result);
+        Assert.Equal(new LogtoRelease("1.42.0").LastTimestamp, await world.Server.StateAsync(world.Database, Token));
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 240_000)]
     public async Task The_report_for_a_ticket_and_the_one_on_another_server_say_the_same()
     {
         await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));

@@ -99,7 +99,7 @@ internal static class AlterationTrace
     {
         var path = SchemaObjects.SearchPath(schema);
         var sql = Template
-            .Replace("$query", SchemaObjects.Query(schema), StringComparison.Ordinal)
+            .Replace("$query", SchemaObjects.Query(schema, withSql: false), StringComparison.Ordinal)
             .Replace("$trace", SchemaObjects.TraceSchema, StringComparison.Ordinal)
             .Replace("$path", path, StringComparison.Ordinal)
             .Replace("$systems", $"{LogtoDatabase.Quote(schema)}.systems", StringComparison.Ordinal);

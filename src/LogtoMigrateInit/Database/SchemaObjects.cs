@@ -23,6 +23,7 @@ internal static class SchemaObjects
     private static readonly string[] Settings = ["quote_all_identifiers = off", "TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "IntervalStyle = 'postgres'", "bytea_output = 'hex'", "extra_float_digits = 1"];
 
     // A column's default and its NOT NULL stand beside it, because they are mended alone. PostgreSQL 18 has NOT NULL as constraints too.
+    // What nobody reads is not computed when its condition is a constant.
     private const string Template = """
         with space as (
           select n.oid, n.nspname, case when n.nspname = $home then '' else quote_ident(n.nspname) || '.' end as prefix
@@ -55,32 +56,32 @@ internal static class SchemaObjects
             relfilenode as file, null as sql
           from relation
         union all
-        select 'owner', oid::text, name, name, pg_get_userbyid(relowner), null, format('alter table %s owner to %I', name, pg_get_userbyid(relowner)) from relation
+        select 'owner', oid::text, name, name, pg_get_userbyid(relowner), null, case when $sql then format('alter table %s owner to %I', name, pg_get_userbyid(relowner)) end from relation
         union all
         select 'row-level security', oid::text, name, name, case when relrowsecurity then 'on' else 'off' end || case when relforcerowsecurity then ', forced' else '' end, null,
-            format('alter table %s %s row level security, %s row level security', name, case when relrowsecurity then 'enable' else 'disable' end, case when relforcerowsecurity then 'force' else 'no force' end)
+            case when $sql then format('alter table %s %s row level security, %s row level security', name, case when relrowsecurity then 'enable' else 'disable' end, case when relforcerowsecurity then 'force' else 'no force' end) end
           from relation where relkind in ('r', 'p')
         union all
-        select 'storage parameters', oid::text, name, name, array_to_string(reloptions, ', '), null, format('alter table %s set (%s)', name, array_to_string(reloptions, ', '))
+        select 'storage parameters', oid::text, name, name, array_to_string(reloptions, ', '), null, case when $sql then format('alter table %s set (%s)', name, array_to_string(reloptions, ', ')) end
           from relation where relkind in ('r', 'p', 'm') and reloptions is not null
         union all
-        select 'column', a.id, a.of_table, a.name, a.type, null, case when a.required = '' or a.fallback <> '' then format('alter table %s add column %I %s%s%s', a.of_table, a.attname, a.type, a.fallback, a.required) end
+        select 'column', a.id, a.of_table, a.name, a.type, null, case when $sql then case when a.required = '' or a.fallback <> '' then format('alter table %s add column %I %s%s%s', a.of_table, a.attname, a.type, a.fallback, a.required) end end
           from attribute a
         union all
-        select 'not null', a.id, a.of_table, a.name, 'not null', null, format('alter table %s alter column %I set not null', a.of_table, a.attname) from attribute a where a.required <> ''
+        select 'not null', a.id, a.of_table, a.name, 'not null', null, case when $sql then format('alter table %s alter column %I set not null', a.of_table, a.attname) end from attribute a where a.required <> ''
         union all
-        select 'default', a.id, a.of_table, a.name, btrim(substr(a.fallback, length(' default '))), null, format('alter table %s alter column %I set%s', a.of_table, a.attname, a.fallback) from attribute a where a.fallback <> ''
+        select 'default', a.id, a.of_table, a.name, btrim(substr(a.fallback, length(' default '))), null, case when $sql then format('alter table %s alter column %I set%s', a.of_table, a.attname, a.fallback) end from attribute a where a.fallback <> ''
         union all
         select 'constraint', k.oid::text, r.name, format('%I on %s', k.conname, r.name),
             pg_get_constraintdef(k.oid, true) || case when exists (select from pg_trigger g where g.tgconstraint = k.oid and g.tgenabled = 'D') then '$disabled' else '' end, null,
-            format('alter table %s add constraint %I %s', r.name, k.conname, pg_get_constraintdef(k.oid, true))
+            case when $sql then format('alter table %s add constraint %I %s', r.name, k.conname, pg_get_constraintdef(k.oid, true)) end
           from pg_constraint k join relation r on r.oid = k.conrelid where k.contype <> 'n'
         union all
         select case when exists (select from pg_constraint k where k.conindid = i.oid and k.conrelid = x.indrelid and k.contype in ('p', 'u', 'x')) then 'index of a constraint' else 'index' end,
-            i.oid::text, r.name, format('%I on %s', i.relname, r.name), pg_get_indexdef(i.oid, 0, true) || case when x.indisvalid then '' else ' (invalid)' end, i.relfilenode, regexp_replace(pg_get_indexdef(i.oid, 0, true), '^CREATE (UNIQUE )?INDEX ', 'CREATE \1INDEX CONCURRENTLY ')
+            i.oid::text, r.name, format('%I on %s', i.relname, r.name), pg_get_indexdef(i.oid, 0, true) || case when x.indisvalid then '' else ' (invalid)' end, i.relfilenode, case when $sql then regexp_replace(pg_get_indexdef(i.oid, 0, true), '^CREATE (UNIQUE )?INDEX ', 'CREATE \1INDEX CONCURRENTLY ') end
           from pg_index x join pg_class i on i.oid = x.indexrelid join relation r on r.oid = x.indrelid
         union all
-        select 'policy', p.oid::text, r.name, format('%I on %s', p.polname, r.name), t.definition, null, format('create policy %I on %s %s', p.polname, r.name, t.definition)
+        select 'policy', p.oid::text, r.name, format('%I on %s', p.polname, r.name), t.definition, null, case when $sql then format('create policy %I on %s %s', p.polname, r.name, t.definition) end
           from pg_policy p join relation r on r.oid = p.polrelid,
             lateral (select concat_ws(' ', case when p.polpermissive then 'as permissive' else 'as restrictive' end,
               'for ' || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
@@ -88,11 +89,11 @@ internal static class SchemaObjects
               'using (' || pg_get_expr(p.polqual, p.polrelid, true) || ')', 'with check (' || pg_get_expr(p.polwithcheck, p.polrelid, true) || ')') as definition) t
         union all
         select 'trigger', g.oid::text, r.name, format('%I on %s', g.tgname, r.name),
-            pg_get_triggerdef(g.oid, true) || case g.tgenabled when 'O' then '' when 'D' then ' (disabled)' when 'R' then ' (replica only)' else ' (always)' end, null, pg_get_triggerdef(g.oid, true)
+            pg_get_triggerdef(g.oid, true) || case g.tgenabled when 'O' then '' when 'D' then ' (disabled)' when 'R' then ' (replica only)' else ' (always)' end, null, case when $sql then pg_get_triggerdef(g.oid, true) end
           from pg_trigger g join relation r on r.oid = g.tgrelid where not g.tgisinternal and g.tgname <> $trace
         union all
         select 'function', p.oid::text, null, format('%s%I(%s)', s.prefix, p.proname, pg_get_function_identity_arguments(p.oid)),
-            btrim(regexp_replace(regexp_replace(regexp_replace(replace(t.text, quote_ident(s.nspname) || '.', s.prefix), '/\*([^*]|\*+[^*/])*\*+/', ' ', 'g'), '(^|\n)\s*--[^\n]*', ' ', 'g'), '\s+', ' ', 'g')), null, t.text
+            btrim(regexp_replace(regexp_replace(regexp_replace(replace(t.text, quote_ident(s.nspname) || '.', s.prefix), '/\*([^*]|\*+[^*/])*\*+/', ' ', 'g'), '(^|\n)\s*--[^\n]*', ' ', 'g'), '\s+', ' ', 'g')), null, case when $sql then t.text end
           from (select * from pg_proc where prokind in ('f', 'p')) p join space s on s.oid = p.pronamespace, lateral (select pg_get_functiondef(p.oid) as text) t
           where not exists (select from extension e where e.classid = 'pg_proc'::regclass and e.objid = p.oid)
         union all
@@ -101,7 +102,7 @@ internal static class SchemaObjects
           where t.typtype = 'e' and not exists (select from extension e where e.classid = 'pg_type'::regclass and e.objid = t.oid)
         union all
         select 'grant', g.id || '.' || a.grantee, g.of_table, g.name || ' to ' || t.grantee, string_agg(lower(a.privilege_type), ', ' order by a.privilege_type), null,
-            format('grant %s on %s to %s', string_agg(lower(a.privilege_type) || g.columns, ', ' order by a.privilege_type), g.target, t.grantee)
+            case when $sql then format('grant %s on %s to %s', string_agg(lower(a.privilege_type) || g.columns, ', ' order by a.privilege_type), g.target, t.grantee) end
           from grants g, aclexplode(g.acl) a, lateral (select case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee) t
           where a.grantee <> g.owner group by g.id, g.of_table, g.name, g.target, g.columns, a.grantee, t.grantee
         """;
@@ -111,8 +112,9 @@ internal static class SchemaObjects
 
     /// <summary>A query with the columns kind, id, of_table, name, definition, file and sql. <c>id</c> is the same as long as the object exists; <c>file</c> changes when it is written anew.</summary>
     /// <param name="schema">Logto's, which is the first of the <c>search_path</c>; see <see cref="SearchPath"/>.</param>
-    public static string Query(string schema) =>
-        Template.Replace("$home", TenantRolesSql.Literal(schema), StringComparison.Ordinal).Replace("$trace", TenantRolesSql.Literal(TraceSchema), StringComparison.Ordinal).Replace("$disabled", WithoutTriggers, StringComparison.Ordinal);
+    /// <param name="withSql">Otherwise <c>sql</c> is null.</param>
+    public static string Query(string schema, bool withSql) =>
+        Template.Replace("$sql", withSql ? "true" : "false", StringComparison.Ordinal).Replace("$home", TenantRolesSql.Literal(schema), StringComparison.Ordinal).Replace("$trace", TenantRolesSql.Literal(TraceSchema), StringComparison.Ordinal).Replace("$disabled", WithoutTriggers, StringComparison.Ordinal);
 
     /// <summary>PostgreSQL prints names without a schema only where the path leads to them.</summary>
     public static string SearchPath(string schema) => $"pg_catalog, {LogtoDatabase.Quote(schema)}, pg_temp";
@@ -145,7 +147,7 @@ internal static class SchemaObjects
             batch.BatchCommands.Add(new($"set local {setting}"));
         }
 
-        batch.BatchCommands.Add(new(Query(schema)));
+        batch.BatchCommands.Add(new(Query(schema, withSql: true)));
         batch.BatchCommands.Add(new("commit"));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var objects = new List<SchemaObject>();

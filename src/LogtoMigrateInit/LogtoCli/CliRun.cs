@@ -20,6 +20,9 @@ internal enum CliEnd
 /// <param name="Finished">How many alterations it reported as done.</param>
 internal sealed record CliRun(CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
 {
+    /// <summary>How long it was kept from connecting until it was its turn.</summary>
+    public TimeSpan Waited { get; init; }
+
     /// <summary>A process that a signal ended has this and the signal's number as its exit code.</summary>
     private const int EndedBySignal = 128;
 

@@ -32,8 +32,13 @@ internal sealed class SupervisedCli(
     /// <param name="folder">Goes over to the CLI.</param>
     /// <param name="migrationLock">Held; the CLI is killed when it is lost.</param>
     /// <param name="stop">Interrupts it.</param>
-    public async Task<CliRun> RunAsync(CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop)
+    /// <param name="turn">
+    /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch the
+    /// scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
+    /// </param>
+    public async Task<CliRun> RunAsync(CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)
     {
+        turn ??= Task.CompletedTask;
         var behindPooler = job.Database.BehindPooler;
         Warn(behindPooler);
         await using var watch = new SessionWatch(database, sessionName, options.Timings.Lease, logger);
@@ -53,9 +58,11 @@ internal sealed class SupervisedCli(
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
         var output = new CliOutput(
-            options, job, () => answering = answering.IsCompleted ? AnswerAsync(migrationLock, behindPooler, answers.Writer) : answering, logger);
+            options, job, () => answering = answering.IsCompleted ? AnswerAsync() : answering, logger);
+        var waited = TimeSpan.Zero;
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
+        folder.Bequeath();
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
         await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var exitCode = await running;
@@ -65,7 +72,7 @@ internal sealed class SupervisedCli(
             : timeout.IsCancellationRequested ? CliEnd.TimedOut
             : halfOpen.IsCancellationRequested ? CliEnd.ConnectionLost
             : CliEnd.ByItself;
-        var run = output.Summarise(end, exitCode);
+        var run = output.Summarise(end, exitCode) with { Waited = waited };
         if (end != CliEnd.ByItself || run.GuardsReason is not null)
         {
             await CleanUpSessionsAsync();
@@ -78,10 +85,25 @@ internal sealed class SupervisedCli(
             pid = id;
             folder.Dispose(); // the CLI has inherited it
         }
+
+        async Task AnswerAsync()
+        {
+            if (!turn.IsCompleted)
+            {
+                var asked = Stopwatch.GetTimestamp();
+                await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, stop));
+                waited = Stopwatch.GetElapsedTime(asked);
+            }
+
+            if (turn.IsCompletedSuccessfully)
+            {
+                await ConfirmAsync(migrationLock, behindPooler, answers.Writer);
+            }
+        }
     }
 
     /// <summary>Lets the CLI connect once the lock is confirmed; whoever has lost it gets no answer, and one that failed is asked for again.</summary>
-    private async Task AnswerAsync(MigrationLock migrationLock, bool behindPooler, ChannelWriter<bool> answers)
+    private async Task ConfirmAsync(MigrationLock migrationLock, bool behindPooler, ChannelWriter<bool> answers)
     {
         try
         {

@@ -120,7 +120,6 @@ internal sealed class Deployment(
             _rehearsed = true;
         }
 
-        // After the backup: what runs until here would inherit the folder too, and keep it when this process dies.
         using var folder = await cliFolder.TakeAsync(held);
         if (folder is null)
         {

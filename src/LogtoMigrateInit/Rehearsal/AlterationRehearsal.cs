@@ -8,6 +8,7 @@ using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -29,12 +30,12 @@ internal abstract record RehearsalResult
 }
 
 /// <summary>
-/// A deploy or a rollback on a throw-away copy: copy (and, meanwhile, what its schema should be afterwards) → trace → the target's CLI → compare
-/// → drop. The real database is only read.
+/// A deploy or a rollback on a throw-away copy: copy → trace → the target's CLI → compare → drop; and, while it copies and the CLI starts,
+/// what the schema should be afterwards. The real database is only read.
 /// </summary>
 internal sealed partial class AlterationRehearsal(
-    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer source, ScratchPlace place, DatabaseCopy copies, ScratchCli cli, TargetSchema target,
-    FormerSchema former, WatchedInspection watched, ILogger logger)
+    GateOptions options, AlterationCatalog catalog, LogtoDatabase database, DirectServer source, ScratchPlace place, DatabaseCopy copies, CliFolder cliFolder, ScratchCli cli,
+    ExpectedSchema afterwards, WatchedInspection watched, ILogger logger)
 {
     /// <param name="job">What is to be done.</param>
     /// <param name="state">Of the real database.</param>
@@ -61,28 +62,26 @@ internal sealed partial class AlterationRehearsal(
                 var inspection = job.Database;
                 var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
                     (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, inspection.Schema!, token)), held);
+                using var folder = await cliFolder.TakeAsync(held);
+                if (folder is null)
+                {
+                    return new RehearsalResult.Impossible(cliFolder.WhyBusy);
+                }
+
                 logger.Rehearsing(job.Alterations.Count, mode == RehearsalMode.Full ? "all rows" : "the rows of small tables", identity.Bytes / 1048576.0);
                 var started = Stopwatch.GetTimestamp();
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
                 string? name = null;
-                var preparing = ExpectAsync(job, scratch, rights, programs, roles, earlier, either.Token, held);
+                var free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously); // the scripts, for the second CLI
+                var expecting = ExpectOrCancelAsync();
                 try
                 {
-                    var making = copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
-                    if (await Task.WhenAny(making, preparing) == preparing && !preparing.IsCompletedSuccessfully)
-                    {
-                        await either.CancelAsync(); // nothing is worth copying then
-                        await making.ContinueWith(_ => { }, TaskScheduler.Default);
-                        await preparing;
-                    }
-
-                    var grants = await making;
+                    var grants = await copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
                     var there = scratch.Server.Options.ForDatabase(name!, searchPath) with { DeployTimeout = Limit() };
                     await using var copy = new LogtoDatabase(there, logger);
                     await PrepareAsync(copy, inspection.Schema!, roles, grants, name!, held);
                     var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
-                    var (expected, whyNot) = await preparing; // two CLIs in one folder destroy each other's scripts
-                    return new RehearsalResult.Done(await RunAsync(job, objects, there, copy, new RehearsalReport
+                    return new RehearsalResult.Done(await RunAsync(job, objects, there, copy, folder, new RehearsalReport
                     {
                         Database = options.Database,
                         State = state,
@@ -100,16 +99,35 @@ internal sealed partial class AlterationRehearsal(
                         WithoutRows = mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(tables),
                         Rows = null,
                         WithBeforeDown = [.. job.Alterations.Where(alteration => catalog.Names(alteration, ConcurrentIndex.BeforeDown))],
-                        Drift = expected is null ? new RehearsedDrift(null, whyNot) : null,
-                    }, expected, held));
+                        Drift = null,
+                    }, expecting, free.Task, either.Token));
+                }
+                catch (OperationCanceledException) when (either.IsCancellationRequested && !held.IsCancellationRequested)
+                {
+                    await expecting; // has failed
+                    throw;
                 }
                 finally
                 {
                     await either.CancelAsync();
-                    await preparing.ContinueWith(_ => { }, TaskScheduler.Default);
+                    await expecting.ContinueWith(_ => { }, TaskScheduler.Default);
                     if (name is not null)
                     {
                         await scratch.DropAsync(name, held);
+                    }
+                }
+
+                // Without it nothing is worth copying.
+                async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> ExpectOrCancelAsync()
+                {
+                    try
+                    {
+                        return await afterwards.ReadAsync(job, scratch, rights, programs, roles, earlier, folder, free.SetResult, either.Token, held);
+                    }
+                    catch
+                    {
+                        await either.CancelAsync();
+                        throw;
                     }
                 }
             },
@@ -128,30 +146,6 @@ internal sealed partial class AlterationRehearsal(
         ? options.DeployTimeout
         : options.RehearsalLimit;
 
-    /// <returns>What the schema should be afterwards; or null, and why that is not known.</returns>
-    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> ExpectAsync(
-        CliJob job, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, string? earlier, CancellationToken token, CancellationToken stop) =>
-        job.IsRollback
-            ? earlier is null
-                ? (null, "there is no backup of that level in LOGTO_INIT_BACKUP_DIR to compare it with")
-                : await ReadFormerAsync(earlier, job.Database.Schema!, scratch, rights, programs, roles, token, stop)
-            : rights.ServerVersion / 10000 != job.Database.ServerVersion / 10000
-                ? (null, ScratchPlace.OtherMajor(rights.ServerVersion, job.Database.ServerVersion))
-                : (await target.ReadAsync(scratch, job.Database, token, stop), null);
-
-    private async Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> ReadFormerAsync(
-        string backup, string schema, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, CancellationToken token, CancellationToken stop)
-    {
-        try
-        {
-            return (await former.ReadAsync(backup, scratch, rights, programs, schema, roles, token, stop), null);
-        }
-        catch (Exception unusable) when (unusable is PostgresToolException or DatabaseException)
-        {
-            return (null, $"the backup {backup} of that level cannot be restored ({unusable.Message.TrimEnd('.')})"); // nothing but the comparison is lost
-        }
-    }
-
     /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics; and begins to trace.</summary>
     private async Task PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, CancellationToken held)
     {
@@ -163,12 +157,14 @@ internal sealed partial class AlterationRehearsal(
     }
 
     private async Task<RehearsalReport> RunAsync(
-        CliJob job, IReadOnlyList<SchemaObject> before, GateOptions there, LogtoDatabase copy, RehearsalReport report, IReadOnlyList<SchemaObject>? expected, CancellationToken held)
+        CliJob job, IReadOnlyList<SchemaObject> before, GateOptions there, LogtoDatabase copy, FolderLock folder, RehearsalReport report,
+        Task<(IReadOnlyList<SchemaObject>? Expected, string? WhyNot)> expecting, Task free, CancellationToken held)
     {
         var schema = job.Database.Schema!;
         var started = Stopwatch.GetTimestamp();
-        var run = await cli.RunAsync(there, job, held);
-        report = report with { SecondsToRun = Stopwatch.GetElapsedTime(started).TotalSeconds };
+        var run = await cli.RunAsync(there, job, folder, held, turn: Task.WhenAny(expecting, free)); // Node.js needs longer to read the CLI than the CLI for most of its work
+        report = report with { SecondsToRun = (Stopwatch.GetElapsedTime(started) - run.Waited).TotalSeconds };
+        var (expected, whyNot) = await expecting;
         var (state, traced, found) = await copy.WithConnectionAsync(
             async (connection, token) => (
                 (await InspectionQuery.ReadAsync(connection, token)).State,
@@ -181,6 +177,7 @@ internal sealed partial class AlterationRehearsal(
         {
             Alterations = alterations,
             Losses = await CountAsync(lost, before, held),
+            Drift = expected is null ? new RehearsedDrift(null, whyNot) : null,
             SecondsToRun = report.SecondsToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds), // without the trace's own time
         };
         if ((state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..])

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -20,7 +21,7 @@ internal abstract record DriftResult
 }
 
 /// <summary>Compares the real schema with what the target itself creates. The real database is only read.</summary>
-internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, ScratchPlace place, TargetSchema target, ILogger logger)
+internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, ScratchPlace place, CliFolder cliFolder, TargetSchema target, ILogger logger)
 {
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
@@ -40,8 +41,14 @@ internal sealed class DriftCheck(GateOptions options, LogtoDatabase database, Sc
                     return new DriftResult.Impossible(ScratchPlace.OtherMajor(rights.ServerVersion, inspection.ServerVersion));
                 }
 
+                using var folder = await cliFolder.TakeAsync(stop);
+                if (folder is null)
+                {
+                    return new DriftResult.Impossible(cliFolder.WhyBusy);
+                }
+
                 logger.ComparingSchema();
-                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, inspection, stop, stop), found));
+                return new DriftResult.Compared(Drift.Compare(await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop), found));
             },
             reason => new DriftResult.Impossible(reason), stop);
     }

@@ -12,24 +12,32 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
-internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatalog catalog, string sessionName, CliFolder cliFolder, ILogger logger)
+internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatalog catalog, string sessionName, ILogger logger)
 {
     /// <param name="there">The scratch database.</param>
     /// <param name="job">What would be done in the real database, or a seed.</param>
+    /// <param name="folder">Held; another CLI of ours may have it too.</param>
     /// <param name="held">Ends it.</param>
-    /// <exception cref="PostgresToolException">Another process had the folder of the CLI all the time.</exception>
+    /// <param name="turn">Before this is done, another CLI works with the scripts; null: none does. When it fails, <paramref name="held"/> is cancelled.</param>
+    /// <exception cref="PostgresToolException">The server was full, or something is in the way in the copy.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<CliRun> RunAsync(GateOptions there, CliJob job, CancellationToken held)
+    public async Task<CliRun> RunAsync(GateOptions there, CliJob job, FolderLock folder, CancellationToken held, Task? turn = null)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         while (true)
         {
-            var run = await RunOnceAsync(there, job, held);
+            var run = await RunOnceAsync(there, job, folder, turn, held);
             if (!run.FoundNoConnection)
             {
                 return run;
+            }
+
+            if (turn is { IsCompleted: false })
+            {
+                await turn; // longer than slonik waits for a connection
+                continue;
             }
 
             if (run.Finished > 0 || Stopwatch.GetElapsedTime(started) > there.ConnectTimeout)
@@ -42,11 +50,9 @@ internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatal
         }
     }
 
-    private async Task<CliRun> RunOnceAsync(GateOptions there, CliJob job, CancellationToken held)
+    private async Task<CliRun> RunOnceAsync(GateOptions there, CliJob job, FolderLock folder, Task? turn, CancellationToken held)
     {
         await using var database = new LogtoDatabase(there, logger);
-        using var folder = await cliFolder.TakeAsync(held)
-            ?? throw new PostgresToolException($"another process still runs Logto's CLI in {cliFolder.Path} after {there.LockTimeout.TotalSeconds:0} s; start again when it has ended");
         var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
         await using var migrationLock = await TakeLockAsync(database, there, held);
         if (job.Alterations is [var first, ..])
@@ -60,7 +66,8 @@ internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatal
         }
 
         var cli = new SupervisedCli(there, installation, sessionName, database, new LogtoCliProcess(there, installation), logger);
-        var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, folder, migrationLock, held);
+        using var shared = folder.Share();
+        var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, shared, migrationLock, held, turn);
         held.ThrowIfCancellationRequested();
         return run;
     }

@@ -3,6 +3,7 @@ using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Database;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Rehearsal;
@@ -14,18 +15,20 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
 
     /// <param name="scratch">Where.</param>
     /// <param name="inspection">The real database.</param>
+    /// <param name="folder">Held; another CLI of ours may have it too, but does not work yet.</param>
+    /// <param name="seeded">Called when the CLI has ended; not when it failed.</param>
     /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused us.</exception>
-    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, Inspection inspection, CancellationToken held, CancellationToken stop)
+    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, Inspection inspection, FolderLock folder, Action? seeded, CancellationToken held, CancellationToken stop)
     {
         var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
         try
         {
             var there = scratch.Server.Options.ForDatabase(name, Home);
-            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), held);
+            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), folder, held);
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself
@@ -33,6 +36,7 @@ internal sealed class TargetSchema(GateOptions options, ScratchCli cli, ILogger 
                     : "Logto's own seed did not end in a scratch database, with which the schema would be compared; start again");
             }
 
+            seeded?.Invoke();
             await using var database = new LogtoDatabase(there, logger);
             var objects = await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
             return Drift.Normalise(objects, name, options.Database);

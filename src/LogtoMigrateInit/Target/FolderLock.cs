@@ -5,13 +5,16 @@ namespace LogtoMigrateInit.Target;
 
 /// <summary>
 /// The right to run Logto's CLI in one installation folder: every run empties and fills <c>alteration-scripts</c>, so two destroy each
-/// other's. The CLI inherits it and ours is given back once it runs, so that it lives exactly as long as the CLI does, whatever becomes
-/// of this process (https://man7.org/linux/man-pages/man2/flock.2.html).
+/// other's. A CLI inherits it, so that it lives at least as long as the CLI does, whatever becomes of this process; no other program does
+/// (https://man7.org/linux/man-pages/man2/flock.2.html).
 /// </summary>
 internal sealed partial class FolderLock : IDisposable
 {
-    // <fcntl.h> and <sys/file.h> on Linux. Not closed at an exec: Node.js is to have it, and keeps it from its own children.
+    // <fcntl.h> and <sys/file.h> on Linux.
     private const int ReadOnly = 0;
+    private const int CloseOnExec = 0x80000;
+    private const int DuplicateCloseOnExec = 1030;
+    private const int SetFlags = 2;
     private const int ExclusiveWithoutWaiting = 2 | 4;
     private const int WouldBlock = 11;
 
@@ -24,7 +27,7 @@ internal sealed partial class FolderLock : IDisposable
     /// <returns>Null when another process has one of them.</returns>
     public static FolderLock? TryTake(params string[] folders)
     {
-        var opened = folders.Select(folder => Open(folder, ReadOnly)).ToArray();
+        var opened = folders.Select(folder => Open(folder, ReadOnly | CloseOnExec)).ToArray();
         if (opened.All(TryLock))
         {
             return new FolderLock(opened);
@@ -32,6 +35,18 @@ internal sealed partial class FolderLock : IDisposable
 
         Close(opened);
         return null;
+    }
+
+    /// <summary>For one more CLI of this process: the lock is given back when the last of them has ended and all that we hold is disposed of.</summary>
+    public FolderLock Share() => new([.. _folders.Select(folder => new SafeFileHandle(folder.IsInvalid ? -1 : Control(folder, DuplicateCloseOnExec, 0), ownsHandle: true))]);
+
+    /// <summary>The programs that are started from here on inherit it; Node.js keeps it from its own children.</summary>
+    public void Bequeath()
+    {
+        foreach (var folder in _folders.Where(folder => !folder.IsInvalid))
+        {
+            _ = Control(folder, SetFlags, 0);
+        }
     }
 
     public void Dispose() => Close(_folders);
@@ -54,4 +69,8 @@ internal sealed partial class FolderLock : IDisposable
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Lock(SafeFileHandle folder, int operation);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    private static partial int Control(SafeFileHandle folder, int command, nint argument);
 }
