@@ -116,4 +116,49 @@ public sealed class FixtureSpecs(SharedServers servers)
         Assert.True((await image.PreconditionsAsync(server.Url(database), Token)).WouldStart);
         await image.CliAsync(server.Url(database), ["db", "alteration", "deploy", "next"], Token);
     }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(14, "1.42.0")]
+    [InlineData(18, "1.43.0")]
+    public async Task A_copied_seed_is_what_a_seed_by_its_owner_is(int major, string version)
+    {
+        var release = new LogtoRelease(version);
+        var server = await servers.GetAsync(major);
+        var (seeded, copied) = (PostgresDatabases.UniqueName("own-seed"), PostgresDatabases.UniqueName("own-copy"));
+        var owner = PostgresDatabases.UniqueName("owner");
+        await server.CreateUserAsync(owner, PostgresDatabases.OwnerPassword, "createdb createrole", Token);
+        await server.CreateDatabaseAsync(seeded, owner, Token);
+        await server.ExecuteAsync(seeded, $"alter schema public owner to {owner}", Token);
+
+        await release.SeedAsync(server.Url(seeded, owner, PostgresDatabases.OwnerPassword), Token);
+        await servers.SeedAsync(server, copied, owner, release, cancellationToken: Token);
+        await server.ExecuteAsync(copied, $"alter schema public owner to {owner}", Token);
+
+        Assert.Equal(await DescribeAsync(seeded), await DescribeAsync(copied));
+
+        async Task<string> DescribeAsync(string database)
+        {
+            var roles = $"logto_tenant_{database.Replace('-', '_')}";
+            var dump = await Tool.RunAsync(
+                Path.Combine(PostgresClients.For(major), "pg_dump"), ["--schema-only", server.Url(database, owner, PostgresDatabases.OwnerPassword)], cancellationToken: Token);
+            var others = await server.QueryAsync<string>(
+                database,
+                $"""
+                select (to_jsonb(r) - 'oid' - 'rolpassword' || jsonb_build_object('password', rolpassword is not null))::text from pg_authid r where starts_with(rolname, '{roles}')
+                union all
+                select (to_jsonb(m) - 'oid' || jsonb_build_object('roleid', roleid::regrole, 'member', member::regrole, 'grantor', grantor::regrole))::text
+                  from pg_auth_members m where starts_with(roleid::regrole::text, '{roles}')
+                union all
+                select id || ' ' || db_user || ' ' || length(db_user_password) from tenants
+                union all
+                select datname || ' ' || datdba::regrole || ' ' || coalesce(datacl::text, '') from pg_database where datname = current_database()
+                order by 1
+                """,
+                Token);
+            Assert.True(others.Count >= 8, $"{others.Count} lines about roles and tenants");
+            return string.Join('\n', dump.StandardOutput.Split('\n').Where(line => !line.Contains("restrict ", StringComparison.Ordinal)).Concat(others))
+                .Replace(roles, "logto_tenant_DATABASE", StringComparison.Ordinal)
+                .Replace(database, "DATABASE", StringComparison.Ordinal);
+        }
+    }
 }

@@ -102,6 +102,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await using var lockTable = new NpgsqlCommand("begin; lock table users in access exclusive mode", blocker);
         if (!dumpWaits)
         {
+            await world.Server.ExecuteAsync(world.Database, $"alter role {world.Owner} set statement_timeout = '5s'", Token); // each look has half a minute otherwise
             await lockTable.ExecuteNonQueryAsync(Token);
         }
 

@@ -25,24 +25,19 @@ internal sealed class RehearsalWorld : IAsyncDisposable
     /// <param name="servers">Shared with other tests.</param>
     /// <param name="major">Of PostgreSQL.</param>
     /// <param name="from">The release that seeds the database.</param>
-    /// <param name="rollback">Where the newest release's CLI takes it back to; null: nowhere.</param>
+    /// <param name="rollback">Where the CLI of the release that is installed takes it back to; null: nowhere.</param>
     /// <param name="name">The database's; null: an unused one.</param>
     /// <param name="to">The release that is installed; null: the newest.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
     public static async Task<RehearsalWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null, LogtoRelease? to = null)
     {
         var server = await servers.GetAsync(major);
-        var database = await server.CreateDatabaseAsync(name, cancellationToken: Token);
-        var owner = await server.CreateOwnerAsync(database, Token);
-        await server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote(owner)} createdb createrole", Token);
-        var world = new RehearsalWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token));
-        await (from ?? LogtoRelease.Newest).SeedAsync(world.Url, Token);
-        if (rollback is not null)
-        {
-            await world.Target.CliAsync(world.Url, ["db", "alteration", "rollback", rollback], Token);
-        }
-
-        return world;
+        var database = name ?? PostgresDatabases.UniqueName();
+        var owner = PostgresDatabases.OwnerOf(database);
+        await server.CreateUserAsync(owner, PostgresDatabases.OwnerPassword, "createdb createrole", Token);
+        await servers.SeedAsync(server, database, owner, from ?? LogtoRelease.Newest, rollback, to, Token);
+        await server.ExecuteAsync(database, $"alter schema public owner to {PostgresDatabases.Quote(owner)}", Token);
+        return new RehearsalWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token));
     }
 
     public Dictionary<string, string?> Variables(params (string Name, string? Value)[] more)

@@ -11,7 +11,7 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
     private const string Owner = "logto_owner";
     private const string OwnersPassword = "owner";
 
-    /// <summary>A database that the real CLI seeded as an ordinary owner, who may make databases and roles.</summary>
+    /// <summary>A database as the real CLI seeds it for an ordinary owner, who may make databases and roles.</summary>
     public static async Task<TenantWorld> SeedAsync(SharedServers servers, int major, LogtoRelease from, LogtoRelease to)
     {
         var server = await servers.GetAsync(major);
@@ -19,9 +19,9 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
             "postgres",
             $"do $$ begin create role {Owner} login password '{OwnersPassword}' createdb createrole; exception when duplicate_object or unique_violation then null; end $$",
             FakeWorld.Token);
-        var database = await server.CreateDatabaseAsync(owner: Owner, cancellationToken: FakeWorld.Token);
+        var database = PostgresDatabases.UniqueName();
+        await servers.SeedAsync(server, database, Owner, from, cancellationToken: FakeWorld.Token);
         await server.ExecuteAsync(database, $"grant create on schema public to {Owner}", FakeWorld.Token);
-        await from.SeedAsync(server.Url(database, Owner, OwnersPassword), FakeWorld.Token);
         var target = await to.CopyAsync(FakeWorld.Token);
         return new TenantWorld(server, database, target.Directory, server.Url(database, Owner, OwnersPassword), target);
     }
