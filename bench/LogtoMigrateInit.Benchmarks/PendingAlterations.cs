@@ -9,6 +9,17 @@ internal sealed record PendingRow(int Alterations, Cost Gate, Cost Cli, Cost Npm
     public double AddedMs => Gate.WallMs.Median - Cli.WallMs.Median;
 }
 
+/// <summary>The same upgrade with a rehearsal of the schema before it.</summary>
+/// <param name="Alterations">How many are pending.</param>
+/// <param name="Gate">Without a rehearsal.</param>
+/// <param name="Rehearsed">With <c>LOGTO_INIT_REHEARSE=schema</c>.</param>
+/// <param name="Cli">Logto's CLI alone.</param>
+internal sealed record RehearsedDeploy(int Alterations, Cost Gate, Cost Rehearsed, Cost Cli)
+{
+    /// <summary>What the rehearsal adds, in milliseconds.</summary>
+    public double AddedMs => Rehearsed.WallMs.Median - Gate.WallMs.Median;
+}
+
 /// <summary>What the CLI does with its time: a run that does a little more than the one before.</summary>
 internal sealed record CliStep(string Name, Cost Cost);
 
@@ -21,6 +32,22 @@ internal static class PendingAlterations
         var from119 = await field.SeedAsync(LogtoRelease.Newest);
         await LogtoRelease.Newest.RollbackAsync(field.Server.Url(from119), "1.19.0");
         return [await CompareAsync(field, 22, from1401), await CompareAsync(field, 106, from119)];
+    }
+
+    public static async Task<RehearsedDeploy> MeasureRehearsedAsync(Field field)
+    {
+        const string Gate = "gate", Rehearsed = "rehearsed", Cli = "cli";
+        const int Alterations = 22;
+        var template = await field.SeedAsync(new LogtoRelease("1.40.1"));
+        var costs = await Rival.CompareAsync(
+            [
+                new(Gate, async () => field.Gate(await RenewAsync(field, Alterations, template))),
+                new(Rehearsed, async () => field.Gate(
+                    await RenewAsync(field, Alterations, template), null, ("LOGTO_INIT_REHEARSE", "schema"), ("LOGTO_INIT_PG_BIN", PostgresClients.For(field.Server.Major)))),
+                new(Cli, async () => Field.Cli(await RenewAsync(field, Alterations, template), field.Target, "db", "alteration", "deploy", "next")),
+            ],
+            field.Rounds(9));
+        return new RehearsedDeploy(Alterations, costs[Gate], costs[Rehearsed], costs[Cli]);
     }
 
     public static async Task<IReadOnlyList<CliStep>> DissectCliAsync(Field field)
@@ -45,22 +72,22 @@ internal static class PendingAlterations
         const string Gate = "gate", Cli = "cli", NpmRun = "npm run";
         var costs = await Rival.CompareAsync(
             [
-                new(Gate, async () => field.Gate(await RenewAsync())),
-                new(Cli, async () => Field.Cli(await RenewAsync(), field.Target, "db", "alteration", "deploy", "next")),
-                new(NpmRun, async () => field.NpmRun(await RenewAsync(), field.Target, "next")),
+                new(Gate, async () => field.Gate(await RenewAsync(field, alterations, template))),
+                new(Cli, async () => Field.Cli(await RenewAsync(field, alterations, template), field.Target, "db", "alteration", "deploy", "next")),
+                new(NpmRun, async () => field.NpmRun(await RenewAsync(field, alterations, template), field.Target, "next")),
             ],
             field.Rounds(9));
         return new PendingRow(alterations, costs[Gate], costs[Cli], costs[NpmRun]);
+    }
 
-        // One name for all, because its role belongs to the whole server.
-        async Task<string> RenewAsync()
-        {
-            var name = $"pending_{alterations}";
-            await field.Server.ExecuteAsync("postgres", $"drop database if exists {name} with (force)");
-            await field.Server.ExecuteAsync("postgres", $"create database {name} template {template}");
-            await field.Server.ExecuteAsync("postgres", $"drop role if exists logto_tenant_{name}");
-            await field.Server.CreateParentRoleAsync(name);
-            return field.Server.Url(name);
-        }
+    // One name for all, because its role belongs to the whole server.
+    private static async Task<string> RenewAsync(Field field, int alterations, string template)
+    {
+        var name = $"pending_{alterations}";
+        await field.Server.ExecuteAsync("postgres", $"drop database if exists {name} with (force)");
+        await field.Server.ExecuteAsync("postgres", $"create database {name} template {template}");
+        await field.Server.ExecuteAsync("postgres", $"drop role if exists logto_tenant_{name}");
+        await field.Server.CreateParentRoleAsync(name);
+        return field.Server.Url(name);
     }
 }

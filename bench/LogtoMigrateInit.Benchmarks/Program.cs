@@ -25,8 +25,9 @@ if (arguments() is ["--backup", var megabytes, var backupsFile]) // only the par
 
 if (arguments() is ["--rehearsal", var rows, var written]) // what a rehearsal foretells, likewise
 {
-    var last = JsonSerializer.Deserialize<Results>(await File.ReadAllTextAsync(written), json)!;
-    await File.WriteAllTextAsync(written, JsonSerializer.Serialize(last with { Rehearsal = await RehearsalBench.MeasureAsync(int.Parse(rows, CultureInfo.InvariantCulture)) }, json) + "\n");
+    await using var idle = await Field.OpenAsync(quick: false);
+    var rehearsal = await RehearsalBench.MeasureAsync(idle, int.Parse(rows, CultureInfo.InvariantCulture));
+    await ReplaceAsync(written, last => last with { Rehearsal = rehearsal });
     return;
 }
 
@@ -56,7 +57,7 @@ var results = new Results(
     await Say("backups", BackupBench.MeasureAsync(field)),
     size)
 {
-    Rehearsal = await Say("what a rehearsal foretells", RehearsalBench.MeasureAsync(quick ? RehearsalBench.QuickMegabytes : RehearsalBench.UsualMegabytes)),
+    Rehearsal = await Say("what a rehearsal foretells", RehearsalBench.MeasureAsync(field, quick ? RehearsalBench.QuickMegabytes : RehearsalBench.UsualMegabytes)),
 };
 
 await WriteAsync(results);

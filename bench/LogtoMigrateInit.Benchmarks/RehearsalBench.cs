@@ -19,6 +19,9 @@ internal sealed record RehearsedTime(string Name, double RehearsedSeconds, doubl
 /// <param name="Alterations">In order.</param>
 internal sealed record RehearsalCost(string Date, string Server, double Megabytes, string From, double CopySeconds, IReadOnlyList<RehearsedTime> Alterations)
 {
+    /// <summary>What one without rows costs before a deploy; null in results of before.</summary>
+    public RehearsedDeploy? OfSchema { get; init; }
+
     public double RehearsedSeconds => Alterations.Sum(alteration => alteration.RehearsedSeconds);
 
     public double RealSeconds => Alterations.Sum(alteration => alteration.RealSeconds);
@@ -35,8 +38,9 @@ internal static class RehearsalBench
     private const int Rehearsed = 1901;
     private const int Deployed = 1501;
 
-    public static async Task<RehearsalCost> MeasureAsync(int megabytes)
+    public static async Task<RehearsalCost> MeasureAsync(Field field, int megabytes)
     {
+        var ofSchema = await PendingAlterations.MeasureRehearsedAsync(field);
         await using var server = await PostgresServer.StartAsync(
             Major, new Dictionary<string, string> { ["fsync"] = "on", ["full_page_writes"] = "on", ["max_wal_size"] = "4GB", ["autovacuum"] = "off" });
         const string Database = "logto";
@@ -70,7 +74,10 @@ internal static class RehearsalBench
             megabytesOfTables,
             From,
             (double)JsonNode.Parse(rehearsal.StandardOutput)!["rehearsal"]!["secondsToCopy"]!,
-            [.. Read(rehearsal, Rehearsed).Select(each => new RehearsedTime(each.Name, each.Seconds, real[each.Name]))]);
+            [.. Read(rehearsal, Rehearsed).Select(each => new RehearsedTime(each.Name, each.Seconds, real[each.Name]))])
+        {
+            OfSchema = ofSchema,
+        };
     }
 
     private static async Task<GateResult> RunAsync(string[] arguments, Dictionary<string, string?> variables)

@@ -68,6 +68,15 @@ internal sealed class Report(Results results)
                 .Append([$"the {rehearsal.Alterations.Count - Longest} others together", $"{Number(Others(rehearsal, alteration => alteration.RehearsedSeconds), "0.00")} s", $"{Number(Others(rehearsal, alteration => alteration.RealSeconds), "0.00")} s"])
                 .Append(["all", $"{Number(rehearsal.RehearsedSeconds, "0.00")} s", $"{Number(rehearsal.RealSeconds, "0.00")} s"]));
 
+        if (rehearsal.OfSchema is { } schema)
+        {
+            Line($"What a rehearsal of the schema (`LOGTO_INIT_REHEARSE=schema`) costs before a deploy of {schema.Alterations} alterations, by turns:");
+            Line();
+            Table(
+                ["gate", "with the rehearsal", "the rehearsal adds", "Logto's CLI alone"],
+                [[Milliseconds(schema.Gate.WallMs), Milliseconds(schema.Rehearsed.WallMs), $"{Number(schema.AddedMs, "#,##0")} ms", Milliseconds(schema.Cli.WallMs)]]);
+        }
+
         static double Others(RehearsalCost rehearsal, Func<RehearsedTime, double> seconds) => rehearsal.Alterations.OrderByDescending(alteration => alteration.RealSeconds).Skip(Longest).Sum(seconds);
     }
 

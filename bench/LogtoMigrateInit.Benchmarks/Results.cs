@@ -58,6 +58,11 @@ internal sealed record Results(
             yield return target;
         }
 
+        if (Rehearsal?.OfSchema is { } schema)
+        {
+            yield return AtMost($"{schema.Alterations} pending: a rehearsal of the schema adds", schema.AddedMs, Math.Round(schema.Cli.WallMs.Median + 3000), "#,##0", " ms");
+        }
+
         yield return AtMost("binary", Size.Binary / MiB, 15, "0.00", " MiB");
         yield return AtMost("binary, compressed", Size.Compressed / MiB, 6.8, "0.00", " MiB");
         yield return AtMost($"{Alterations[^1].Size:N0} alterations instead of {Alterations[0].Size}", Growth(Alterations, row => row.Gate), 20, "0.0", " ms");
