@@ -32,6 +32,9 @@ internal sealed record BackupRow(double Megabytes, long Rows, IReadOnlyList<Back
 
     /// <summary>What the gate runs itself, without the gate.</summary>
     public BackupWay Same => Ways[1];
+
+    /// <summary>What somebody would type instead.</summary>
+    public BackupWay Plain => Ways[^1];
 }
 
 /// <summary>Backups with the tools and the server of one release.</summary>
