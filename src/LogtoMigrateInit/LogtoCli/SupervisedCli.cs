@@ -55,17 +55,19 @@ internal sealed class SupervisedCli(
         using var halfOpen = new CancellationTokenSource();
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, halfOpen.Token);
 
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var waited = TimeSpan.Zero;
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
         var output = new CliOutput(
             options, job, () => answering = answering.IsCompleted ? AnswerAsync() : answering, logger);
-        var waited = TimeSpan.Zero;
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
         folder.Bequeath();
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
         await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
         var exitCode = await running;
+        await over.CancelAsync();
 
         var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
             : stop.IsCancellationRequested ? CliEnd.Stopped
@@ -91,8 +93,17 @@ internal sealed class SupervisedCli(
             if (!turn.IsCompleted)
             {
                 var asked = Stopwatch.GetTimestamp();
-                await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, stop));
+                await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, over.Token));
+                if (over.IsCancellationRequested)
+                {
+                    return;
+                }
+
                 waited = Stopwatch.GetElapsedTime(asked);
+                if (options.DeployTimeout > TimeSpan.Zero)
+                {
+                    timeout.CancelAfter(options.DeployTimeout); // its time begins now
+                }
             }
 
             if (turn.IsCompletedSuccessfully)
