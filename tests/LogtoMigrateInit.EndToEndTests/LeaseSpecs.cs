@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
@@ -165,18 +166,24 @@ public sealed class LeaseSpecs(SharedServers servers)
     {
         const string Session = "exists (select from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init-cli-%')";
         await using var world = await FakeWorld.CreateAsync(servers);
-        await using var gate = world.Start("idle", Lease);
+        await using var gate = world.Start("idle");
         await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await world.WaitUntilAsync($"not {Session}");
         var written = await VersionOfStateAsync(world);
 
         gate.Signal(Signals.Stop);
         await world.Cli.LetGoAsync(FakeWorld.Token);
-        for (var look = 0; look < 20; look++)
+        while (!File.Exists(world.Cli.Counter))
+        {
+            await Task.Delay(20, FakeWorld.Token);
+        }
+
+        var asked = Stopwatch.GetTimestamp();
+        do
         {
             Assert.Equal(written, await VersionOfStateAsync(world));
-            await Task.Delay(50, FakeWorld.Token);
         }
+        while (Stopwatch.GetElapsedTime(asked) < TimeSpan.FromSeconds(1)); // a connection takes a tenth of that
 
         gate.Signal(Signals.Continue);
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
