@@ -74,9 +74,10 @@ internal sealed class BackupWorld : IAsyncDisposable
     {
         database ??= Database;
         var rows = new SortedDictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
-        foreach (var table in await Server.QueryAsync<string>(database, "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname !~ '^pg_|^information_schema$'", Token))
+        await using var connection = await Server.OpenAsync(database, Token);
+        foreach (var table in await connection.QueryAsync<string>("select format('%I.%I', schemaname, tablename) from pg_tables where schemaname !~ '^pg_|^information_schema$'", Token))
         {
-            rows[table] = await Server.QueryAsync<string>(database, $"select (t.*)::text from {table} t order by 1", Token);
+            rows[table] = await connection.QueryAsync<string>($"select (t.*)::text from {table} t order by 1", Token);
         }
 
         return rows;

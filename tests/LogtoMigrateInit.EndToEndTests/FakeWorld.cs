@@ -69,13 +69,7 @@ internal sealed class FakeWorld : IAsyncDisposable
         }
     }
 
-    public async Task WaitUntilAsync(string condition)
-    {
-        while (!await Server.QuerySingleAsync<bool>(Database, $"select {condition}", Token))
-        {
-            await Task.Delay(20, Token);
-        }
-    }
+    public Task WaitUntilAsync(string condition) => Server.WaitUntilAsync(Database, condition, Token);
 
     /// <summary>The address of the database behind a proxy.</summary>
     public static (string Name, string? Value) Through(TcpProxy proxy, FakeWorld world) =>

@@ -90,10 +90,8 @@ public sealed class FixtureSpecs(SharedServers servers)
         await using var fake = await FakeCli.CreateAsync(["next-1899999901-a.js", "next-1899999902-b.js"], cancellationToken: Token);
 
         var run = fake.RunAsync(server.Url(database), "hold", Token);
-        while (await server.StateAsync(database, Token) != 1899999901)
-        {
-            Assert.False(run.IsCompleted);
-        }
+        await server.WaitUntilAsync(database, "(select value->>'timestamp' = '1899999901' from systems where key = 'alterationState')", Token);
+        Assert.False(run.IsCompleted);
 
         await fake.LetGoAsync(Token);
 

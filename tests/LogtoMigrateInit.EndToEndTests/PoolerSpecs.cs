@@ -21,13 +21,10 @@ public sealed class PoolerSpecs(SharedServers servers)
         Assert.All(results, result => Expect.Ending(Expect.Success, result));
         Assert.Single(results, result => result.StandardError.Contains("22 alterations deployed", StringComparison.Ordinal));
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
-        while (await scenario.Server.QuerySingleAsync<bool>(
+        await scenario.Server.WaitUntilAsync(
             scenario.Database,
-            "select exists (select from pg_locks l join pg_database d on d.oid = l.database where l.locktype = 'advisory' and d.datname = current_database())",
-            FakeWorld.Token))
-        {
-            await Task.Delay(20, FakeWorld.Token);
-        }
+            "not exists (select from pg_locks l join pg_database d on d.oid = l.database where l.locktype = 'advisory' and d.datname = current_database())",
+            FakeWorld.Token);
 
         // The pooler's idle connections keep the name of the CLI, and are no orphans.
         Assert.NotEqual(0L, await scenario.Server.QuerySingleAsync<long>(

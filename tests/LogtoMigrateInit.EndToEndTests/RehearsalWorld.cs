@@ -106,9 +106,10 @@ internal sealed class RehearsalWorld : IAsyncDisposable
     public async Task<IReadOnlyDictionary<string, JsonObject[]>> RowsAsync()
     {
         var rows = new SortedDictionary<string, JsonObject[]>(StringComparer.Ordinal);
-        foreach (var table in await Server.QueryAsync<string>(Database, "select format('%I', tablename) from pg_tables where schemaname = 'public'", Token))
+        await using var connection = await Server.OpenAsync(Database, Token);
+        foreach (var table in await connection.QueryAsync<string>("select format('%I', tablename) from pg_tables where schemaname = 'public'", Token))
         {
-            rows[table] = [.. (await Server.QueryAsync<string>(Database, $"select to_jsonb(t)::text from {table} t", Token)).Select(row => JsonNode.Parse(row)!.AsObject())];
+            rows[table] = [.. (await connection.QueryAsync<string>($"select to_jsonb(t)::text from {table} t", Token)).Select(row => JsonNode.Parse(row)!.AsObject())];
         }
 
         return rows;

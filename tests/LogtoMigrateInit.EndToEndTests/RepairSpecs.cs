@@ -154,10 +154,7 @@ public sealed class RepairSpecs(SharedServers servers)
         await command.ExecuteNonQueryAsync(FakeWorld.Token);
         await using var gate = Gate.Start([], Variables(server, database, target));
         await gate.WaitForLineAsync("Dropping the index", cancellationToken: FakeWorld.Token);
-        while (!await server.QuerySingleAsync<bool>(database, "select exists (select from pg_stat_activity where datname = current_database() and query like 'drop index%' and wait_event_type = 'Lock')", FakeWorld.Token))
-        {
-            await Task.Delay(20, FakeWorld.Token);
-        }
+        await server.WaitUntilAsync(database, "exists (select from pg_stat_activity where datname = current_database() and query like 'drop index%' and wait_event_type = 'Lock')", FakeWorld.Token);
 
         command.CommandText = "lock table users in share update exclusive mode"; // which the drop holds; it finds the deadlock first
         await command.ExecuteNonQueryAsync(FakeWorld.Token);
@@ -230,10 +227,7 @@ public sealed class RepairSpecs(SharedServers servers)
         command.CommandText = "begin; select count(*) from users";
         await command.ExecuteNonQueryAsync(FakeWorld.Token);
         var build = server.ExecuteAsync(database, $"create index concurrently {Plain} on users (tenant_id)", FakeWorld.Token);
-        while (!await server.QuerySingleAsync<bool>(database, "select exists (select from pg_stat_progress_create_index where datname = current_database() and index_relid <> 0)", FakeWorld.Token))
-        {
-            await Task.Delay(20, FakeWorld.Token);
-        }
+        await server.WaitUntilAsync(database, "exists (select from pg_stat_progress_create_index where datname = current_database() and index_relid <> 0)", FakeWorld.Token);
 
         var variables = Variables(server, database, target);
         var refused = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);

@@ -74,13 +74,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
               where locktype = 'advisory' and granted
                 and database = (select oid from pg_database where datname = current_database())
             """;
-        while (true)
-        {
-            var holders = await scenario.Server.QueryAsync<int>(scenario.Database, sql, Token);
-            if (holders.Count > 0)
-            {
-                return Assert.Single(holders);
-            }
-        }
+        await scenario.Server.WaitUntilAsync(scenario.Database, $"exists ({sql})", Token);
+        return Assert.Single(await scenario.Server.QueryAsync<int>(scenario.Database, sql, Token));
     }
 }

@@ -46,10 +46,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
         {
             await using var gate = world.Start(["restore", dump, "--yes"]);
-            while (!await world.Server.QuerySingleAsync<bool>("postgres", $"select exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token))
-            {
-                await Task.Delay(10, Token);
-            }
+            await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
 
             gate.Kill();
             await gate.WaitForExitAsync(cancellationToken: Token);

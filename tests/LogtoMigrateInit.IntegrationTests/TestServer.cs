@@ -61,11 +61,5 @@ public sealed class TestServer : IAsyncLifetime
     }
 
     /// <summary>Waits until a query answers true.</summary>
-    public async Task WaitUntilAsync(string database, string condition)
-    {
-        while (!await QueryAsync<bool>(database, $"select {condition}"))
-        {
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-    }
+    public Task WaitUntilAsync(string database, string condition) => Server.WaitUntilAsync(database, condition, TestContext.Current.CancellationToken);
 }
