@@ -49,9 +49,10 @@ internal static class Parts
             .AddSingleton(parts => new DatabaseCopy(parts.Get<GateOptions>(), sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new FormerSchema(parts.Get<GateOptions>(), parts.Get<DatabaseCopy>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new ExpectedSchema(parts.Get<TargetSchema>(), parts.Get<FormerSchema>()))
+            .AddSingleton(parts => new RehearsalFindings(parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<DirectServer>()))
             .AddSingleton(parts => new AlterationRehearsal(
                 parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
-                parts.Get<CliFolder>(), parts.Get<ScratchCli>(), parts.Get<ExpectedSchema>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
+                parts.Get<CliFolder>(), parts.Get<ScratchCli>(), parts.Get<ExpectedSchema>(), parts.Get<RehearsalFindings>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new RehearsedUpgrade(
                 parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
             .AddSingleton(parts => new Deployment(
