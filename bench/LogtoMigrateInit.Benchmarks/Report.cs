@@ -60,7 +60,7 @@ internal sealed class Report(Results results)
 
         Line("## What a rehearsal foretells");
         Line();
-        Line($"Measured by `bench/run.sh --rehearsal` ({rehearsal.Date}): a database of {Number(rehearsal.Megabytes, "#,##0")} MB (tables without their indexes; users, their sessions and tokens, and ten log entries for each) at the level of {rehearsal.From}, rehearsed with all rows on PostgreSQL {rehearsal.Server} and then deployed. Each time is from one line of Logto's CLI to the next, what it does outside of transactions included; on the copy it includes the trace, some 20 ms for each alteration. The copy took {Number(rehearsal.CopySeconds, "0.0")} s.");
+        Line($"Measured by `bench/run.sh --rehearsal` ({rehearsal.Date}): a database of {Number(rehearsal.Megabytes, "#,##0")} MB (tables without their indexes; users, their sessions and tokens, and ten log entries for each) at the level of {rehearsal.From}, rehearsed with all rows on PostgreSQL {rehearsal.Server} and then deployed. Each time is from one line of Logto's CLI to the next, what it does outside of transactions included; on the copy it includes the trace, some 40 ms for each alteration. The copy took {Number(rehearsal.CopySeconds, "0.0")} s.");
         Table(
             ["alteration", "rehearsed", "real"],
             rehearsal.Alterations.OrderByDescending(alteration => alteration.RealSeconds).Take(Longest)
