@@ -52,6 +52,8 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
             await gate.WaitForExitAsync(cancellationToken: Token);
         }
 
+        // Its session notices only when the statement has ended.
+        await world.Server.WaitUntilAsync("postgres", $"not exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%')", Token);
         Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
         Assert.Single(await world.RelativesAsync("before"));
         await world.LeavesNothingAsync();

@@ -8,7 +8,6 @@ using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Target;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
 
 namespace LogtoMigrateInit.Rehearsal;
 
@@ -54,8 +53,8 @@ internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatal
     private async Task<CliRun> RunOnceAsync(GateOptions there, CliJob job, FolderLock folder, Task? turn, CancellationToken held)
     {
         await using var database = new LogtoDatabase(there, logger);
-        var (connection, inspection) = await database.RetryAsync(token => LookAsync(database, token), held);
-        await using var migrationLock = await TakeLockAsync(connection, there, held);
+        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
+        await using var migrationLock = await TakeLockAsync(database, there, held);
         if (job.Alterations is [var first, ..])
         {
             // As in a deploy: an index that a killed run has built is in the dump, and its alteration would fail.
@@ -73,26 +72,9 @@ internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatal
         return run;
     }
 
-    /// <returns>What is there, and the connection over which it was seen.</returns>
-    private static async Task<(NpgsqlConnection Connection, Inspection Inspection)> LookAsync(LogtoDatabase database, CancellationToken cancellationToken)
+    private async Task<MigrationLock> TakeLockAsync(LogtoDatabase database, GateOptions there, CancellationToken held)
     {
-        var connection = await database.OpenAsync(cancellationToken);
-        try
-        {
-            return (connection, await InspectionQuery.ReadAsync(connection, cancellationToken));
-        }
-        catch
-        {
-            await LogtoDatabase.CloseAsync(connection);
-            throw;
-        }
-    }
-
-    /// <param name="connection">Is the lock's from now on.</param>
-    /// <param name="there">The scratch database.</param>
-    /// <param name="held">Ends it.</param>
-    private async Task<MigrationLock> TakeLockAsync(NpgsqlConnection connection, GateOptions there, CancellationToken held)
-    {
+        var connection = await database.RetryAsync(database.OpenAsync, held);
         try
         {
             return await MigrationLock.TryTakeAsync(connection, there.Timings, logger, held)
