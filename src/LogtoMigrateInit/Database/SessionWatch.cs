@@ -28,6 +28,9 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     /// <summary>What the watched sessions waited for at the last look that succeeded: a phrase; null when for nothing.</summary>
     public string? WaitsFor { get; private set; }
 
+    /// <summary>The same of the last look that saw them wait: a look after the wait's end does not forget it. Null when none has.</summary>
+    public string? LastWait { get; private set; }
+
     /// <summary>Names what the watched sessions wait for, each once, and ends sessions of other runs' CLIs.</summary>
     /// <param name="migrationLock">Lost when the server no longer knows it as ours, which its own half-open connection cannot tell.</param>
     /// <returns>What the watched sessions do; null when the server did not tell.</returns>
@@ -83,6 +86,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         }
 
         WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: {first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
+        LastWait = WaitsFor ?? LastWait;
     }
 
     /// <returns>Null when the server did not answer in time, or not at all.</returns>

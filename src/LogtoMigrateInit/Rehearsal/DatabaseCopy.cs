@@ -138,7 +138,7 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
         {
             // pg_dump --lock-wait-timeout is a statement_timeout of its own.
-            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.WaitsFor ?? "a lock"}; end that session, and start again", failure);
+            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.LastWait ?? "a lock"}; end that session, and start again", failure);
         }
     }
 }
