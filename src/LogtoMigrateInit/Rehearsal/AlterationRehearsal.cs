@@ -68,8 +68,7 @@ internal sealed class AlterationRehearsal(
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
                 string? name = null;
                 var free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously); // the scripts, for the second CLI
-                var expecting = OrCancelAsync(afterwards.ReadAsync(job, scratch, rights, programs, roles, earlier, folder, free.SetResult, either.Token, held)); // without it nothing is worth copying
-                var preparing = Task.FromResult(TimeSpan.Zero);
+                var expecting = ExpectOrCancelAsync();
                 try
                 {
                     var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
@@ -78,11 +77,12 @@ internal sealed class AlterationRehearsal(
                     var grants = await copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
                     var there = scratch.Server.Options.ForDatabase(name!, searchPath) with { DeployTimeout = Limit() };
                     await using var copy = new LogtoDatabase(there, logger);
-                    preparing = OrCancelAsync(PrepareAsync(copy, inspection.Schema!, roles, grants, name!, started, either.Token));
+                    await PrepareAsync(copy, inspection.Schema!, roles, grants, name!, either.Token);
+                    var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
 
                     // Node.js needs longer to read the CLI than the CLI for most of its work.
                     var begun = Stopwatch.GetTimestamp();
-                    var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAll(preparing, Task.WhenAny(expecting, free.Task)));
+                    var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAny(expecting, free.Task));
                     var report = new RehearsalReport
                     {
                         Database = options.Database,
@@ -93,7 +93,7 @@ internal sealed class AlterationRehearsal(
                         Mode = mode,
                         Planned = job.Alterations.Count,
                         Failure = null,
-                        SecondsToCopy = (await preparing).TotalSeconds,
+                        SecondsToCopy = secondsToCopy,
                         SecondsToRun = (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds,
                         Alterations = [],
                         Losses = [],
@@ -107,24 +107,25 @@ internal sealed class AlterationRehearsal(
                 }
                 catch (OperationCanceledException) when (either.IsCancellationRequested && !held.IsCancellationRequested)
                 {
-                    await Task.WhenAll(expecting, preparing); // one of them has failed
+                    await expecting; // has failed
                     throw;
                 }
                 finally
                 {
                     await either.CancelAsync();
-                    await Task.WhenAll(expecting, preparing).ContinueWith(_ => { }, TaskScheduler.Default);
+                    await expecting.ContinueWith(_ => { }, TaskScheduler.Default);
                     if (name is not null)
                     {
                         await scratch.DropAsync(name, held);
                     }
                 }
 
-                async Task<T> OrCancelAsync<T>(Task<T> meanwhile)
+                // Without it nothing is worth copying.
+                async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ExpectOrCancelAsync()
                 {
                     try
                     {
-                        return await meanwhile;
+                        return await afterwards.ReadAsync(job, scratch, rights, programs, roles, earlier, folder, free.SetResult, either.Token, held);
                     }
                     catch
                     {
@@ -149,14 +150,12 @@ internal sealed class AlterationRehearsal(
         : options.RehearsalLimit;
 
     /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics; and begins to trace.</summary>
-    /// <returns>How long the copy took in all.</returns>
-    private async Task<TimeSpan> PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, long started, CancellationToken held)
+    private async Task PrepareAsync(LogtoDatabase copy, string schema, IReadOnlyList<string> roles, IReadOnlyList<string> grants, string name, CancellationToken held)
     {
         var copied = new CopiedRoles(options.Database, name);
         await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held); // what the copy lacks of other roles' rights is nobody's loss
         await DatabaseCopy.GiveRightsAsync(copied, restored, roles, grants, held);
         await restored.AnalyzeAsync(held);
         await AlterationTrace.InstallAsync(restored.Connection, schema, held);
-        return Stopwatch.GetElapsedTime(started);
     }
 }
