@@ -14,12 +14,32 @@ namespace LogtoMigrateInit.Rehearsal;
 /// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
 internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatalog catalog, string sessionName, ILogger logger)
 {
+    /// <summary>As a deploy does first: an index that a killed run has built is in the dump, and its alteration would fail.</summary>
+    /// <param name="copy">Of a database.</param>
+    /// <param name="there">The same.</param>
+    /// <param name="job">What is to be done in it.</param>
+    /// <param name="held">Ends it.</param>
+    /// <exception cref="PostgresToolException">Something is in the way in the copy, or somebody else works there.</exception>
+    /// <exception cref="DatabaseException">The copy was not reached.</exception>
+    public async Task RemoveLeftOversAsync(LogtoDatabase copy, GateOptions there, CliJob job, CancellationToken held)
+    {
+        if (job.Alterations is [var first, ..] && catalog.IndexesOf(first, job.IsRollback) is [_, ..] indexes)
+        {
+            await using var migrationLock = await TakeLockAsync(copy, there, held);
+            var leftOvers = new LeftOvers(there, sessionName, copy, NullLogger.Instance); // nothing that an operator has is dropped
+            if (await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+            {
+                throw new PostgresToolException(string.Join("; ", inTheWay));
+            }
+        }
+    }
+
     /// <param name="there">The scratch database.</param>
     /// <param name="job">What would be done in the real database, or a seed.</param>
     /// <param name="folder">Held; another CLI of ours may have it too.</param>
     /// <param name="held">Ends it.</param>
     /// <param name="turn">Before this is done, another CLI works with the scripts; null: none does. When it fails, <paramref name="held"/> is cancelled.</param>
-    /// <exception cref="PostgresToolException">The server was full, or something is in the way in the copy.</exception>
+    /// <exception cref="PostgresToolException">The server was full, or somebody else works there.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<CliRun> RunAsync(GateOptions there, CliJob job, FolderLock folder, CancellationToken held, Task? turn = null)
@@ -55,16 +75,6 @@ internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatal
         await using var database = new LogtoDatabase(there, logger);
         var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
         await using var migrationLock = await TakeLockAsync(database, there, held);
-        if (job.Alterations is [var first, ..])
-        {
-            // As in a deploy: an index that a killed run has built is in the dump, and its alteration would fail.
-            var leftOvers = new LeftOvers(there, sessionName, database, NullLogger.Instance); // nothing that an operator has is dropped
-            if (await leftOvers.RemoveAsync(first, catalog.IndexesOf(first, job.IsRollback), behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
-            {
-                throw new PostgresToolException(string.Join("; ", inTheWay));
-            }
-        }
-
         var cli = new SupervisedCli(there, installation, sessionName, database, new LogtoCliProcess(there, installation), logger);
         using var shared = folder.Share();
         var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, shared, migrationLock, held, turn);
