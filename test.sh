@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs every suite, or those that are named:
-#   ./test.sh [unit] [integration] [end-to-end] [chaos] [bench] [containers]
+#   ./test.sh [unit] [integration] [end-to-end] [recovery] [load] [chaos] [bench] [containers]
+#                       end-to-end is the gate itself, recovery is backup, restore, rehearsal, drift and rollback, load is two hundred replicas
 #   ./test.sh arm64     cross-builds the executable for arm64 and runs part of the end-to-end tests with it, emulated; only when it is named
 # Ends with one line that adds them up, and with 1 when anything failed. What needs root is skipped, and counted, for anybody else.
 set -uo pipefail
@@ -11,12 +12,18 @@ set -uo pipefail
 cd "$(dirname "$0")"
 source tests/fixtures/checkout.sh
 
-readonly all="unit integration end-to-end chaos bench containers"
+readonly all="unit integration end-to-end recovery load chaos bench containers"
 readonly wanted=${*:-$all}
 for name in $wanted; do
   [[ " $all arm64 " == *" $name "* ]] || { echo "there is no suite '$name'; usage: ./test.sh [$all arm64]" >&2; exit 2; }
 done
-wants() { [[ " $wanted " == *" $1 "* ]]; }
+wants() { # NAME… : one of them
+  local name
+  for name; do
+    [[ " $wanted " == *" $name "* ]] && return
+  done
+  return 1
+}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,7 +45,7 @@ check() { # NAME COMMAND… : one check that passes or fails as a whole
 
 # A limit is there to end what hangs: under load everything takes several times as long. Together they end before CI would.
 suite() { # NAME SECONDS [OPTIONS] : one test project, whose summary is added up
-  echo "== $1"
+  echo "== $1${3:+ ${*:3}}"
   timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor "${@:3}" 2>&1 | tee "$work/log" | grep -vE '^ +(Discover|Starting|Finished)'
   add_up "$1" "$2" "${PIPESTATUS[0]}" "$(last_numbers 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+')"
 }
@@ -89,12 +96,12 @@ publish_without_a_warning() {
 
 packages=("${toolchain[@]}")
 # PgBouncer stands between the gate and the server in some tests, and libfaketime gives a wrong clock.
-{ wants end-to-end || wants chaos; } && packages+=(pgbouncer libfaketime)
+wants end-to-end recovery load chaos && packages+=(pgbouncer libfaketime)
 wants arm64 && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
-{ wants end-to-end || wants bench; } && packages+=(postgresql-client) # pg_dump for the older servers
+wants end-to-end recovery bench && packages+=(postgresql-client) # pg_dump for the older servers
 need "${packages[@]}" || exit 1
 tests/fixtures/install.sh || exit 1
-{ wants end-to-end || wants bench; } && { tests/fixtures/clients.sh || exit 1; } # and for the newer ones
+wants end-to-end recovery bench && { tests/fixtures/clients.sh || exit 1; } # and for the newer ones
 
 check "build without a warning" in_turn dotnet build LogtoMigrateInit.sln -c Release --nologo -v quiet -warnaserror
 check "native build without a warning" in_turn publish_without_a_warning
@@ -104,7 +111,10 @@ check "the native binary is no larger than 17 MiB" [ "$(stat -c %s artifacts/nat
 
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400
-wants end-to-end && suite LogtoMigrateInit.EndToEndTests 2700
+readonly e2e=LogtoMigrateInit.EndToEndTests
+wants end-to-end && suite $e2e 1500 -namespace- $e2e.Recovery -namespace- $e2e.Rehearsal -namespace- $e2e.Load
+wants recovery && suite $e2e 1500 -namespace $e2e.Recovery -namespace $e2e.Rehearsal
+wants load && suite $e2e 600 -namespace $e2e.Load
 wants chaos && suite LogtoMigrateInit.ChaosTests 400
 wants bench && check "everything that is compared can be measured" timeout --kill-after=30 900 bench/run.sh --quick --output "$work/bench"
 wants containers && containers

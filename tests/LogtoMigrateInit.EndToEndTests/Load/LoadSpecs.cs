@@ -3,7 +3,7 @@ using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Load;
 
 /// <summary>What takes all of the machine runs alone.</summary>
 [CollectionDefinition(nameof(LoadSpecs), DisableParallelization = true)]

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Rehearsal;
 
 /// <summary>The deploy on a copy: what the report says, and that the real database is only read.</summary>
 public sealed partial class RehearsalSpecs(SharedServers servers)
@@ -104,7 +104,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         const string Golden = "rehearsal-1.19.0-1.43.0.txt";
         var report = WithoutTimes(result.StandardOutput).Replace($"logto_tenant_{world.Database}", "logto_tenant_DATABASE", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(Repository.Root, "artifacts", Golden), report, Token); // for who changes what is reported
-        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests", "LogtoMigrateInit.EndToEndTests", "Golden", Golden), Token), report);
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests", "LogtoMigrateInit.EndToEndTests", "Rehearsal", "Golden", Golden), Token), report);
         Assert.Equal(before, await world.DumpAsync());
         await world.LeavesNothingAsync();
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));

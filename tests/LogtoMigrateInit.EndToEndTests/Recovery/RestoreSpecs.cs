@@ -2,7 +2,7 @@ using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Recovery;
 
 /// <summary>A backup in the database's place, and the old one kept: by an ordinary owner, with real tools.</summary>
 public sealed class RestoreSpecs(SharedServers servers)

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Rehearsal;
 
 /// <summary><c>check --drift</c> names each thing that somebody else has done; that it names nothing else, <see cref="UpgradeSpecs"/> see.</summary>
 public sealed class DriftSpecs(SharedServers servers)

@@ -1,7 +1,7 @@
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Recovery;
 
 /// <summary>One proven backup before the first alteration, by an ordinary owner with real tools.</summary>
 public sealed class BackupSpecs(SharedServers servers)

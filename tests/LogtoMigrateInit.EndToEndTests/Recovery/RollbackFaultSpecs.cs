@@ -1,7 +1,7 @@
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Recovery;
 
 /// <summary>A rollback that is killed, cut off or not alone: it carries on, or says where the data is.</summary>
 public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable

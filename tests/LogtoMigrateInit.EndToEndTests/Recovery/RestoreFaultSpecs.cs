@@ -2,7 +2,7 @@ using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Recovery;
 
 /// <summary>A restore that is killed, stopped, or not alone: at every moment a database of the name is there, and the same command carries on.</summary>
 public sealed class RestoreFaultSpecs(SharedServers servers)

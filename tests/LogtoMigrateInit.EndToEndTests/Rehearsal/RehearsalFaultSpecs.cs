@@ -2,7 +2,7 @@ using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Rehearsal;
 
 /// <summary>A rehearsal that cannot be made, is ended, or is not alone: nothing is begun, and nothing stays.</summary>
 public sealed class RehearsalFaultSpecs(SharedServers servers)

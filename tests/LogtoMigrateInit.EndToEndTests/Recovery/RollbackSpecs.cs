@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
-namespace LogtoMigrateInit.EndToEndTests;
+namespace LogtoMigrateInit.EndToEndTests.Recovery;
 
 /// <summary>The way back with real releases: what it keeps, what it says it loses, and what it does not begin.</summary>
 public sealed partial class RollbackSpecs(SharedServers servers)
