@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
@@ -127,6 +128,30 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         {
             Directory.Delete(signs, recursive: true);
         }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("migrate")]
+    [InlineData("rehearse")]
+    [InlineData("check", "--drift")]
+    public async Task While_another_process_runs_the_CLI_of_the_installation_nothing_is_begun(params string[] command)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        if (command[0] == "check")
+        {
+            await world.Server.ExecuteAsync(world.Database, $"update systems set value = value || '{{\"timestamp\": {FakeWorld.After}}}'", Token); // nothing is pending
+        }
+
+        using var other = Process.Start(new ProcessStartInfo("flock", [world.World.Cli.CliDirectory, "sh", "-c", "echo locked; read -r end"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        await using var untilDisposedOf = other.StandardInput;
+        Assert.Equal("locked", await other.StandardOutput.ReadLineAsync(Token));
+
+        var result = await world.RunAsync(command, Full, NoBackup, ("LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "1"));
+
+        Expect.Ending(16, result);
+        Assert.Contains($"another process still runs Logto's CLI in {world.World.Cli.CliDirectory} after 1 s", result.LogLines[^1], StringComparison.Ordinal);
+        Assert.Empty(await world.World.Cli.RunsAsync(Token));
+        await world.LeavesNothingAsync();
     }
 
     [Theory(Timeout = 180_000)]
