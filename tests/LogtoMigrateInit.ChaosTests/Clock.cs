@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Fixtures;
 
 namespace LogtoMigrateInit.ChaosTests;
 
@@ -23,6 +24,7 @@ internal sealed class Clock : IDisposable
 
     private readonly ClockKind _kind;
     private readonly string _file = Path.GetTempFileName();
+    private readonly DateTime _began = DateTime.UtcNow;
     private TimeSpan _stoodStill;
 
     public Clock(ClockKind kind)
@@ -53,16 +55,30 @@ internal sealed class Clock : IDisposable
         }
     }
 
-    /// <summary>Removes what the library leaves in shared memory when its process is killed.</summary>
-    public static void CleanUp(int pid)
+    /// <summary>Removes what the library leaves in shared memory when its process is killed: the gate, or a CLI that it started.</summary>
+    public void Dispose()
     {
-        foreach (var name in new[] { $"faketime_shm_{pid}", $"sem.faketime_sem_{pid}" })
+        File.Delete(_file);
+        foreach (var file in Directory.EnumerateFiles("/dev/shm", "*faketime_s*_*"))
         {
-            File.Delete(Path.Combine("/dev/shm", name));
+            if (int.TryParse(file.Split('_')[^1], CultureInfo.InvariantCulture, out var pid) && !Signals.IsAlive(pid) && File.GetLastWriteTimeUtc(file) >= _began)
+            {
+                Delete(file);
+            }
         }
     }
 
-    public void Dispose() => File.Delete(_file);
+    private static void Delete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Another user's, who runs these tests too.
+        }
+    }
 
     private void Write() => File.WriteAllText(
         _file,

@@ -71,7 +71,6 @@ internal sealed class Replica : IAsyncDisposable
             var result = await gate.WaitForExitAsync(_world.Schedule.Limit * 2, cancellationToken);
             ExitCodes = [.. ExitCodes, result.ExitCode];
             _world.Chronicle.Note(string.Create(CultureInfo.InvariantCulture, $"{Name} ({gate.Pid}) ended with {result.ExitCode}: {result.LastLine}"));
-            Clock.CleanUp(gate.Pid);
             HasPassed = result.ExitCode == 0;
             await JudgeAsync(result.ExitCode, cancellationToken);
             if (!HasPassed)
