@@ -43,7 +43,7 @@ check() { # NAME COMMAND… : one check that passes or fails as a whole
   fi
 }
 
-# A limit is there to end what hangs: under load everything takes several times as long. Together they end before CI would.
+# A limit is there to end what hangs: under load everything takes several times as long. A suite that hangs ends before CI would end them all.
 suite() { # NAME SECONDS [OPTIONS] : one test project, whose summary is added up
   echo "== $1${3:+ ${*:3}}"
   timeout --kill-after=30 "$2" "tests/$1/bin/Release/net10.0/$1" -noColor "${@:3}" 2>&1 | tee "$work/log" | grep -vE '^ +(Discover|Starting|Finished)'
@@ -112,9 +112,9 @@ check "the native binary is no larger than 17 MiB" [ "$(stat -c %s artifacts/nat
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400
 readonly e2e=LogtoMigrateInit.EndToEndTests
-wants end-to-end && suite $e2e 1500 -namespace- $e2e.Recovery -namespace- $e2e.Rehearsal -namespace- $e2e.Load
-wants recovery && suite $e2e 1500 -namespace $e2e.Recovery -namespace $e2e.Rehearsal
-wants load && suite $e2e 600 -namespace $e2e.Load
+wants end-to-end && suite $e2e 1200 -namespace- $e2e.Recovery -namespace- $e2e.Rehearsal -namespace- $e2e.Load
+wants recovery && suite $e2e 1200 -namespace $e2e.Recovery -namespace $e2e.Rehearsal
+wants load && suite $e2e 400 -namespace $e2e.Load
 wants chaos && suite LogtoMigrateInit.ChaosTests 400
 wants bench && check "everything that is compared can be measured" timeout --kill-after=30 900 bench/run.sh --quick --output "$work/bench"
 wants containers && containers
