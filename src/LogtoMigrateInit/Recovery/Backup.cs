@@ -217,28 +217,9 @@ internal sealed class Backup(
         return null;
     }
 
-    /// <summary>Says now and then how far it is, and whom it waits for.</summary>
     private async Task<DumpedFile> WatchAsync(Task<DumpedFile> dumping, Dump dump)
     {
-        await using var watch = new SessionWatch(server.Database, sessionName, options.Timings.Lease, logger);
-        var pace = new ReportPace();
-        while (await Task.WhenAny(dumping, Task.Delay(SessionWatch.Interval)) != dumping)
-        {
-            await watch.ReportWaitsAsync();
-            if (pace.Due() is { } elapsed)
-            {
-                logger.StillDumping(dump.Bytes / 1048576.0, elapsed.TotalSeconds);
-            }
-        }
-
-        try
-        {
-            return await dumping;
-        }
-        catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
-        {
-            // pg_dump --lock-wait-timeout is a statement_timeout of its own.
-            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.LastWait ?? "a lock"}; end that session, and start again", failure);
-        }
+        await WatchedDump.WatchAsync(dumping, server.Database, sessionName, options, seconds => logger.StillDumping(dump.Bytes / 1048576.0, seconds), logger);
+        return await dumping;
     }
 }

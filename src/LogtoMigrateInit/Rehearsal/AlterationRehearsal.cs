@@ -76,8 +76,8 @@ internal sealed class AlterationRehearsal(
                     var started = Stopwatch.GetTimestamp();
                     var grants = await copies.MakeAsync(scratch, rights, programs, tables, backup, mode, made => name = made, either.Token);
                     var there = scratch.Server.Options.ForDatabase(name!, searchPath) with { DeployTimeout = Limit() };
+                    await cli.RemoveLeftOversAsync(there, job, either.Token); // no alteration's doing, so before the trace
                     await using var copy = new LogtoDatabase(there, logger);
-                    await cli.RemoveLeftOversAsync(copy, there, job, either.Token); // no alteration's doing, so before the trace
                     await PrepareAsync(copy, inspection.Schema!, roles, grants, name!, either.Token);
                     var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
 

@@ -117,28 +117,6 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         return await archive.ReadStatementsAsync(plan.Grants, [], held);
     }
 
-    /// <summary>Says now and then how far it is, and whom it waits for.</summary>
-    private async Task WatchAsync(Task copying, CopyTools tools)
-    {
-        await using var watch = new SessionWatch(source.Database, sessionName, options.Timings.Lease, logger);
-        var pace = new ReportPace();
-        while (await Task.WhenAny(copying, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != copying)
-        {
-            await watch.ReportWaitsAsync();
-            if (pace.Due() is { } elapsed)
-            {
-                logger.StillCopying(tools.Bytes / 1048576.0, elapsed.TotalSeconds);
-            }
-        }
-
-        try
-        {
-            await copying;
-        }
-        catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
-        {
-            // pg_dump --lock-wait-timeout is a statement_timeout of its own.
-            throw new PostgresToolException($"pg_dump waited {options.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for {watch.LastWait ?? "a lock"}; end that session, and start again", failure);
-        }
-    }
+    private Task WatchAsync(Task copying, CopyTools tools) =>
+        WatchedDump.WatchAsync(copying, source.Database, sessionName, options, seconds => logger.StillCopying(tools.Bytes / 1048576.0, seconds), logger);
 }

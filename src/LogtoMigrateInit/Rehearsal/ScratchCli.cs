@@ -15,16 +15,16 @@ namespace LogtoMigrateInit.Rehearsal;
 internal sealed class ScratchCli(LogtoInstallation installation, AlterationCatalog catalog, string sessionName, ILogger logger)
 {
     /// <summary>As a deploy does first: an index that a killed run has built is in the dump, and its alteration would fail.</summary>
-    /// <param name="copy">Of a database.</param>
-    /// <param name="there">The same.</param>
+    /// <param name="there">The copy.</param>
     /// <param name="job">What is to be done in it.</param>
     /// <param name="held">Ends it.</param>
     /// <exception cref="PostgresToolException">Something is in the way in the copy, or somebody else works there.</exception>
     /// <exception cref="DatabaseException">The copy was not reached.</exception>
-    public async Task RemoveLeftOversAsync(LogtoDatabase copy, GateOptions there, CliJob job, CancellationToken held)
+    public async Task RemoveLeftOversAsync(GateOptions there, CliJob job, CancellationToken held)
     {
         if (job.Alterations is [var first, ..] && catalog.IndexesOf(first, job.IsRollback) is [_, ..] indexes)
         {
+            await using var copy = new LogtoDatabase(there, logger);
             await using var migrationLock = await TakeLockAsync(copy, there, held);
             var leftOvers = new LeftOvers(there, sessionName, copy, NullLogger.Instance); // nothing that an operator has is dropped
             if (await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
