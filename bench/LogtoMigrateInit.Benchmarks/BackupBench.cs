@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Fixtures;
 
 namespace LogtoMigrateInit.Benchmarks;

@@ -1,5 +1,5 @@
-using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Inspections;
 
 namespace LogtoMigrateInit.Benchmarks;
 

@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Benchmarks;
 

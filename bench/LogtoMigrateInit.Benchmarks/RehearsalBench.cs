@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Outcomes;
 
 namespace LogtoMigrateInit.Benchmarks;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Benchmarks;
 

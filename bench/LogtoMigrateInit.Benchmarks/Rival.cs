@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
+using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Benchmarks;
 

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Benchmarks;
 

@@ -1,86 +1,111 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Migration;
-using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Rehearsal;
-using LogtoMigrateInit.Reporting;
-using LogtoMigrateInit.Target;
+using LogtoMigrateInit.Rollback;
+using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit;
 
-/// <summary>
-/// The parts of a run, each made when a command first asks for it. By factory: to find constructors by reflection took a sixth of all
-/// instructions of a run with nothing pending.
-/// </summary>
-internal static class Parts
+/// <summary>The parts of a run, each created when it is first needed. The host holds those that commands ask for.</summary>
+internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDisposable
 {
-    public static IServiceCollection AddParts(this IServiceCollection services, GateOptions options)
-    {
-        var sessionName = SessionNames.NewCli();
-        return services
-            .AddSingleton(parts => WithPasswordOfLogto(options, parts.Get<ILogger>()))
-            .AddSingleton(_ => LogtoInstallation.Find(options.LogtoDirectory, options.ExpectedVersion))
-            .AddSingleton(parts => parts.Get<LogtoInstallation>().ReadCatalog())
-            .AddSingleton(parts => new LogtoDatabase(parts.Get<GateOptions>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new WatchedInspection(parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new TenantLogins(parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new LogtoCliProcess(parts.Get<GateOptions>(), parts.Get<LogtoInstallation>()))
-            .AddSingleton(parts => new SupervisedCli(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<LogtoCliProcess>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new LeftOvers(parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new CliFolder(parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new OtherRuns(
-                parts.Get<GateOptions>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new DirectServer(parts.Get<GateOptions>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ScratchCopies(sessionName, parts.Get<DirectServer>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new Backup(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), sessionName, parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new Restore(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ScratchPlace(parts.Get<GateOptions>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ScratchCli(parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), sessionName, parts.Get<ILogger>()))
-            .AddSingleton(parts => new TargetSchema(parts.Get<GateOptions>(), parts.Get<ScratchCli>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new DriftCheck(
-                parts.Get<GateOptions>(), parts.Get<LogtoDatabase>(), parts.Get<ScratchPlace>(), parts.Get<CliFolder>(), parts.Get<TargetSchema>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new DatabaseCopy(parts.Get<GateOptions>(), sessionName, parts.Get<DirectServer>(), parts.Get<ScratchCopies>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new FormerSchema(parts.Get<GateOptions>(), parts.Get<DatabaseCopy>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new ExpectedSchema(parts.Get<TargetSchema>(), parts.Get<FormerSchema>()))
-            .AddSingleton(parts => new RehearsalFindings(parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<DirectServer>()))
-            .AddSingleton(parts => new AlterationRehearsal(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<DirectServer>(), parts.Get<ScratchPlace>(), parts.Get<DatabaseCopy>(),
-                parts.Get<CliFolder>(), parts.Get<ScratchCli>(), parts.Get<ExpectedSchema>(), parts.Get<RehearsalFindings>(), parts.Get<WatchedInspection>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new RehearsedUpgrade(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<OtherRuns>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new Deployment(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(), parts.Get<CliFolder>(),
-                parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<TenantLogins>(), parts.Get<Backup>(), parts.Get<RehearsedUpgrade>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new Rollback(
-                parts.Get<GateOptions>(), parts.Get<LogtoInstallation>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<OtherRuns>(),
-                parts.Get<CliFolder>(), parts.Get<SupervisedCli>(), parts.Get<LeftOvers>(), parts.Get<Backup>(), parts.Get<AlterationRehearsal>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new MigrationRunner(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<Deployment>(), parts.Get<LeftOvers>(), parts.Get<Backup>(),
-                parts.Get<RehearsedUpgrade>(), parts.Get<Rollback>(), parts.Get<ILogger>()))
-            .AddSingleton(parts => new Checker(
-                parts.Get<GateOptions>(), parts.Get<AlterationCatalog>(), parts.Get<LogtoDatabase>(), parts.Get<WatchedInspection>(), parts.Get<TenantLogins>(), parts.Get<LeftOvers>(), parts.Get<Backup>(),
-                parts.Get<DriftCheck>(), parts.Get<ILogger>()));
-    }
+    private readonly string _sessionName = SessionNames.NewCli();
+    private LogtoDatabase? _database;
+    private DirectServer? _server;
 
-    /// <summary>Where Logto's own client sends the password unprepared, so must we: passing where Logto is then refused would be a lie.</summary>
-    private static GateOptions WithPasswordOfLogto(GateOptions options, ILogger logger)
+    private LogtoInstallation Installation => field ??= LogtoInstallation.Find(settings.LogtoDirectory, settings.ExpectedVersion);
+
+    private LogtoTarget Target => field ??= new(Installation, Installation.ReadCatalog());
+
+    private AlterationCatalog Catalog => Target.Catalog;
+
+    private LogtoDatabase Database => _database ??= new(settings.Main, settings.ConnectTimeout, logger);
+
+    private DirectServer Server => _server ??= new(settings.Server, settings, logger);
+
+    private WatchedInspection Watched => field ??= new(settings.Timings, Catalog, Database, logger);
+
+    private TenantLogins Logins => field ??= new(Database, logger);
+
+    private OtherRuns Others => field ??= new(settings, _sessionName, Database, Watched, logger);
+
+    private LockedWork Locked => field ??= new(settings, Catalog, Database, Watched, Others, logger);
+
+    private CliFolder Folders => field ??= new(settings, Installation, logger);
+
+    private CliJobRunner Cli => field ??= new(
+        Catalog, Folders,
+        new SupervisedCli(settings, Installation, _sessionName, Database, new LogtoCliProcess(settings, Installation), logger),
+        new LeftOverIndexes(settings, _sessionName, Database, logger));
+
+    private ScratchPlace ScratchPlace => field ??= new(settings, logger);
+
+    private ScratchCli ScratchCli => field ??= new(settings, Target, _sessionName, Folders, logger);
+
+    private ScratchCopies ScratchCopies => field ??= new(settings.LockTimeout, _sessionName, Server, logger);
+
+    private DatabaseBackup Backup => field ??= new(settings, Installation, _sessionName, Database, Server, ScratchCopies, logger);
+
+    private TargetSchema TargetSchema => field ??= new(settings, ScratchCli);
+
+    private DatabaseCopy Copies => field ??= new(settings, _sessionName, Database, Server, ScratchCopies, Watched, logger);
+
+    private AlterationRehearsal Rehearsal => field ??= new(
+        settings, ScratchPlace, Copies, ScratchCli, new ExpectedSchema(TargetSchema, new FormerSchema(settings, Copies)),
+        new RehearsalFindings(settings, Catalog, Server), logger);
+
+    private RehearsedUpgrade RehearsedUpgrade => field ??= new(settings, Target, Locked, Rehearsal, logger);
+
+    private MigrationRunner Migration => new(
+        settings, Catalog, Database, Locked, Others,
+        new Deployment(settings, Target, Watched, Cli, Logins, new Precautions(settings, Backup, RehearsedUpgrade), logger), logger);
+
+    private Checker Checker => new(settings, Catalog, Database, Watched, Logins, Backup, logger);
+
+    private DriftCheck Drift => new(settings, Database, ScratchPlace, ScratchCli, TargetSchema, logger);
+
+    private BackupRun BackupRun => new(settings, Catalog, Locked, Backup);
+
+    private DatabaseRestore Restore => new(settings, Catalog, Database, Server, ScratchCopies, logger);
+
+    private RollbackRunner Rollback => new(
+        settings, Catalog, Locked,
+        new DatabaseRollback(settings, Target, new RollbackChecks(Database, Watched, logger), Cli, Backup, Rehearsal, logger));
+
+    /// <summary>
+    /// Registers what commands ask for. By factory: finding constructors by reflection took a sixth of all instructions of a run with nothing pending.
+    /// </summary>
+    public static void AddTo(IServiceCollection services, ProgramSettings settings) => services
+        .AddSingleton(settings)
+        .AddSingleton(host => new Parts(settings, host.GetRequiredService<ILogger>()))
+        .AddSingleton(host => host.GetRequiredService<Parts>().Catalog)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Migration)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Checker)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Drift)
+        .AddSingleton(host => host.GetRequiredService<Parts>().RehearsedUpgrade)
+        .AddSingleton(host => host.GetRequiredService<Parts>().BackupRun)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Restore)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Rollback);
+
+    public async ValueTask DisposeAsync()
     {
-        if (options.ScramPassword == options.Password || NodePostgres.PreparesPasswords(options.LogtoDirectory))
+        if (_server is not null)
         {
-            return options;
+            await _server.DisposeAsync();
         }
 
-        logger.PasswordIsNotPrepared();
-        return options with { ScramPassword = options.Password };
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
     }
-
-    private static T Get<T>(this IServiceProvider parts)
-        where T : notnull => parts.GetRequiredService<T>();
 }

@@ -1,12 +1,11 @@
 using System.Collections;
 using System.Reflection;
-using LogtoMigrateInit.Commands;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
-using LogtoMigrateInit.Target;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -24,21 +23,21 @@ internal static class Program
     {
         LinkedLibraries.KeepToThemselves();
         StandardStream.TakeOver();
-        return CommandLine.InvokeAsync(arguments, RunAsync);
+        return RootCommands.InvokeAsync(arguments, RunAsync);
     }
 
     /// <summary>See <see cref="RunInHost"/>.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
-        var options = OptionsReader.Read(environment, out var problems);
-        await using var log = LogSetup.Create(OptionsReader.ReadLogOptions(environment));
-        using var host = BuildHost(options, log);
+        var settings = SettingsReader.Read(environment, out var problems);
+        await using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
+        using var host = BuildHost(settings, log);
         await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
         var logger = host.Services.GetRequiredService<ILogger>();
         logger.Started(typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, command);
 
-        var outcome = options is null ? new Outcome.WrongUsage(problems) : await RunAsync(host, options, logger, body);
+        var outcome = settings is null ? new Outcome.WrongUsage(problems) : await RunAsync(host, settings, logger, body);
         if (outcome.ExitCode == ExitCode.Success)
         {
             logger.Succeeded(outcome.Message);
@@ -49,18 +48,18 @@ internal static class Program
         }
 
         TerminationLog.Write(
-            options?.TerminationLog ?? OptionsReader.ReadTerminationLog(environment),
+            settings?.TerminationLog ?? SettingsReader.ReadTerminationLog(environment),
             $"{outcome.Message} (exit code {(int)outcome.ExitCode})", logger);
         return outcome;
     }
 
     /// <summary>Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be used, a bug.</summary>
-    private static async Task<Outcome> RunAsync(IHost host, GateOptions options, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
+    private static async Task<Outcome> RunAsync(IHost host, ProgramSettings settings, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var lifetime = host.Services.GetRequiredService<SignalLifetime>();
         try
         {
-            Warn(options, logger);
+            Warn(settings, logger);
             await host.StartAsync();
             var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
             var outcome = await body(host.Services, stopping).WaitAsync(lifetime.Overdue);
@@ -77,7 +76,7 @@ internal static class Program
         }
         catch (DatabaseException failure)
         {
-            return Outcome.Of(failure, options);
+            return Outcome.Of(failure, settings);
         }
 #pragma warning disable CA1031 // The only catch-all: an unexpected error must end with a documented number and a sentence.
         catch (Exception bug)
@@ -88,9 +87,9 @@ internal static class Program
         }
     }
 
-    /// <param name="options">Null when the configuration cannot be used: then there is a log and nothing else.</param>
+    /// <param name="settings">Null when the configuration cannot be used: then there is a log and nothing else.</param>
     /// <param name="log">Where everything is said.</param>
-    private static IHost BuildHost(GateOptions? options, Serilog.ILogger log)
+    private static IHost BuildHost(ProgramSettings? settings, Serilog.ILogger log)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -99,27 +98,27 @@ internal static class Program
             .AddSingleton(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
             .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
             .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
-        if (options is not null)
+        if (settings is not null)
         {
-            builder.Services.AddParts(options);
+            Parts.AddTo(builder.Services, settings);
         }
 
         return builder.Build();
     }
 
-    private static void Warn(GateOptions options, ILogger logger)
+    private static void Warn(ProgramSettings settings, ILogger logger)
     {
-        if (options.SslMode is { } mode and not ("disable" or "require" or "no-verify"))
+        if (settings.UnknownSslMode is { } mode)
         {
             logger.UnknownSslMode(mode);
         }
 
-        if (options.IgnoredParameters is { Count: > 0 } ignored)
+        if (settings.IgnoredParameters is { Count: > 0 } ignored)
         {
             logger.IgnoredParameters(string.Join(", ", ignored));
         }
 
-        if (options.IgnoredPasswordFile is { } passwordFile)
+        if (settings.IgnoredPasswordFile is { } passwordFile)
         {
             logger.IgnoredPasswordFile(passwordFile);
         }

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -44,7 +44,7 @@ internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogg
         {
             _overdue.CancelAfter(Grace);
             application.StopApplication();
-            logger.Stopping(ending.Name); // last, because a reader of the log may keep us waiting
+            logger.Stopping(ending.SignalName); // last, because a reader of the log may keep us waiting
         }
     }
 }

@@ -142,7 +142,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         Signals.Send(gate.Pid, Signals.Continue);
         var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
         Assert.Equal(6, result.ExitCode);
-        Expect.LogContains("logto-migrate-init ends Logto's CLI: it and its gate stood still for", result);
+        Expect.LogContains("logto-migrate-init ends Logto's CLI: it and logto-migrate-init were suspended for", result);
         await world.RecoversAsync();
     }
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Logto;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;

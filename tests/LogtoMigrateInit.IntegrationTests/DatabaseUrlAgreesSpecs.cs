@@ -1,6 +1,8 @@
 using System.Text.Json;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;

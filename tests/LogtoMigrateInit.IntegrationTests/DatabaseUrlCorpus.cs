@@ -1,3 +1,5 @@
+using LogtoMigrateInit.Reporting;
+
 namespace LogtoMigrateInit.IntegrationTests;
 
 /// <summary>URLs that operators write, and ones that nobody should; the same list in every run.</summary>

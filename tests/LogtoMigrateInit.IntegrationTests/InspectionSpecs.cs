@@ -1,5 +1,7 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
+using Npgsql;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;
@@ -77,17 +79,18 @@ public sealed class InspectionSpecs(TestServer server)
         var name = await server.CreateDatabaseAsync();
         await LeaveInvalidIndexAsync(name);
         await using var database = server.Connect(name);
-        var script = new Alterations.ConcurrentIndex("t__id", "t", IfNotExists: true);
+        var script = new ConcurrentIndex("t__id", "t", IfNotExists: true);
 
         var found = await database.WithConnectionAsync(
-            (connection, token) => IndexRepair.FindAsync(connection, [script, script with { Name = "not_there" }], token), TestContext.Current.CancellationToken);
+            (connection, token) => ConcurrentIndexQuery.FindAsync(connection, [script, script with { Name = "not_there" }], token), TestContext.Current.CancellationToken);
         var leftOver = Assert.Single(found);
         Assert.Equal(("t", false, false, true), (leftOver.Table, leftOver.IsValid, leftOver.IsBeingBuilt, leftOver.IsInTheWay));
 
         await database.WithConnectionAsync(
             async (connection, token) =>
             {
-                await IndexRepair.DropAsync(connection, leftOver, token);
+                await using var drop = new NpgsqlCommand(leftOver.Removal, connection);
+                await drop.ExecuteNonQueryAsync(token);
                 return true;
             },
             TestContext.Current.CancellationToken);

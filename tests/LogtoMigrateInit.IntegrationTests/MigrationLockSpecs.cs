@@ -1,5 +1,6 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
@@ -60,7 +61,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         await server.ExecuteAsync(name, "create index concurrently i on t (id)");
 
         Assert.True(await server.QueryAsync<bool>(
-            name, $"select backend_xmin is null from pg_stat_activity where application_name = '{SessionNames.Gate}' and datname = '{name}'"));
+            name, $"select backend_xmin is null from pg_stat_activity where application_name = '{SessionNames.Own}' and datname = '{name}'"));
     }
 
     [Fact(Timeout = 30_000)]
@@ -99,7 +100,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         var lost = new TaskCompletionSource();
         await using var registration = held!.Lost.Register(lost.SetResult);
 
-        await server.ExecuteAsync("postgres", $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and application_name = '{SessionNames.Gate}'");
+        await server.ExecuteAsync("postgres", $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and application_name = '{SessionNames.Own}'");
 
         await lost.Task.WaitAsync(TestContext.Current.CancellationToken);
     }
@@ -113,7 +114,7 @@ public sealed class MigrationLockSpecs(TestServer server)
 
         var holder = await database.WithConnectionAsync(LockQueries.FindHolderAsync, TestContext.Current.CancellationToken);
 
-        Assert.Equal((SessionNames.Gate, "postgres", "127.0.0.1"), (holder!.Application, holder.User, holder.Address));
+        Assert.Equal((SessionNames.Own, "postgres", "127.0.0.1"), (holder!.Application, holder.User, holder.Address));
     }
 
     [Fact(Timeout = 30_000)]

@@ -1,7 +1,6 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
-using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;

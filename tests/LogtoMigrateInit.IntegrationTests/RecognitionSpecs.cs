@@ -1,6 +1,5 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Inspections;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;

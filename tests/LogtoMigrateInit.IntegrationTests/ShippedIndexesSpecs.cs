@@ -1,5 +1,5 @@
-using LogtoMigrateInit.Alterations;
 using LogtoMigrateInit.Fixtures;
+using LogtoMigrateInit.Logto;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;

@@ -1,7 +1,7 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
 using LogtoMigrateInit.Fixtures;
 using LogtoMigrateInit.IntegrationTests;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
@@ -55,9 +55,9 @@ public sealed class TestServer : IAsyncLifetime
 
     private static LogtoDatabase Connect(Dictionary<string, string> environment)
     {
-        var options = OptionsReader.Read(environment, out var problems);
+        var settings = SettingsReader.Read(environment, out var problems);
         Assert.Empty(problems);
-        return new LogtoDatabase(options!, NullLogger<LogtoDatabase>.Instance);
+        return new LogtoDatabase(settings!.Main, settings.ConnectTimeout, NullLogger<LogtoDatabase>.Instance);
     }
 
     /// <summary>Waits until a query answers true.</summary>

@@ -1,58 +1,96 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
+using LogtoMigrateInit.Outcomes;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
 
-/// <summary>The rooms of the program, as docs/architecture.md draws them and as the files' <c>using</c> lines are.</summary>
+/// <summary>The modules of the program, as docs/architecture.md lists them and as the files' <c>using</c> lines are.</summary>
 public sealed partial class ArchitectureSpecs
 {
     private static readonly string Source = Path.Combine(Checkout.Root, "src", "LogtoMigrateInit");
 
+    private static readonly string[] Packages = ["CliWrap", "Npgsql", "Semver", "Serilog", "System.CommandLine"];
+
     /// <summary>From top to bottom.</summary>
-    private static readonly IReadOnlyList<Room> Drawn = [.. ReadTable()];
+    private static readonly IReadOnlyList<Module> Drawn = [.. ReadTable()];
 
     [Fact]
-    public void Every_room_is_drawn() =>
+    public void Every_module_is_listed() =>
         Assert.Equal(
             Directory.EnumerateDirectories(Source).Select(Path.GetFileName).Except(["bin", "obj", "ILLink"]).Order(),
-            Drawn.Select(room => room.Name).Order());
+            Drawn.Select(module => module.Name).Order());
 
     [Fact]
-    public void A_room_uses_what_is_drawn_and_nothing_else() =>
-        Assert.All(Drawn, room => Assert.Equal((room.Name, string.Join(", ", room.Uses)), (room.Name, string.Join(", ", UsedBy(room.Name, RoomLine())))));
+    public void A_module_uses_what_is_listed_and_nothing_else() =>
+        Assert.All(Drawn, module => Assert.Equal((module.Name, string.Join(", ", module.Uses)), (module.Name, string.Join(", ", UsedBy(module.Name, ModuleLine())))));
 
     [Fact]
     public void Every_arrow_points_down() =>
-        Assert.All(Drawn.Index(), each => Assert.All(each.Item.Uses, used => Assert.Contains(used, Drawn.Skip(each.Index + 1).Select(room => room.Name))));
+        Assert.All(Drawn.Index(), each => Assert.All(each.Item.Uses, used => Assert.Contains(used, Drawn.Skip(each.Index + 1).Select(module => module.Name))));
 
     [Fact]
-    public void No_room_uses_what_stands_at_the_root() =>
+    public void No_module_uses_what_is_at_the_root() =>
         Assert.All(
             Directory.EnumerateFiles(Source, "*.cs").Select(Path.GetFileNameWithoutExtension),
             type => Assert.DoesNotContain(
-                Drawn.SelectMany(room => Files(room.Name)), file => Regex.IsMatch(File.ReadAllText(file), $@"\b{type}[.(<]", RegexOptions.None, TimeSpan.FromSeconds(5))));
+                Drawn.SelectMany(module => Files(module.Name)), file => Regex.IsMatch(File.ReadAllText(file), $@"\b{type}[.(<]", RegexOptions.None, TimeSpan.FromSeconds(5))));
 
     [Fact]
-    public void A_package_belongs_to_one_room() =>
+    public void A_module_uses_the_packages_that_are_listed_and_no_other() =>
         Assert.All(
-            Drawn.Where(room => room.Package.Length > 0),
-            owner => Assert.Equal(
-                [owner.Name],
-                Drawn.Where(room => Files(room.Name).Any(file => File.ReadLines(file).Any(line => line.StartsWith($"using {owner.Package}", StringComparison.Ordinal)))).Select(room => room.Name)));
+            Drawn,
+            module => Assert.Equal(
+                (module.Name, string.Join(", ", module.Packages)),
+                (module.Name, string.Join(", ", Packages.Where(package => UsesPackage(module.Name, package))))));
 
-    private static string[] UsedBy(string room, Regex line) =>
-        [.. Files(room).SelectMany(File.ReadLines).Select(text => line.Match(text)).Where(match => match.Success).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)];
+    [Fact]
+    public void No_line_of_the_product_is_wider_than_140_columns() =>
+        Assert.Empty(
+            from file in ProductFiles()
+            from line in File.ReadLines(file).Index()
+            where line.Item.Length > 140
+            select $"{Path.GetRelativePath(Source, file)}:{line.Index + 1}: {line.Item.Length}");
 
-    private static IEnumerable<string> Files(string room) => Directory.EnumerateFiles(Path.Combine(Source, room), "*.cs", SearchOption.AllDirectories);
+    [Fact]
+    public void No_constructor_has_more_than_seven_parameters() =>
+        Assert.Empty(
+            from type in typeof(Outcomes.Outcome).Assembly.GetTypes()
+            where type.Namespace?.StartsWith("LogtoMigrateInit", StringComparison.Ordinal) == true && !IsRecord(type)
+            from constructor in type.GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            where constructor.GetParameters().Length > 7
+            select $"{type.Name}: {constructor.GetParameters().Length}");
 
-    private static IEnumerable<Room> ReadTable() =>
+    [Fact]
+    public void The_product_is_not_called_a_gate() =>
+        Assert.Empty(
+            from file in ProductFiles()
+            from line in File.ReadLines(file).Index()
+            where Regex.IsMatch(line.Item, @"\bgates?\b", RegexOptions.IgnoreCase, TimeSpan.FromSeconds(5))
+            select $"{Path.GetRelativePath(Source, file)}:{line.Index + 1}");
+
+    private static IEnumerable<string> ProductFiles() => Directory.EnumerateFiles(Source, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
+
+    /// <summary>A record's constructor lists its data.</summary>
+    private static bool IsRecord(Type type) => type.GetMethod("<Clone>$") is not null;
+
+    private static bool UsesPackage(string module, string package) =>
+        Files(module).SelectMany(File.ReadLines).Any(line => line.StartsWith($"using {package}", StringComparison.Ordinal));
+
+    private static string[] UsedBy(string module, Regex line) =>
+        [.. Files(module).SelectMany(File.ReadLines).Select(text => line.Match(text)).Where(match => match.Success).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)];
+
+    private static IEnumerable<string> Files(string module) => Directory.EnumerateFiles(Path.Combine(Source, module), "*.cs", SearchOption.AllDirectories);
+
+    private static IEnumerable<Module> ReadTable() =>
         from line in File.ReadLines(Path.Combine(Checkout.Root, "docs", "architecture.md"))
         let cells = line.Split('|', StringSplitOptions.TrimEntries)
         where cells is [_, ['`', ..], _, _, _, _]
-        select new Room(cells[1].Trim('`'), cells[3].Split(", ", StringSplitOptions.RemoveEmptyEntries), cells[4]);
+        select new Module(cells[1].Trim('`'), cells[3].Split(", ", StringSplitOptions.RemoveEmptyEntries), cells[4].Split(", ", StringSplitOptions.RemoveEmptyEntries));
 
     [GeneratedRegex(@"^using LogtoMigrateInit\.(\w+);")]
-    private static partial Regex RoomLine();
+    private static partial Regex ModuleLine();
 
-    private sealed record Room(string Name, string[] Uses, string Package);
+    private sealed record Module(string Name, string[] Uses, string[] Packages);
 }

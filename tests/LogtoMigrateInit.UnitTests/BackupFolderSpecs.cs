@@ -1,6 +1,6 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

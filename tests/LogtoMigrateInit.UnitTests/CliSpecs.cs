@@ -1,7 +1,8 @@
 using System.Text;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -26,7 +27,7 @@ public sealed class CliSpecs
 
     [Fact]
     public void A_pooler_is_sent_no_server_options() =>
-        Assert.False(CliEnvironment.Build(Options(), "gate", CliJob.Seed([], MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
+        Assert.False(Build(CliJob.Seed([], MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
 
     [Fact(Timeout = 10_000)]
     public async Task Progress_failure_and_complaint_are_read_from_what_the_CLI_prints()
@@ -63,14 +64,14 @@ public sealed class CliSpecs
     public async Task Progress_of_a_rollback_is_read_too()
     {
         var output = new CliOutput(
-            Options(), CliJob.Rollback("1.40.0", [Alteration.Parse("1.42.0-1784620000-b.js")!, Alteration.Parse("1.41.0-1780381219-a.js")!], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
+            "p@ss\"word", CliJob.Rollback("1.40.0", [Alteration.Parse("1.42.0-1784620000-b.js")!, Alteration.Parse("1.41.0-1780381219-a.js")!], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
         await FeedAsync(output, "info Found 2 alterations to revert\ninfo Run alteration 1.42.0-1784620000-b.js `down()` function succeeded\n");
 
         Assert.Equal(1, output.Summarise(CliEnd.ByItself, 0).Finished);
         Assert.Equal("1.41.0-1780381219-a.js", output.Running?.FileName);
     }
 
-    private static CliOutput Output(params string[] pending) => new(Options(), CliJob.Deploy([.. pending.Select(name => Alteration.Parse(name)!)], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
+    private static CliOutput Output(params string[] pending) => new("p@ss\"word", CliJob.Deploy([.. pending.Select(name => Alteration.Parse(name)!)], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
 
     private static string Complaint(CliOutput output) => output.Summarise(CliEnd.ByItself, 1).Complaint;
 
@@ -78,8 +79,11 @@ public sealed class CliSpecs
         output.FollowAsync(new MemoryStream(Encoding.UTF8.GetBytes(text)), "stdout", TestContext.Current.CancellationToken);
 
     private static IReadOnlyDictionary<string, string?> Environment(string? first, params (string Name, string Value)[] more) =>
-        CliEnvironment.Build(Options(more), "gate", first is null ? CliJob.Seed([], MigrationPlanSpecs.Logto) : CliJob.Deploy([Alteration.Parse(first)!], MigrationPlanSpecs.Logto));
+        Build(first is null ? CliJob.Seed([], MigrationPlanSpecs.Logto) : CliJob.Deploy([Alteration.Parse(first)!], MigrationPlanSpecs.Logto), more);
 
-    private static GateOptions Options(params (string Name, string Value)[] more) =>
-        OptionsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;
+    private static IReadOnlyDictionary<string, string?> Build(CliJob job, params (string Name, string Value)[] more)
+    {
+        var settings = SettingsReader.Read(more.Append(("DB_URL", Url)).ToDictionary(each => each.Item1, each => each.Item2), out _)!;
+        return CliEnvironment.Build(settings, settings.Main, "run", job);
+    }
 }

@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Logto;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,7 +1,7 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

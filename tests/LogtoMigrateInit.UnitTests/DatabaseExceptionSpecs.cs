@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgreSql;
 using Npgsql;
 using Xunit;
 

@@ -1,4 +1,5 @@
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Outcomes;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,5 +1,5 @@
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.PostgreSql;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
@@ -10,15 +10,15 @@ public sealed class DriftRulesSpecs
     private static readonly SchemaObject Users = new("table", "users", "users", "", null);
 
     [Fact]
-    public void The_same_schema_has_no_drift() => Assert.Empty(Drift.Compare([Users], [Users]).Differences);
+    public void The_same_schema_has_no_drift() => Assert.Empty(SchemaDrift.Compare([Users], [Users]).Differences);
 
     [Fact]
     public void White_space_is_no_difference() =>
-        Assert.Empty(Drift.Compare([Policy("using (a\n   AND b)")], [Policy("using (a AND b)")]).Differences);
+        Assert.Empty(SchemaDrift.Compare([Policy("using (a\n   AND b)")], [Policy("using (a AND b)")]).Differences);
 
     [Fact]
     public void Casts_between_text_types_which_a_restored_database_has_elsewhere_are_no_difference() =>
-        Assert.Empty(Drift.Compare(
+        Assert.Empty(SchemaDrift.Compare(
             [Policy("using (a::text = ANY (ARRAY['x'::character varying, 'y'::character varying]::text[]))")],
             [Policy("using (a::text = ANY (ARRAY['x'::character varying::text, 'y'::character varying(20)::text]))")]).Differences);
 
@@ -27,14 +27,14 @@ public sealed class DriftRulesSpecs
     {
         var column = new SchemaObject("column", "users", "users.id", "text", "alter table users add column id text");
 
-        Assert.Equal([new SchemaDifference(Difference.Missing, "table", "users", "", null, null)], Drift.Compare([Users, column], []).Differences);
+        Assert.Equal([new SchemaDifference(Difference.Missing, "table", "users", "", null, null)], SchemaDrift.Compare([Users, column], []).Differences);
     }
 
     [Fact]
     public void A_table_that_is_not_Logtos_is_no_drift_whatever_it_has()
     {
         var own = new SchemaObject("table", "mine", "mine", "", null);
-        var report = Drift.Compare([Users], [Users, own, new SchemaObject("column", "mine", "mine.id", "text", null), new SchemaObject("index", "mine", "mine_pkey on mine", "…", null)]);
+        var report = SchemaDrift.Compare([Users], [Users, own, new SchemaObject("column", "mine", "mine.id", "text", null), new SchemaObject("index", "mine", "mine_pkey on mine", "…", null)]);
 
         Assert.Empty(report.Differences);
         Assert.Equal(["table mine"], report.NotLogtos);
@@ -43,7 +43,7 @@ public sealed class DriftRulesSpecs
     [Fact]
     public void What_is_added_to_a_table_of_Logtos_is_drift_and_lacks_nothing()
     {
-        var report = Drift.Compare([Users], [Users, new SchemaObject("index", "users", "mine on users", "…", null)]);
+        var report = SchemaDrift.Compare([Users], [Users, new SchemaObject("index", "users", "mine on users", "…", null)]);
 
         Assert.Equal([Difference.Added], report.Differences.Select(difference => difference.What));
         Assert.False(report.LacksSomething);
@@ -51,17 +51,17 @@ public sealed class DriftRulesSpecs
 
     [Fact]
     public void What_a_role_of_the_operators_may_do_is_no_drift() =>
-        Assert.Empty(Drift.Compare([Users], [Users, new SchemaObject("grant", "users", "users to reporting", "select", null)]).Differences);
+        Assert.Empty(SchemaDrift.Compare([Users], [Users, new SchemaObject("grant", "users", "users to reporting", "select", null)]).Differences);
 
     [Fact]
     public void One_owner_for_all_is_no_drift_whoever_it_is()
     {
         SchemaObject Owner(string table, string owner) => new("owner", table, table, owner, "");
 
-        Assert.Empty(Drift.Compare([Owner("a", "seeder"), Owner("b", "seeder")], [Owner("a", "logto"), Owner("b", "logto")]).Differences);
+        Assert.Empty(SchemaDrift.Compare([Owner("a", "seeder"), Owner("b", "seeder")], [Owner("a", "logto"), Owner("b", "logto")]).Differences);
         Assert.Equal(
             [("c", "alter table c owner to \"logto\"")],
-            Drift.Compare([Owner("a", "s"), Owner("b", "s"), Owner("c", "s")], [Owner("a", "logto"), Owner("b", "logto"), Owner("c", "other")]).Differences.Select(difference => (difference.Name, difference.Sql!)));
+            SchemaDrift.Compare([Owner("a", "s"), Owner("b", "s"), Owner("c", "s")], [Owner("a", "logto"), Owner("b", "logto"), Owner("c", "other")]).Differences.Select(difference => (difference.Name, difference.Sql!)));
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class DriftRulesSpecs
     [InlineData("my-db_scratch_0011223344556677", "my-db", "users to logto_tenant_my_db_scratch_0011223344556677")]
     [InlineData("my-db_scratch_0011223344556677", "my-db", "users to \"logto_tenant_my-db_scratch_0011223344556677\"")]
     public void Logtos_roles_are_compared_without_the_name_of_the_database_in_whatever_spelling(string from, string to, string name) =>
-        Assert.Equal("users to logto_tenant_my_db", Drift.Normalise([new SchemaObject("grant", "users", name, "select", null)], from, to).Single().Name);
+        Assert.Equal("users to logto_tenant_my_db", SchemaDrift.Normalise([new SchemaObject("grant", "users", name, "select", null)], from, to).Single().Name);
 
     [Theory]
     [InlineData("'a', 'b', 'c'", "'a', 'c'", "alter type t add value 'b' after 'a'")]
@@ -78,7 +78,7 @@ public sealed class DriftRulesSpecs
     [InlineData("'a', 'b'", "'b', 'a'", null)]
     [InlineData("'a'", "'a', 'z'", null)]
     public void Values_are_added_to_an_enum_where_they_belong_and_nothing_else_is_certain(string expected, string found, string? sql) =>
-        Assert.Equal(sql, Drift.Compare([new SchemaObject("enum", null, "t", expected, null)], [new SchemaObject("enum", null, "t", found, null)]).Differences.Single().Sql);
+        Assert.Equal(sql, SchemaDrift.Compare([new SchemaObject("enum", null, "t", expected, null)], [new SchemaObject("enum", null, "t", found, null)]).Differences.Single().Sql);
 
     private static SchemaObject Policy(string definition) => new("policy", "users", "p on users", definition, null);
 }

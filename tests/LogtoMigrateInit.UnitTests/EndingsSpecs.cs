@@ -1,9 +1,9 @@
 using System.Text;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Commands;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
@@ -20,43 +20,47 @@ public sealed class EndingsSpecs
     private static readonly IReadOnlyList<Alteration> Pending = Catalog.PendingAfter(Old);
     private const string Backup = "/backups/logto-logto-1779421396-to-1.43.0-20261126T144143023Z.dump";
 
-    private static readonly GateOptions Options = OptionsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!;
+    private static readonly ProgramSettings Settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!;
+
+    /// <summary>Every case of the closed hierarchy.</summary>
+    internal static readonly IReadOnlyList<Type> Cases = [.. typeof(Outcome).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Outcome)))];
 
     internal static readonly IReadOnlyList<Outcome> Samples =
     [
         new Outcome.Matches(Catalog, Now),
         new Outcome.Matches(Catalog, Now, "2 alterations deployed"),
-        new Outcome.AheadAllowed(Catalog, Newer, Options with { AheadLimit = Newer.Timestamp }),
+        new Outcome.AheadAllowed(Catalog, Newer, Settings with { AheadLimit = Newer.Timestamp }),
         new Outcome.BackedUp(Backup, 421_337, 83, 79, IsRestored: false, $"logto-migrate-init restore {Backup}"),
         new Outcome.Rehearsed(Catalog, 2, "2.4 s with Logto's CLI; reads and writes of users (56.0 MB) blocked for 0.014 s at most; nothing is dropped"),
         new Outcome.Restored("logto", "logto_before_20261126t151202117", "Its state is 1779421396: start the image of Logto that it was made with, or deploy the 2 alterations that Logto 1.43.0 has above it with `logto-migrate-init migrate`."),
-        new Outcome.RolledBack("1.40.1", new AlterationState(1784619999), "2 alterations", []),
+        new Outcome.RolledBack("1.40.1", new AlterationState(1784619999), 2, []),
         new Outcome.AtLevel("1.40.1", Old, Catalog.PendingAfter(new AlterationState(0))[0]),
         new Outcome.Unexpected(new InvalidOperationException("Something odd.")),
         new Outcome.WrongUsage(["LOGTO_INIT_SEED is 'maybe'; it takes false, true or create", "DB_URL and DB_URL_FILE are both unset; Logto needs one"]),
-        new Outcome.Unreachable(Options, "connection refused", "check host, port, and whether PostgreSQL runs"),
-        new Outcome.Refused(Options, "password authentication failed for user \"logto\"", "check user and password"),
-        new Outcome.NoSuchDatabase(Options),
-        new Outcome.NotCreated(Options, "permission denied to create database"),
+        new Outcome.Unreachable(Settings, "connection refused", "check host, port, and whether PostgreSQL runs"),
+        new Outcome.Refused(Settings, "password authentication failed for user \"logto\"", "check user and password"),
+        new Outcome.NoSuchDatabase(Settings),
+        new Outcome.NotCreated(Settings, "permission denied to create database"),
         new Outcome.UnsupportedServer(130014, 14),
         new Outcome.ReadOnly(2, InRecovery: true, TimeSpan.FromSeconds(60)),
-        new Outcome.TenantsHidden(Options, Now, "permission denied for table tenants"),
+        new Outcome.TenantsHidden(Settings, Now, "permission denied for table tenants"),
         new Outcome.LockTimedOut(TimeSpan.FromHours(1), "pid 4711 (logto-migrate-init, user logto, from 10.0.0.7, for 3600 s)"),
         new Outcome.FolderBusy("/etc/logto/packages/cli", TimeSpan.FromHours(1)),
-        new Outcome.DeployFailed("Logto's CLI failed with exit code 1", 1, 2, Pending[1].FileName, "relation \"snapshots\" already exists").WithWayBack($"logto-migrate-init restore {Backup}"),
+        new Outcome.DeployFailed("Logto's CLI failed with exit code 1", 1, 2, Pending[1].FileName, "relation \"snapshots\" already exists").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
+        new Outcome.DeployUnverified(2, 2, "password authentication failed for user \"logto\" (SQLSTATE 28P01)", "correct the user or the password in DB_URL, or set that password on the server"),
         new Outcome.LockLost(),
         new Outcome.SeedFailed("Logto's CLI failed with exit code 1", IsStillEmpty: true, "permission denied to create role"),
         new Outcome.AlterationsLeft(Catalog, Old, 2),
         new Outcome.RowSecurityOff(Now, [], ["notes"]),
         new Outcome.RolesUnusable(Now, [], new TenantRoles(2, 1, [new UnusableRole("logto_tenant_logto_admin", "is missing")])),
         new Outcome.LoginsFailed(Catalog, Now, [new FailedLogin("logto_tenant_logto_admin", "password authentication failed", IsPassword: true, IsRight: false)]),
-        new Outcome.Ahead(Catalog, Newer, Options),
+        new Outcome.Ahead(Catalog, Newer, Settings),
         new Outcome.Empty("logto"),
         new Outcome.WouldSeed("logto"),
         new Outcome.NotLogto("logto", "the schema 'public' holds 3 objects and none of them is Logto's (table orders, table parts, view stock)"),
         new Outcome.DamagedByCli("logto", "its tables are not complete: 'users' is missing beside 'systems', and every release since 1.0 has it"),
         new Outcome.TargetUnusable("/etc/logto/packages/schemas/alterations-js holds no alteration; use an unmodified image of Logto, or let LOGTO_INIT_LOGTO_DIR name one."),
-        new Outcome.Pending(Catalog, Old, Pending),
+        new Outcome.AlterationsPending(Catalog, Old, Pending),
         new Outcome.BackupFailed("pg_dump is not in the image; build it with --build-arg POSTGRES_CLIENT=17, or name its folder in LOGTO_INIT_PG_BIN", "deployed"),
         new Outcome.PreflightFailed(["user 'logto' does not own 3 tables (users, roles, logs) and cannot alter them; run `reassign owned by OLD_OWNER to \"logto\"` as their owner, or connect as the owner"]),
         new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing"),
@@ -66,15 +70,15 @@ public sealed class EndingsSpecs
         new Outcome.RollbackWouldFail("1.24.1", "1.25.0-1739429593-add-legacy-password-encryption.js", "There are users with password encryption method Legacy (Logto's CLI, exit code 1); it works on users (1204 rows)", ($"logto-migrate-init restore {Backup}", new DateTime(2026, 11, 20, 14, 41, 0, DateTimeKind.Utc))),
         new Outcome.RollbackNotRehearsed("1.40.1", "the database 'logto' has 5120 MB, and a copy with its rows may have 2048 (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only)"),
         new Outcome.RestoreRefused($"{Backup} is damaged: it has 400000 bytes instead of 421337, or other ones than were written; take another backup"),
-        new Outcome.RollbackRefused("2 other sessions are in the database (pid 4711 (logto, user logto, from 10.0.0.7, for 86400 s); …), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, a gate that waits included, and start again"),
+        new Outcome.RollbackRefused("2 other sessions are in the database (pid 4711 (logto, user logto, from 10.0.0.7, for 86400 s); …), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits included, and start again"),
         new Outcome.RestoreUnknown("logto", "logto_scratch_0123456789abcdef", "logto_before_20261126t151202117", "the connection was lost"),
-        new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, "Logto's CLI failed with exit code 1: terminating connection due to administrator command").WithWayBack($"logto-migrate-init restore {Backup}"),
+        new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, "Logto's CLI failed with exit code 1: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
 
     [Fact]
     public void Every_ending_has_a_sample() =>
-        Assert.Equal(OutcomeNames.All.Keys.OrderBy(type => type.Name), Samples.Select(sample => sample.GetType()).Distinct().OrderBy(type => type.Name));
+        Assert.Equal(Cases.OrderBy(type => type.Name), Samples.Select(sample => sample.GetType()).Distinct().OrderBy(type => type.Name));
 
     [Fact]
     public void Each_is_one_line_of_whole_sentences_that_a_phone_shows_and_holds_no_password() =>
@@ -97,7 +101,7 @@ public sealed class EndingsSpecs
             page.AppendLine().Append("## ").Append(group.Key).AppendLine();
             foreach (var sample in group)
             {
-                page.AppendLine().Append('`').Append(OutcomeNames.Of(sample)).Append("`: ").AppendLine(sample.Message);
+                page.AppendLine().Append('`').Append(sample.Name).Append("`: ").AppendLine(sample.Message);
             }
         }
 

@@ -1,6 +1,7 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
@@ -27,7 +28,7 @@ public sealed class OutcomeSpecs
     [Fact]
     public void Every_verdict_has_its_ending()
     {
-        var options = OptionsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://u:p@db/logto" }, out _)!;
+        var options = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://u:p@db/logto" }, out _)!;
 
         Assert.Equal(
             typeof(Verdict).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Verdict))).OrderBy(type => type.Name),

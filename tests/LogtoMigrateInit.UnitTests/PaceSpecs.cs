@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Locking;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Endings;
+using LogtoMigrateInit.Outcomes;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

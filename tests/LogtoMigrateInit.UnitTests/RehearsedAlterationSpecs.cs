@@ -1,5 +1,4 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Rehearsal;
 using Xunit;

@@ -1,6 +1,7 @@
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Backups;
 using LogtoMigrateInit.PostgresTools;
-using LogtoMigrateInit.Recovery;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,4 +1,5 @@
-using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Rollback;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgreSql;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

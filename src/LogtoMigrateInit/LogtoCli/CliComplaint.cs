@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.LogtoCli;
 

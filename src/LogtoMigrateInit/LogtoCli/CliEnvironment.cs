@@ -1,6 +1,5 @@
 using System.Globalization;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
 
@@ -12,16 +11,17 @@ internal static class CliEnvironment
 
     private const int FirstWithTransactionTimeout = 170000;
 
-    /// <param name="options">The gate's configuration.</param>
+    /// <param name="settings">The time-outs.</param>
+    /// <param name="target">Where the CLI connects.</param>
     /// <param name="applicationName">The name of this run's sessions.</param>
     /// <param name="job">A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.</param>
-    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, CliJob job)
+    public static IReadOnlyDictionary<string, string?> Build(ProgramSettings settings, ServerTarget target, string applicationName, CliJob job)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["DB_URL"] = options.DatabaseUrl.WithApplicationName(applicationName),
+            ["DB_URL"] = target.Url.WithApplicationName(applicationName),
             ["PGAPPNAME"] = applicationName, // slonik's first connection takes no name from the URL
-            ["DATABASE_STATEMENT_TIMEOUT"] = options.StatementTimeout,
+            ["DATABASE_STATEMENT_TIMEOUT"] = settings.StatementTimeout,
             ["FORCE_COLOR"] = "0",
             ["NO_COLOR"] = null, // Node.js warns when both are there
 
@@ -32,23 +32,23 @@ internal static class CliEnvironment
         };
         if (!job.Database.BehindPooler)
         {
-            environment["PGOPTIONS"] = BuildServerOptions(options, job.Database.ServerVersion);
+            environment["PGOPTIONS"] = BuildServerOptions(settings.DdlLockTimeout, target.PgOptions, job.Database.ServerVersion);
         }
 
         return environment;
     }
 
     // What the role or the database have set must not decide how a migration runs. The user's own options come last and win.
-    private static string BuildServerOptions(GateOptions options, int serverVersion) => string.Join(' ', new[]
+    private static string BuildServerOptions(TimeSpan lockTimeout, string? ofUser, int serverVersion) => string.Join(' ', new[]
     {
         "-c statement_timeout=0",
-        string.Create(CultureInfo.InvariantCulture, $"-c lock_timeout={options.DdlLockTimeout.TotalMilliseconds:0}"),
+        string.Create(CultureInfo.InvariantCulture, $"-c lock_timeout={lockTimeout.TotalMilliseconds:0}"),
         "-c idle_session_timeout=0",
         serverVersion >= FirstWithTransactionTimeout ? "-c transaction_timeout=0" : null,
         "-c default_transaction_isolation=read\\ committed",
 
         // A session whose client died then ends within seconds, instead of working on.
         "-c client_connection_check_interval=2s",
-        options.PgOptions,
+        ofUser,
     }.OfType<string>());
 }

@@ -1,11 +1,11 @@
 using System.Globalization;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// Ends the CLI when its gate is gone or stands still, because then the lock is, or will be, somebody else's, and lets it connect only after
-/// the gate has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect again,
+/// Ends the CLI when the program is gone or suspended, because then the lock is, or will be, another run's. Lets the CLI connect only after
+/// the program has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect again,
 /// because the next holder has ended its sessions. It is a thread of Node.js's own, so that an alteration that computes for minutes
 /// neither delays it nor looks like silence.
 /// </summary>
@@ -45,7 +45,7 @@ internal static class CliGuard
         """);
 
     // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life that
-    // wait in the pipe tell whether the gate stood still too: what they do not account for, the lock may have passed on in. Both are judged
+    // wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken the lock. Both are judged
     // in an immediate, before which Node.js reads the pipe (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick).
     // A question is asked again, because it may stand inside of a long line that the CLI was writing.
     private static string Thread(Timings timings) => string.Create(CultureInfo.InvariantCulture, $$"""
@@ -66,8 +66,8 @@ internal static class CliGuard
             heard += bytes.filter((byte) => byte === {{Beat}}).length;
             if (bytes.includes({{Answer}})) { asked = 0; parentPort.postMessage(0); }
           })
-          .on('end', () => end('its gate is gone'))
-          .on('error', () => end('its gate is gone'));
+          .on('end', () => end('logto-migrate-init is gone'))
+          .on('error', () => end('logto-migrate-init is gone'));
         setInterval(() => {
           const now = performance.now();
           const passed = now - last;
@@ -77,8 +77,8 @@ internal static class CliGuard
           setImmediate(() => {
             const standstill = passed - heard * {{timings.Beat.TotalMilliseconds:0}};
             heard = 0;
-            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}}) end(`it and its gate stood still for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
-            else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}}) end(`its gate has been silent for ${Math.round(silent / 1000)} s`);
+            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}}) end(`it and logto-migrate-init were suspended for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
+            else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}}) end(`logto-migrate-init has been silent for ${Math.round(silent / 1000)} s`);
           });
         }, 200);
         """);

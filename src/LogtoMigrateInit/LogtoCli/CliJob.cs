@@ -1,4 +1,5 @@
-using LogtoMigrateInit.Alterations;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
 
 namespace LogtoMigrateInit.LogtoCli;
 
@@ -21,6 +22,9 @@ internal sealed record CliJob
 
     /// <summary>It works on a throw-away copy, and its progress is that of a rehearsal.</summary>
     public bool OnCopy { get; init; }
+
+    /// <summary>How long the CLI may work; zero: no limit.</summary>
+    public TimeSpan TimeLimit { get; init; }
 
     /// <summary>Also the latest tags of other releases: all that the target ships.</summary>
     public static CliJob Deploy(IReadOnlyList<Alteration> pending, Inspection database) => new(["db", "alteration", "deploy", "next"], pending, database);

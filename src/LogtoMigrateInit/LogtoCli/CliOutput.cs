@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -10,13 +9,13 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>
 /// Follows what the CLI prints: logs it line by line with secrets masked, reports progress, and keeps the end for the final message.
 /// </summary>
-/// <param name="options">The gate's configuration.</param>
+/// <param name="databasePassword">What no line may show; null when there is none.</param>
 /// <param name="job">What it does.</param>
 /// <param name="asked">Called when the CLI's guard asks whether the lock is still held.</param>
 /// <param name="logger">Gets the lines.</param>
-internal sealed partial class CliOutput(GateOptions options, CliJob job, Action asked, ILogger logger)
+internal sealed partial class CliOutput(string? databasePassword, CliJob job, Action asked, ILogger logger)
 {
-    private readonly SecretMask _mask = new(options);
+    private readonly SecretMask _mask = new(databasePassword);
     private readonly CliComplaint _complaint = new();
     private readonly Lock _gate = new();
     private long _lastFinished = Environment.TickCount64;

@@ -1,3 +1,5 @@
+using LogtoMigrateInit.Outcomes;
+
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>Why the CLI is no longer running.</summary>

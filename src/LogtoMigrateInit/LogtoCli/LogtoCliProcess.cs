@@ -1,14 +1,14 @@
 using System.ComponentModel;
 using System.Threading.Channels;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Processes;
-using LogtoMigrateInit.Target;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>Runs the target's own CLI with Node.js, never through npm, and never longer than this process lives.</summary>
-internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation installation)
+internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallation installation)
 {
     /// <summary>Runs the CLI to its end.</summary>
     /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
@@ -24,11 +24,11 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers, Action<int> started, CancellationToken interrupt,
         CancellationToken kill)
     {
-        var node = FilePermission.FindProgram(options.Node)
-            ?? throw new UnusableTargetException($"Node.js was not found: '{options.Node}' is no executable file on PATH. Name it in LOGTO_INIT_NODE, or use Logto's own image.");
+        var node = FilePermission.FindProgram(settings.Node)
+            ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in LOGTO_INIT_NODE, or use Logto's own image.");
 
         // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
-        var child = new ChildProcess(node, ["--import", CliGuard.Module(options.Timings), installation.CliEntry, .. arguments], environment, options.LogtoDirectory)
+        var child = new ChildProcess(node, ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments], environment, settings.LogtoDirectory)
         {
             Input = (input, ended) => BeatAsync(input, answers, ended),
             Output = (stream, drained) => output.FollowAsync(stream, "stdout", drained),
@@ -54,7 +54,7 @@ internal sealed class LogtoCliProcess(GateOptions options, LogtoInstallation ins
             var nextAnswer = answers.ReadAsync(cancellationToken).AsTask();
             while (true)
             {
-                var isAnswer = await Task.WhenAny(nextAnswer, Task.Delay(options.Timings.Beat, cancellationToken)) == nextAnswer;
+                var isAnswer = await Task.WhenAny(nextAnswer, Task.Delay(settings.Timings.Beat, cancellationToken)) == nextAnswer;
                 cancellationToken.ThrowIfCancellationRequested();
                 await input.WriteAsync(new[] { isAnswer ? CliGuard.Answer : CliGuard.Beat }, cancellationToken);
                 await input.FlushAsync(cancellationToken);

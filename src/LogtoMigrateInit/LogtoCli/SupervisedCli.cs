@@ -1,17 +1,17 @@
 using System.Diagnostics;
 using System.Threading.Channels;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
-using LogtoMigrateInit.Target;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
 internal sealed class SupervisedCli(
-    GateOptions options, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
+    ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
 {
     /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
     public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
@@ -41,15 +41,15 @@ internal sealed class SupervisedCli(
         turn ??= Task.CompletedTask;
         var behindPooler = job.Database.BehindPooler;
         Warn(behindPooler);
-        await using var watch = new SessionWatch(database, sessionName, options.Timings.Lease, logger);
+        await using var watch = new SessionWatch(database, sessionName, settings.Timings.Lease, logger);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         await WaitForRoomAsync(watch, held.Token);
 
-        var environment = CliEnvironment.Build(options, sessionName, job);
+        var environment = CliEnvironment.Build(settings, database.Target, sessionName, job);
         using var timeout = new CancellationTokenSource();
-        if (options.DeployTimeout > TimeSpan.Zero)
+        if (job.TimeLimit > TimeSpan.Zero)
         {
-            timeout.CancelAfter(options.DeployTimeout);
+            timeout.CancelAfter(job.TimeLimit);
         }
 
         using var halfOpen = new CancellationTokenSource();
@@ -60,12 +60,12 @@ internal sealed class SupervisedCli(
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
         var output = new CliOutput(
-            options, job, () => answering = answering.IsCompleted ? AnswerAsync() : answering, logger);
+            database.Target.Password, job, () => answering = answering.IsCompleted ? AnswerAsync() : answering, logger);
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
         folder.Bequeath();
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
-        await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, options.Port), halfOpen);
+        await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
         var exitCode = await running;
         await over.CancelAsync();
 
@@ -100,9 +100,9 @@ internal sealed class SupervisedCli(
                 }
 
                 waited = Stopwatch.GetElapsedTime(asked);
-                if (options.DeployTimeout > TimeSpan.Zero)
+                if (job.TimeLimit > TimeSpan.Zero)
                 {
-                    timeout.CancelAfter(options.DeployTimeout); // its time begins now
+                    timeout.CancelAfter(job.TimeLimit); // its time begins now
                 }
             }
 
@@ -158,7 +158,7 @@ internal sealed class SupervisedCli(
     {
         var started = Stopwatch.GetTimestamp();
         var reported = false;
-        while (await watch.CountFreeSlotsAsync() is { } free && free < NeededSlots && Stopwatch.GetElapsedTime(started) < options.ConnectTimeout)
+        while (await watch.CountFreeSlotsAsync() is { } free && free < NeededSlots && Stopwatch.GetElapsedTime(started) < settings.ConnectTimeout)
         {
             if (!reported)
             {
@@ -192,7 +192,7 @@ internal sealed class SupervisedCli(
                 watch.WaitsFor is { } blocker ? $"waits for {blocker}" : output.Running?.Name ?? "Logto's CLI");
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
             unknownSince = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
-            if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > options.Timings.HalfOpen)
+            if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > settings.Timings.HalfOpen)
             {
                 await halfOpen.CancelAsync();
             }

@@ -1,51 +1,23 @@
 using System.Diagnostics;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.Endings;
-using LogtoMigrateInit.Recovery;
-using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>The same verdict as a migration's, without a lock and without a write.</summary>
-internal sealed class Checker(GateOptions options, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, LeftOvers leftOvers, Backup backup, DriftCheck drift,
+/// <summary><c>check</c>: the same verdict as a migration's, without a lock and without a write.</summary>
+internal sealed class Checker(
+    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, DatabaseBackup backup,
     ILogger logger)
 {
-    /// <summary>The verdict, and when the state is this image's, whether the schema is too.</summary>
-    /// <param name="wait">See <see cref="CheckAsync"/>.</param>
-    /// <param name="deep">See <see cref="CheckAsync"/>.</param>
-    /// <param name="seen">Gets what differs, when it was compared.</param>
-    /// <param name="stop">Ends it.</param>
-    public async Task<Outcome> CheckDriftAsync(bool wait, bool deep, Action<DriftReport> seen, CancellationToken stop)
-    {
-        // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
-        var outcome = await CheckAsync(wait, deep, stop);
-        if (outcome is not (Outcome.Matches or Outcome.AheadAllowed or Outcome.RowSecurityOff { Alterations.Count: 0 } or Outcome.RolesUnusable { Alterations.Count: 0 } or Outcome.LoginsFailed))
-        {
-            return outcome;
-        }
-
-        var result = await drift.RunAsync(stop);
-        if (result is DriftResult.Compared { Report: var report })
-        {
-            seen(report);
-        }
-
-        return (outcome, result) switch
-        {
-            (Outcome.Matches or Outcome.AheadAllowed, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
-            (Outcome.Matches matches, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, matches.State, found.Differences.Count, DriftText.Of(first)),
-            (Outcome.Matches matches, DriftResult.Compared { Report: var same }) => new Outcome.Matches(catalog, matches.State, $"and all {same.Compared} objects are what this image itself creates"),
-            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) => new Outcome.Drifted(catalog, ahead.State, found.Differences.Count, DriftText.Of(first)),
-            (Outcome.AheadAllowed ahead, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(catalog, ahead.State, options, $", and all {same.Compared} objects are what this image itself creates"),
-            _ => outcome,
-        };
-    }
-
-    /// <param name="wait">Look again until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
+    /// <param name="wait">Poll until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
     /// <param name="stop">Ends the wait.</param>
     public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
@@ -55,11 +27,11 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         string? reported = null;
         while (true)
         {
-            var (outcome, sessions) = await LookAsync(wait, deep, stop);
-            if (!wait || outcome is not (Outcome.Pending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable) || Stopwatch.GetElapsedTime(started) >= options.LockTimeout)
+            var (outcome, sessions) = await PollAsync(wait, deep, stop);
+            if (!wait || !MayChange(outcome) || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {
                 // Better heard in daylight than as exit code 13 at the upgrade.
-                if (outcome is Outcome.Pending && options.BackupDirectory is not null && await backup.WhyImpossibleAsync(stop) is { } impossible)
+                if (outcome is Outcome.AlterationsPending && settings.BackupDirectory is not null && await backup.WhyImpossibleAsync(stop) is { } impossible)
                 {
                     logger.BackupWouldFail(impossible);
                 }
@@ -77,42 +49,70 @@ internal sealed class Checker(GateOptions options, AlterationCatalog catalog, Lo
         }
     }
 
+    /// <summary>Compares the schema too, when the state is this image's.</summary>
+    /// <param name="outcome">What <see cref="CheckAsync"/> returned.</param>
+    /// <param name="drift">The comparison.</param>
+    /// <param name="seen">Gets what differs, when it was compared.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task<Outcome> CheckDriftAsync(Outcome outcome, DriftCheck drift, Action<DriftReport> seen, CancellationToken stop)
+    {
+        // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
+        var compares = outcome is Outcome.Matches or Outcome.AheadAllowed or Outcome.LoginsFailed
+            || outcome is Outcome.RowSecurityOff { Pending.Count: 0 } or Outcome.RolesUnusable { Pending.Count: 0 };
+        if (!compares)
+        {
+            return outcome;
+        }
+
+        var result = await drift.RunAsync(stop);
+        if (result is DriftResult.Compared { Report: var report })
+        {
+            seen(report);
+        }
+
+        return (outcome, result) switch
+        {
+            (not (Outcome.Matches or Outcome.AheadAllowed), _) => outcome,
+            (_, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
+            (_, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) =>
+                new Outcome.Drifted(catalog, outcome.State!, found.Differences.Count, DriftText.Of(first)),
+            (Outcome.Matches, DriftResult.Compared { Report: var same }) =>
+                new Outcome.Matches(catalog, outcome.State!, $"and all {same.Compared} objects are what this image itself creates"),
+            (_, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(
+                catalog, outcome.State!, settings, $", and all {same.Compared} objects are what this image itself creates"),
+            _ => throw new UnreachableException(),
+        };
+    }
+
+    /// <summary>Whether another run, or the server's start, can change this outcome.</summary>
+    private static bool MayChange(Outcome outcome) =>
+        outcome is Outcome.AlterationsPending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable;
+
     /// <param name="wait">Count the sessions too, by which those that wait pace themselves.</param>
     /// <param name="deep">See <see cref="CheckAsync"/>.</param>
-    /// <param name="stop">Ends the look.</param>
-    private async Task<(Outcome Outcome, long? Sessions)> LookAsync(bool wait, bool deep, CancellationToken stop)
+    /// <param name="stop">Ends the poll.</param>
+    private async Task<(Outcome Outcome, long? Sessions)> PollAsync(bool wait, bool deep, CancellationToken stop)
     {
         try
         {
             var (inspection, verdict, sessions) = await database.WithConnectionAsync(
                 async (connection, token) =>
                 {
-                    var seen = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
-                    var verdict = MigrationPlan.Decide(catalog, seen);
-                    if (verdict is Verdict.Matching or Verdict.Pending)
-                    {
-                        await leftOvers.WarnOfMissingAsync(connection, catalog, seen.State!, token);
-                    }
-
-                    return (seen, verdict, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
+                    var (inspection, verdict) = await watched.DecideAsync(connection, token);
+                    return (inspection, verdict, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
                 },
                 stop);
-            var outcome = verdict is Verdict.Empty && options.Seed != SeedMode.False
-                ? new Outcome.WouldSeed(options.Database)
-                : Outcome.Of(verdict, catalog, options);
-            var state = outcome switch
-            {
-                Outcome.Matches matches => matches.State,
-                Outcome.AheadAllowed ahead => ahead.State,
-                _ => null,
-            };
-            return deep && state is not null && await logins.TryAsync(inspection.BehindPooler, stop) is { Count: > 0 } failed
-                ? (new Outcome.LoginsFailed(catalog, state, failed), sessions)
+            var outcome = verdict is Verdict.Empty && settings.Seed != SeedMode.False
+                ? new Outcome.WouldSeed(settings.Main.Database)
+                : Outcome.Of(verdict, catalog, settings);
+            return deep && outcome is (Outcome.Matches or Outcome.AheadAllowed)
+                && await logins.TryAsync(inspection.BehindPooler, stop) is { Count: > 0 } failed
+                ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed), sessions)
                 : (outcome, sessions);
         }
         catch (DatabaseException failure)
         {
-            return (Outcome.Of(failure, options), null);
+            return (Outcome.Of(failure, settings), null);
         }
     }
 }

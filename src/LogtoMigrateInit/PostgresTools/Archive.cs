@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
@@ -20,11 +20,11 @@ internal sealed record ArchiveEntry(string Line, string Description)
 internal sealed record ArchiveContents(string Database, string ServerVersion, IReadOnlyList<ArchiveEntry> Entries);
 
 /// <summary>A dump in PostgreSQL's custom format. A plain one is refused: it would run code in <c>psql</c> (CVE-2025-8714).</summary>
-/// <param name="options">The server that it is restored to.</param>
+/// <param name="target">The server that it is restored to.</param>
 /// <param name="programs">The newest <c>pg_restore</c>.</param>
 /// <param name="tool">Runs it.</param>
 /// <param name="path">The file.</param>
-internal sealed partial class Archive(GateOptions options, PostgresPrograms programs, PostgresTool tool, string path)
+internal sealed partial class Archive(ServerTarget target, PostgresPrograms programs, PostgresTool tool, string path)
 {
     /// <summary>The first bytes of a dump in custom format (PostgreSQL's <c>pg_backup_archiver.c</c>).</summary>
     private static readonly byte[] Magic = [.. "PGDMP"u8];
@@ -94,11 +94,11 @@ internal sealed partial class Archive(GateOptions options, PostgresPrograms prog
     /// <exception cref="PostgresToolException">It failed.</exception>
     public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, int serverVersion, string applicationName, string? section, CancellationToken stop)
     {
-        using var roots = RootsFile.Create(options);
+        using var roots = RootsFile.Create(target);
         var (arguments, tolerated) = RestoreArguments(programs, database, serverVersion);
         await tool.RunAsync(
             programs.Restore, [.. arguments, "--use-list=/dev/stdin", .. section is null ? Array.Empty<string>() : [$"--section={section}"], path],
-            ToolEnvironment.Build(options, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
+            ToolEnvironment.Build(target, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
     }
 
     /// <summary>What <c>pg_restore</c> is always told, and the error that counts for nothing; null: none does.</summary>

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
@@ -9,7 +9,7 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="tool">Runs them.</param>
 /// <param name="applicationName">The name of their sessions.</param>
 /// <param name="lockTimeout">How long a dump may wait for a lock of somebody else's; zero: without a limit.</param>
-internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
+internal sealed class CopyTools(ServerTarget source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
 {
     /// <summary>What older ones call blobs. Logto has none, and without their definitions their contents cannot be restored.</summary>
     private const int FirstWithLargeObjects = 16;
@@ -41,7 +41,7 @@ internal sealed class CopyTools(GateOptions source, PostgresPrograms programs, P
     /// <param name="serverVersion">Of that server; PostgreSQL's <c>server_version_num</c>.</param>
     /// <param name="stop">Ends it.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public async Task CopyRowsAsync(string snapshot, GateOptions target, string database, int serverVersion, CancellationToken stop)
+    public async Task CopyRowsAsync(string snapshot, ServerTarget target, string database, int serverVersion, CancellationToken stop)
     {
         using var sourceRoots = RootsFile.Create(source);
         using var targetRoots = RootsFile.Create(target);

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
@@ -13,7 +13,7 @@ internal sealed record DumpedFile(long Bytes, string Sha256);
 /// One run of <c>pg_dump</c> whose output goes three ways at once: into the file, into a hash, and through <c>pg_restore</c>, which unpacks
 /// all of it. What <c>pg_restore --list</c> proves is nothing: it accepts a file that is cut.
 /// </summary>
-internal sealed class Dump(GateOptions options, PostgresPrograms programs, PostgresTool tool)
+internal sealed class Dump(ServerTarget target, PostgresPrograms programs, PostgresTool tool)
 {
     /// <summary>Its weakest level packs about as well as gzip, in a fraction of the time; a build without it says so before it connects.</summary>
     private const int FirstWithZstd = 16;
@@ -45,7 +45,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
 
     private async Task<DumpedFile> WriteAsync(string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, bool zstd, CancellationToken stop)
     {
-        using var roots = RootsFile.Create(options);
+        using var roots = RootsFile.Create(target);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var unpacker = new TaskCompletionSource<Stream>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -72,7 +72,7 @@ internal sealed class Dump(GateOptions options, PostgresPrograms programs, Postg
             "--format=custom", $"--snapshot={snapshot}", "--no-password", zstd ? "--compress=zstd:1" : "--compress=1",
             .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
         ];
-        var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(options, applicationName, roots?.Path), null, CopyAsync, null, failed.Token);
+        var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(target, applicationName, roots?.Path), null, CopyAsync, null, failed.Token);
         try
         {
             await dumping;

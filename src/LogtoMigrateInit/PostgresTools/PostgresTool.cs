@@ -1,20 +1,20 @@
 using System.ComponentModel;
-using LogtoMigrateInit.Configuration;
 using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>Runs <c>pg_dump</c> and <c>pg_restore</c>, and says why one failed.</summary>
-/// <param name="options">Where they connect, and the password that no line of theirs may show.</param>
+/// <param name="target">Where they connect, and the password that no line of theirs may show.</param>
 /// <param name="logger">Gets what they print.</param>
-internal sealed class PostgresTool(GateOptions options, ILogger logger)
+internal sealed class PostgresTool(ServerTarget target, ILogger logger)
 {
     /// <summary>With which <c>pg_restore</c> ends when statements have failed; one that is killed ends otherwise, also after a tolerated error.</summary>
     private const int FailedStatements = 1;
 
-    private readonly SecretMask _mask = new(options);
+    private readonly SecretMask _mask = new(target.Password);
 
     /// <summary>Runs one to its end.</summary>
     /// <param name="program">Its path.</param>

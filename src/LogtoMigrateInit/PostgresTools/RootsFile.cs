@@ -1,22 +1,22 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>The authorities that the gate itself trusts, as the one file that libpq reads.</summary>
+/// <summary>The authorities that our own connections trust, as the one file that libpq reads.</summary>
 internal static class RootsFile
 {
     /// <returns>Null when Logto checks no certificate on this connection.</returns>
-    public static MemoryFile? Create(GateOptions options)
+    public static MemoryFile? Create(ServerTarget target)
     {
-        if (options.SslMode != "require" || options.TrustsEveryCertificate)
+        if (target.Tls != TlsMode.Verified)
         {
             return null;
         }
 
         var roots = new MemoryFile("roots");
         var files = SystemRoots.Sources().FirstOrDefault() ?? [];
-        foreach (var file in options.ExtraCaCertificates is { } extra ? [extra, .. files] : files)
+        foreach (var file in target.ExtraCaCertificates is { } extra ? [extra, .. files] : files)
         {
             try
             {
@@ -25,7 +25,7 @@ internal static class RootsFile
             }
             catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
             {
-                // As for the gate itself: nobody may be trusted because of it, and the tool's error names the cause.
+                // As for our own connections: nobody may be trusted because of it, and the tool's error names the cause.
             }
         }
 

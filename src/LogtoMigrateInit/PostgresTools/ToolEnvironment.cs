@@ -1,7 +1,8 @@
 using System.Collections;
 using System.Globalization;
 using System.Net;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
@@ -14,28 +15,33 @@ internal static class ToolEnvironment
     /// <summary>libpq takes a file in the home folder where none is named.</summary>
     private const string NoFile = "/nonexistent";
 
-    /// <param name="options">Where to connect, and as whom.</param>
+    /// <param name="target">Where to connect, and as whom.</param>
     /// <param name="applicationName">The name of the tool's sessions.</param>
     /// <param name="roots">The file of the authorities that are trusted; null when nothing is checked.</param>
-    public static IReadOnlyDictionary<string, string?> Build(GateOptions options, string applicationName, string? roots)
+    public static IReadOnlyDictionary<string, string?> Build(ServerTarget target, string applicationName, string? roots)
     {
         var environment = WithoutPostgres();
-        environment["PGHOST"] = IPAddress.TryParse(options.Host, out var address) && address.Equals(IPAddress.Any) ? $"{IPAddress.Loopback}" : options.Host;
-        environment["PGPORT"] = options.Port.ToString(CultureInfo.InvariantCulture);
-        environment["PGUSER"] = options.User;
-        environment["PGDATABASE"] = options.Database;
-        environment["PGPASSWORD"] = options.Password;
+        environment["PGHOST"] = LogtoDatabase.Reachable(target.Host);
+        environment["PGPORT"] = target.Port.ToString(CultureInfo.InvariantCulture);
+        environment["PGUSER"] = target.User;
+        environment["PGDATABASE"] = target.Database;
+        environment["PGPASSWORD"] = target.Password;
         environment["PGPASSFILE"] = "/dev/null";
         environment["PGAPPNAME"] = applicationName;
-        environment["PGOPTIONS"] = options.PgOptions;
+        environment["PGOPTIONS"] = target.PgOptions;
         environment["PGCONNECT_TIMEOUT"] = "30";
         environment["PGGSSENCMODE"] = "disable";
-        environment["PGSSLMODE"] = options.SslMode is not ("require" or "no-verify") ? "disable" : roots is null ? "require" : "verify-full";
+        environment["PGSSLMODE"] = target.Tls switch
+        {
+            TlsMode.Off => "disable",
+            TlsMode.Unverified => "require",
+            _ => "verify-full",
+        };
         environment["PGSSLROOTCERT"] = roots ?? NoFile;
         environment["PGSSLCERT"] = NoFile;
         environment["PGSSLKEY"] = NoFile;
         environment["PGSSLCRL"] = NoFile;
-        environment["PGSSLNEGOTIATION"] = options.DirectTls ? "direct" : null;
+        environment["PGSSLNEGOTIATION"] = target.DirectTls ? "direct" : null;
         return environment;
     }
 

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Configuration;
 
 namespace LogtoMigrateInit.Processes;
 
@@ -7,14 +6,14 @@ namespace LogtoMigrateInit.Processes;
 /// Removes secrets from what the CLI prints: the database's password in every spelling, the password of any other database URL or
 /// SQL statement, and the one that a seed generates.
 /// </summary>
-internal sealed partial class SecretMask(GateOptions options)
+internal sealed partial class SecretMask(string? databasePassword)
 {
     private const string Mask = "***";
 
     /// <summary>A shorter line of a password of several lines says little, and would be found everywhere.</summary>
     private const int ShortestLine = 4;
 
-    private readonly SpelledSecret[] _secrets = options.Password is { Length: > 0 } password
+    private readonly SpelledSecret[] _secrets = databasePassword is { Length: > 0 } password
         ? [.. password.Split('\n', '\r').Where(line => line.Length >= ShortestLine).Prepend(password).Distinct().Select(secret => new SpelledSecret(secret))]
         : [];
 

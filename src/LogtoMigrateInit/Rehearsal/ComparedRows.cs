@@ -1,5 +1,5 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Rehearsal;
 

@@ -1,69 +1,101 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
-using LogtoMigrateInit.Recovery;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A throw-away copy of the real database, which is only read.</summary>
-internal sealed class DatabaseCopy(GateOptions options, string sessionName, DirectServer source, ScratchCopies copies, ILogger logger)
+/// <summary>What a rehearsal needs to know of the real database.</summary>
+/// <param name="Tables">Its tables, the largest first.</param>
+/// <param name="Objects">All objects of Logto's schema.</param>
+/// <param name="SearchPath">The <c>search_path</c> that Logto's sessions have.</param>
+internal sealed record SourceSchema(IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath);
+
+/// <summary>Makes temporary copies of the real database, which is only read.</summary>
+internal sealed class DatabaseCopy(
+    ProgramSettings settings, string sessionName, LogtoDatabase database, DirectServer source, ScratchCopies copies, WatchedInspection watched, ILogger logger)
 {
     /// <summary>Older alterations look for roles, resources and scopes, and fail where there are none: so small tables keep their rows.</summary>
     private const long LargestSmallTable = 1024 * 1024;
 
-    /// <summary>Makes it.</summary>
-    /// <param name="scratch">Where.</param>
-    /// <param name="rights">Those of the user there.</param>
-    /// <param name="programs">The newest tools.</param>
+    /// <summary>See <see cref="DirectServer.ExamineAsync"/>.</summary>
+    public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) => source.ExamineAsync(database, held);
+
+    /// <summary>Reads the real database's tables and objects; waits for whoever has locked a table.</summary>
+    public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
+    {
+        var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
+            (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, schema, token)), held);
+        return new SourceSchema(tables, objects, searchPath);
+    }
+
+    /// <summary>Makes the copy.</summary>
+    /// <param name="plan">What is rehearsed in it.</param>
+    /// <param name="tools">The scratch server.</param>
     /// <param name="tables">Those of the real database.</param>
-    /// <param name="backup">A backup of this moment, which saves dumping all rows; null: there is none.</param>
-    /// <param name="mode">With which rows.</param>
-    /// <param name="made">Is told its name before anything is in it.</param>
+    /// <param name="made">Gets its name before anything is in it.</param>
     /// <param name="held">Ends it.</param>
     /// <returns>The rights that the dump grants, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">It cannot be made.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
-        ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<TableSize> tables, string? backup, RehearsalMode mode, Action<string> made, CancellationToken held)
+        RehearsalPlan plan, ScratchTools tools, IReadOnlyList<TableSize> tables, Action<string> made, CancellationToken held)
     {
-        if (backup is not null && mode == RehearsalMode.Full)
+        var isFull = plan.Mode == RehearsalMode.Full;
+        if (plan.Backup is { } backup && isFull)
         {
-            return await FillAsync(scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), backup), made, [null], _ => Task.CompletedTask, held);
+            return await FillAsync(tools, ArchiveAt(tools, backup), made, [null], _ => Task.CompletedTask, held); // saves dumping all rows
         }
 
         using var definitions = new MemoryFile("definitions");
         await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, held);
-        var tools = new CopyTools(source.Options, programs, new PostgresTool(source.Options, logger), sessionName, options.LockTimeout);
-        await WatchAsync(tools.DumpAsync(snapshot.Id, mode == RehearsalMode.Full ? null : WithoutRows(tables), definitions, held), tools);
-        if (mode != RehearsalMode.Full)
+        var copying = new CopyTools(source.Target, tools.Programs, new PostgresTool(source.Target, logger), sessionName, settings.LockTimeout);
+        await WatchAsync(copying.DumpAsync(snapshot.Id, isFull ? null : WithoutRows(tables), definitions, held), copying);
+        if (!isFull)
         {
             await snapshot.DisposeAsync(); // it holds back VACUUM
         }
 
         return await FillAsync(
-            scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), definitions.Path), made,
-            mode == RehearsalMode.Full ? ["pre-data", "post-data"] : [null],
-            mode == RehearsalMode.Full ? CopyRowsAsync : _ => Task.CompletedTask, held);
+            tools, ArchiveAt(tools, definitions.Path), made, isFull ? ["pre-data", "post-data"] : [null],
+            isFull ? CopyRowsAsync : _ => Task.CompletedTask, held);
 
         async Task CopyRowsAsync(string name)
         {
-            await WatchAsync(tools.CopyRowsAsync(snapshot.Id, scratch.Server.Options, name, rights.ServerVersion, held), tools);
+            await WatchAsync(copying.CopyRowsAsync(snapshot.Id, tools.Server.Target, name, tools.Rights.ServerVersion, held), copying);
             await snapshot.DisposeAsync();
         }
     }
 
-    /// <summary>The same without any row, of a backup.</summary>
-    /// <param name="scratch">Where.</param>
-    /// <param name="rights">Those of the user there.</param>
-    /// <param name="programs">The newest tools.</param>
-    /// <param name="backup">Which.</param>
-    /// <param name="made">Is told its name before anything is in it.</param>
+    /// <summary>Makes a copy of a backup, without any row.</summary>
+    /// <param name="tools">The scratch server.</param>
+    /// <param name="backup">The path of the backup.</param>
+    /// <param name="made">Gets its name before anything is in it.</param>
     /// <param name="held">Ends it.</param>
     /// <returns>See <see cref="MakeAsync"/>.</returns>
     /// <exception cref="PostgresToolException">It cannot be made.</exception>
-    public async Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, string backup, Action<string> made, CancellationToken held) =>
-        await FillAsync(scratch, rights, new Archive(scratch.Server.Options, programs, new PostgresTool(scratch.Server.Options, logger), backup), made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
+    public Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchTools tools, string backup, Action<string> made, CancellationToken held) =>
+        FillAsync(tools, ArchiveAt(tools, backup), made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
+
+    /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics. Begins to trace.</summary>
+    /// <param name="copy">The copy.</param>
+    /// <param name="database">The name of the real database.</param>
+    /// <param name="plan">What is rehearsed in it.</param>
+    /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
+    /// <param name="held">Ends it.</param>
+    public static async Task PrepareAsync(
+        LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken held)
+    {
+        // No logger: what the copy lacks of other roles' rights is nobody's loss.
+        await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held);
+        await GiveRightsAsync(new CopiedRoles(database, copy.Target.Database), restored, plan.Roles, grants, held);
+        await restored.AnalyzeAsync(held);
+        await AlterationTrace.InstallAsync(restored.Connection, plan.Job.Database.Schema!, held);
+    }
 
     /// <summary>Gives a copy what belongs to the cluster: roles and rights under names of its own.</summary>
     /// <param name="copied">The names.</param>
@@ -90,24 +122,28 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         return [.. tables.Select(table => table.QualifiedName).Where(without.Contains)];
     }
 
-    /// <param name="scratch">Where.</param>
-    /// <param name="rights">Those of the user there.</param>
+    private Archive ArchiveAt(ScratchTools tools, string path) =>
+        new(tools.Server.Target, tools.Programs, new PostgresTool(tools.Server.Target, logger), path);
+
+    /// <param name="tools">The scratch server.</param>
     /// <param name="archive">What is restored.</param>
-    /// <param name="made">Is told the name of the database.</param>
+    /// <param name="made">Gets the name of the database.</param>
     /// <param name="sections">See <see cref="Archive.RestoreAsync"/>; each of them.</param>
-    /// <param name="afterFirst">What is done when the first is there.</param>
+    /// <param name="afterFirst">Called when the first is restored.</param>
     /// <param name="held">Ends it.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
-        ScratchServer scratch, ClusterRights rights, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
+        ScratchTools tools, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
     {
         var contents = await archive.ReadContentsAsync(held);
-        var plan = await ScratchCopies.PlanAsync(archive, contents, rights, held);
-        var name = await copies.CreateAsync(scratch, archive, plan, contents, rights, held);
+        var plan = await ScratchCopies.PlanAsync(archive, contents, tools.Rights, held);
+        var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, held);
         made(name);
-        var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray(); // it would use the slot of the real one, and could not be dropped
+
+        // A subscription would use the slot of the real one, and could not be dropped.
+        var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray();
         foreach (var (index, section) in sections.Index())
         {
-            await copies.FillAsync(archive, name, entries, rights, section, held);
+            await copies.FillAsync(archive, name, entries, tools.Rights, section, held);
             if (index == 0)
             {
                 await afterFirst(name);
@@ -117,6 +153,6 @@ internal sealed class DatabaseCopy(GateOptions options, string sessionName, Dire
         return await archive.ReadStatementsAsync(plan.Grants, [], held);
     }
 
-    private Task WatchAsync(Task copying, CopyTools tools) =>
-        WatchedDump.WatchAsync(copying, source.Database, sessionName, options, seconds => logger.StillCopying(tools.Bytes / 1048576.0, seconds), logger);
+    private Task WatchAsync(Task copying, CopyTools tools) => WatchedDump.WatchAsync(
+        copying, source.Database, sessionName, settings, seconds => logger.StillCopying(tools.Bytes / 1048576.0, seconds), logger);
 }

@@ -1,19 +1,16 @@
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
-using LogtoMigrateInit.Target;
+using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>What the schema should be afterwards: after a deploy the target's own seed, after a rollback a backup of that level.</summary>
 internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
 {
-    /// <param name="job">What is done on the copy.</param>
-    /// <param name="scratch">Where.</param>
-    /// <param name="rights">Those of the user there.</param>
-    /// <param name="programs">The newest tools.</param>
-    /// <param name="roles">Logto's roles for the real database that exist.</param>
-    /// <param name="earlier">Before a rollback, a backup that was made at the level to which it goes; null: there is none.</param>
+    /// <param name="plan">What is rehearsed.</param>
+    /// <param name="tools">The scratch server.</param>
     /// <param name="folder">See <see cref="TargetSchema.ReadAsync"/>.</param>
     /// <param name="seeded">See <see cref="TargetSchema.ReadAsync"/>.</param>
     /// <param name="held">Ends it.</param>
@@ -22,26 +19,32 @@ internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused us.</exception>
     public async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ReadAsync(
-        CliJob job, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, string? earlier, FolderLock folder, Action seeded,
-        CancellationToken held, CancellationToken stop) =>
-        job.IsRollback
-            ? earlier is null
-                ? (null, "there is no backup of that level in LOGTO_INIT_BACKUP_DIR to compare it with")
-                : await ReadFormerAsync(earlier, job.Database.Schema!, scratch, rights, programs, roles, held, stop)
-            : rights.ServerVersion / 10000 != job.Database.ServerVersion / 10000
-                ? (null, ScratchPlace.OtherMajor(rights.ServerVersion, job.Database.ServerVersion))
-                : (await target.ReadAsync(scratch, job.Database, folder, seeded, held, stop), null);
+        RehearsalPlan plan, ScratchTools tools, FolderLock folder, Action seeded, CancellationToken held, CancellationToken stop)
+    {
+        if (plan.Job.IsRollback)
+        {
+            return plan.Earlier is { } backup
+                ? await ReadFormerAsync(backup, plan, tools, held, stop)
+                : (null, "there is no backup of that level in LOGTO_INIT_BACKUP_DIR to compare it with");
+        }
+
+        var real = plan.Job.Database.ServerVersion;
+        return tools.Rights.ServerVersion / 10000 == real / 10000
+            ? (await target.ReadAsync(tools.Server, plan.Job.Database, folder, seeded, held, stop), null)
+            : (null, ScratchPlace.OtherMajor(tools.Rights.ServerVersion, real));
+    }
 
     private async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ReadFormerAsync(
-        string backup, string schema, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, IReadOnlyList<string> roles, CancellationToken held, CancellationToken stop)
+        string backup, RehearsalPlan plan, ScratchTools tools, CancellationToken held, CancellationToken stop)
     {
         try
         {
-            return (await former.ReadAsync(backup, scratch, rights, programs, schema, roles, held, stop), null);
+            return (await former.ReadAsync(backup, plan, tools, held, stop), null);
         }
         catch (Exception unusable) when (unusable is PostgresToolException or DatabaseException)
         {
-            return (null, $"the backup {backup} of that level cannot be restored ({unusable.Message.TrimEnd('.')})"); // nothing but the comparison is lost
+            // Nothing but the comparison is lost.
+            return (null, $"the backup {backup} of that level cannot be restored ({unusable.Message.TrimEnd('.')})");
         }
     }
 }

@@ -1,45 +1,46 @@
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
-using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>What an older release left: the definitions of a backup that was made at its level, in a scratch database, which is dropped again.</summary>
-internal sealed class FormerSchema(GateOptions options, DatabaseCopy copies, ILogger logger)
+internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies)
 {
-    /// <param name="backup">Which.</param>
-    /// <param name="scratch">Where.</param>
-    /// <param name="rights">Those of the user there.</param>
-    /// <param name="programs">The newest tools.</param>
-    /// <param name="schema">Logto's.</param>
-    /// <param name="roles">Logto's roles for the real database that exist.</param>
+    /// <param name="backup">The path of the backup.</param>
+    /// <param name="plan">The rollback.</param>
+    /// <param name="tools">The scratch server.</param>
     /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">It cannot be restored.</exception>
     /// <exception cref="DatabaseException">The server refused us.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
-        string backup, ScratchServer scratch, ClusterRights rights, PostgresPrograms programs, string schema, IReadOnlyList<string> roles, CancellationToken held, CancellationToken stop)
+        string backup, RehearsalPlan plan, ScratchTools tools, CancellationToken held, CancellationToken stop)
     {
+        var schema = plan.Job.Database.Schema!;
         string? name = null;
         try
         {
-            var grants = await copies.MakeEmptyAsync(scratch, rights, programs, backup, made => name = made, held);
-            await using var database = new LogtoDatabase(scratch.Server.Options.ForDatabase(name!, schema), logger);
+            var grants = await copies.MakeEmptyAsync(tools, backup, made => name = made, held);
+            await using var database = tools.Server.DatabaseAt(tools.Server.Target.Named(name!, schema));
             await using (var restored = await RestoredDatabase.OpenAsync(database, NullLogger.Instance, held))
             {
-                await DatabaseCopy.GiveRightsAsync(new CopiedRoles(options.Database, name!), restored, roles, grants, held);
+                await DatabaseCopy.GiveRightsAsync(new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, held);
             }
 
-            return Drift.Normalise(await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held), name!, options.Database);
+            var objects = await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
+            return SchemaDrift.Normalise(objects, name!, settings.Main.Database);
         }
         finally
         {
             if (name is not null)
             {
-                scratch.DropMeanwhile(name, stop);
+                tools.Server.DropMeanwhile(name, stop);
             }
         }
     }

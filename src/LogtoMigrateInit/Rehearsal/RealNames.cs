@@ -1,4 +1,4 @@
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Rehearsal;
 

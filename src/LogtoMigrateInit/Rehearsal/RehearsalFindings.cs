@@ -1,28 +1,33 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>What happened on the copy, said of the real database: under its names, with its rows, and whether it may be done there.</summary>
-internal sealed partial class RehearsalFindings(GateOptions options, AlterationCatalog catalog, DirectServer source)
+internal sealed partial class RehearsalFindings(ProgramSettings settings, AlterationCatalog catalog, DirectServer real)
 {
-    /// <param name="report">Without what follows from the run.</param>
-    /// <param name="job">What was done.</param>
+    /// <param name="plan">What was done.</param>
     /// <param name="run">How it ended.</param>
-    /// <param name="before">The real objects.</param>
-    /// <param name="expected">What should be there afterwards, or null and why that is not known.</param>
-    /// <param name="copy">Where it was done.</param>
-    /// <param name="there">The same.</param>
+    /// <param name="source">The real database before it.</param>
+    /// <param name="expected">What the schema should be afterwards, or null and why that is not known.</param>
+    /// <param name="copy">The database in which it was done.</param>
+    /// <param name="serverVersion">Of the copy's server; PostgreSQL's <c>server_version_num</c>.</param>
+    /// <param name="seconds">How long it took to make the copy, and how long the CLI ran.</param>
     /// <param name="held">Ends it.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
-    public async Task<RehearsalReport> AddAsync(
-        RehearsalReport report, CliJob job, CliRun run, IReadOnlyList<SchemaObject> before, (IReadOnlyList<SchemaObject>? Objects, string? WhyNot) expected,
-        LogtoDatabase copy, GateOptions there, CancellationToken held)
+    public async Task<RehearsalReport> ReportAsync(
+        RehearsalPlan plan, CliRun run, SourceSchema source, (IReadOnlyList<SchemaObject>? Objects, string? WhyNot) expected, LogtoDatabase copy,
+        int serverVersion, (double ToCopy, double ToRun) seconds, CancellationToken held)
     {
+        var job = plan.Job;
         var schema = job.Database.Schema!;
         var (state, traced, found) = await copy.WithConnectionAsync(
             async (connection, token) => (
@@ -30,50 +35,58 @@ internal sealed partial class RehearsalFindings(GateOptions options, AlterationC
                 await AlterationTrace.ReadAsync(connection, token),
                 await SchemaObjects.ReadAsync(connection, schema, token)),
             held);
-        var names = new RealNames(before);
-        var (alterations, lost) = NameAsReal(RehearsedAlteration.Of(traced, job), names, new CopiedRoles(options.Database, there.Database));
-        report = report with
+        var names = new RealNames(source.Objects);
+        var (alterations, lost) = NameAsReal(
+            RehearsedAlteration.Of(traced, job), names, new CopiedRoles(settings.Main.Database, copy.Target.Database));
+        var failed = (state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..]
+            ? job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next
+            : null;
+        var after = failed is null ? SchemaDrift.Normalise(found, copy.Target.Database, settings.Main.Database) : null;
+        var drift = after is not null && expected.Objects is not null ? SchemaDrift.Compare(expected.Objects, after) : null;
+        return new RehearsalReport
         {
+            Database = settings.Main.Database,
+            State = plan.State,
+            Version = plan.Version,
+            IsRollback = job.IsRollback,
+            ServerVersion = serverVersion,
+            Mode = plan.Mode,
+            Planned = job.Alterations.Count,
+            Failure = failed is null ? WhyDifferent(drift, job) : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, held)),
+            SecondsToCopy = seconds.ToCopy,
+
+            // Without the trace's own time.
+            SecondsToRun = seconds.ToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds),
             Alterations = alterations,
-            Losses = await CountAsync(lost, before, held),
-            Drift = expected.Objects is null ? new RehearsedDrift(null, expected.WhyNot) : null,
-            SecondsToRun = report.SecondsToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds), // without the trace's own time
-        };
-        if ((state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..])
-        {
-            var failed = job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next;
-            return report with { Failure = new RehearsalFailure(failed.FileName, $"{Explain(run, job, there.DeployTimeout)}{(job.IsRollback ? await WorksOnAsync(failed, run.Complaint, report.Tables, held) : "")}") };
-        }
-
-        report = report with { After = Drift.Normalise(found, there.Database, options.Database) };
-        if (job.IsRollback && report.Mode == RehearsalMode.Full)
-        {
-            report = report with { Rows = await ComparedRows.ReadAsync(source.Database, copy, schema, before, names, held) };
-        }
-
-        if (expected.Objects is null)
-        {
-            return report;
-        }
-
-        var drift = Drift.Compare(expected.Objects, report.After);
-        return report with
-        {
-            Drift = new RehearsedDrift(drift, null),
-
-            // To what a rollback leaves otherwise there is another way back, and the operator decides.
-            Failure = drift.LacksSomething && !job.IsRollback
-                ? new RehearsalFailure(null, $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} (`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
+            Losses = await CountAsync(lost, source.Objects, held),
+            Tables = source.Tables,
+            WithoutRows = plan.Mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(source.Tables),
+            Rows = after is not null && job.IsRollback && plan.Mode == RehearsalMode.Full
+                ? await ComparedRows.ReadAsync(real.Database, copy, schema, source.Objects, names, held)
                 : null,
+            WithBeforeDown = [.. job.Alterations.Where(alteration => catalog.Names(alteration, ConcurrentIndex.BeforeDown))],
+            Drift = drift is not null || expected.Objects is null ? new RehearsedDrift(drift, expected.WhyNot) : null,
+            After = after ?? [],
         };
     }
+
+    /// <summary>A rollback may leave another schema: there is another way back then, and the operator decides.</summary>
+    private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
+        ? new RehearsalFailure(
+            null,
+            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} " +
+            "(`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
+        : null;
+
+    private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>
+        Explain(run, job) + (job.IsRollback ? await WorksOnAsync(failed, run.Complaint, source.Tables, held) : "");
 
     /// <summary>What the operator has to look at: tables that the script names, with their rows.</summary>
     private async Task<string> WorksOnAsync(Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
     {
         const int Few = 3;
         var named = tables.Where(table => catalog.Names(alteration, table.Name)).OrderByDescending(table => complaint.Contains(table.Name, StringComparison.Ordinal)).Take(Few).ToArray();
-        return named.Length == 0 ? "" : await source.Database.WithConnectionAsync(
+        return named.Length == 0 ? "" : await real.Database.WithConnectionAsync(
             async (connection, token) =>
             {
                 var counted = new List<string>();
@@ -87,11 +100,11 @@ internal sealed partial class RehearsalFindings(GateOptions options, AlterationC
             held);
     }
 
-    private string Explain(CliRun run, CliJob job, TimeSpan limit) => run.End switch
+    private string Explain(CliRun run, CliJob job) => run.End switch
     {
-        CliEnd.TimedOut when options.RehearsalLimit > TimeSpan.Zero && limit == options.RehearsalLimit =>
-            $"it took longer than {options.RehearsalLimit.TotalSeconds:0} s (LOGTO_INIT_REHEARSE_MAX_SECONDS)",
-        CliEnd.TimedOut => $"it took longer than {options.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS)",
+        CliEnd.TimedOut when settings.RehearsalLimit > TimeSpan.Zero && job.TimeLimit == settings.RehearsalLimit =>
+            $"it took longer than {settings.RehearsalLimit.TotalSeconds:0} s (LOGTO_INIT_REHEARSE_MAX_SECONDS)",
+        CliEnd.TimedOut => $"it took longer than {settings.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS)",
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
         CliEnd.ByItself when run.ExitCode == 0 => $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
         CliEnd.ByItself => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})",
@@ -122,7 +135,7 @@ internal sealed partial class RehearsalFindings(GateOptions options, AlterationC
     }
 
     /// <summary>What is dropped is counted where the real rows are, before anything happens to them.</summary>
-    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held) => losses.Count == 0 ? [] : await source.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
+    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held) => losses.Count == 0 ? [] : await real.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
         async (connection, token) =>
         {
             var counted = new List<Loss>();

@@ -1,6 +1,7 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Configuration;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Logto;
 
 namespace LogtoMigrateInit.Rehearsal;
 

@@ -1,5 +1,5 @@
-using LogtoMigrateInit.Alterations;
-using LogtoMigrateInit.Database;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
 
 namespace LogtoMigrateInit.Rehearsal;

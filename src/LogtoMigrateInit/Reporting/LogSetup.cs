@@ -1,5 +1,5 @@
 using System.Globalization;
-using LogtoMigrateInit.Configuration;
+using LogtoMigrateInit.Settings;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;

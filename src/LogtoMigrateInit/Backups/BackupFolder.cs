@@ -1,0 +1,155 @@
+using System.Globalization;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgresTools;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>
+/// The folder that backups are in. A dump and its record get their names only when both are whole and on the disk, so whatever has such a
+/// name is a backup, and a file with our temporary name that nobody has open was left by a killed run.
+/// </summary>
+internal sealed class BackupFolder(string path)
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const string Partial = ".partial";
+    private const string Dump = ".dump";
+
+    /// <summary>The name of a backup: what it holds, what it was made before, and when.</summary>
+    /// <param name="database">Its name.</param>
+    /// <param name="state">Null when it could not be read.</param>
+    /// <param name="target">The release of Logto.</param>
+    /// <param name="takenAt">In UTC.</param>
+    public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt) =>
+        $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}{Dump}";
+
+    /// <summary>A file for a dump that is being written; another run knows by its lock that it is.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
+    public FileStream CreatePartial(string database) => new(
+        Path.Combine(path, $".{Prefix(database)}{Guid.NewGuid():n}{Partial}"),
+        new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Delete, UnixCreateMode = OwnerOnly, BufferSize = 0 });
+
+    /// <summary>Removes what killed runs have left of this database.</summary>
+    /// <returns>Their names.</returns>
+    public IReadOnlyList<string> RemoveLeftOvers(string database)
+    {
+        var removed = new List<string>();
+        foreach (var file in Directory.EnumerateFiles(path, $".{Prefix(database)}*{Partial}"))
+        {
+            try
+            {
+                // Refused while another process has it open (https://learn.microsoft.com/dotnet/api/system.io.fileshare; flock on Linux).
+                using var unused = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                File.Delete(file);
+                removed.Add(Path.GetFileName(file));
+            }
+            catch (Exception used) when (used is IOException or UnauthorizedAccessException)
+            {
+                // Another server's database of the same name is being backed up into the same folder.
+            }
+        }
+
+        return removed;
+    }
+
+    /// <summary>Gives a whole dump and its record their names, the record first: a dump that has its name is proven.</summary>
+    /// <returns>The path of the dump.</returns>
+    /// <exception cref="IOException">The disk refused; neither is left.</exception>
+    public string Publish(FileStream dump, string name, byte[] record)
+    {
+        var final = Path.Combine(path, name);
+        var recordFile = BackupRecord.PathOf(final);
+        using var stream = new FileStream(recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
+        try
+        {
+            stream.Write(record);
+            stream.Flush(flushToDisk: true);
+            File.Move(dump.Name, final);
+            DurableFolder.Sync(path);
+            return final;
+        }
+        catch
+        {
+            File.Delete(recordFile);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The backup to go back to when the upgrade to a target fails: of all that were made before that target, the newest of the oldest state. A
+    /// deploy that fails half way is tried again, and what was backed up in between is half upgraded. What lies before a rollback does not
+    /// count: since then somebody may have worked for weeks.
+    /// </summary>
+    /// <param name="latest">What was just made.</param>
+    /// <returns>Its path.</returns>
+    public string BeforeUpgrade(BackupRecord latest)
+    {
+        var best = (Path: Path.Combine(path, latest.File), Record: latest);
+        var state = latest.State?.Timestamp ?? double.MaxValue;
+        foreach (var backup in Own(latest).Where(backup => backup.Record.TakenAt <= latest.TakenAt && backup.Record.File != latest.File))
+        {
+            if (backup.Record.State?.Timestamp > state)
+            {
+                break;
+            }
+
+            state = backup.Record.State?.Timestamp ?? state;
+            best = backup.Record.Target == latest.Target && backup.Record.State?.Timestamp < (best.Record.State?.Timestamp ?? double.MaxValue) ? backup : best;
+        }
+
+        return best.Path;
+    }
+
+    /// <summary>The newest backup that was made at a release's level; what a rollback leaves is compared with it.</summary>
+    /// <param name="latest">What was just made.</param>
+    /// <param name="level">The last alteration of the release, seconds since 1970. After a rollback the state is another one, and what it left is no measure.</param>
+    /// <returns>Null when there is none.</returns>
+    public (string Path, BackupRecord Record)? AtLevel(BackupRecord latest, double level) =>
+        Own(latest).Where(backup => backup.Record.State?.Timestamp == level).Select(backup => ((string, BackupRecord)?)backup).FirstOrDefault();
+
+    /// <summary>
+    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, nor one that was made before a
+    /// rollback, which alone holds what that has dropped, and never a file that is not ours or is of another cluster.
+    /// </summary>
+    /// <param name="latest">What was just made.</param>
+    /// <param name="keep">How many to keep, that one included.</param>
+    /// <param name="failed">Told the name of each that could not be removed, and why.</param>
+    /// <returns>The names of those removed.</returns>
+    public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
+    {
+        var own = Own(latest).ToArray();
+        var beforeRollbacks = own.Zip(own.Skip(1)).Where(pair => pair.Second.Record.State?.Timestamp > pair.First.Record.State?.Timestamp).Select(pair => pair.Second.Path);
+        string[] kept = [BeforeUpgrade(latest), .. beforeRollbacks];
+        var removed = new List<string>();
+        foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => !kept.Contains(dump)).ToArray())
+        {
+            try
+            {
+                File.Delete(dump);
+                File.Delete(BackupRecord.PathOf(dump));
+                removed.Add(Path.GetFileName(dump));
+            }
+            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+            {
+                failed(Path.GetFileName(dump), refused.Message);
+            }
+        }
+
+        return removed;
+    }
+
+    /// <summary>The backups of the same database in the same cluster, the newest first.</summary>
+    private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
+        from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
+        let record = BackupRecord.TryRead(dump)
+        where record is not null && record.File == Path.GetFileName(dump) && record.Database == latest.Database && record.Cluster == latest.Cluster
+        orderby record.TakenAt descending
+        select (dump, record);
+
+    private static string Prefix(string database) => $"logto-{Plain(database)}-";
+
+    /// <summary>A database may be called anything; what would not be a plain file name becomes an underscore.</summary>
+    private static string Plain(string text) =>
+        string.Concat(text.Select(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' ? character : '_'));
+}

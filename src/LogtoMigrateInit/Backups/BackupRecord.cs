@@ -1,0 +1,151 @@
+using System.Text.Json;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgreSql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>What stands beside a backup as <c>.json</c>; its names are a contract (docs/backup.md).</summary>
+internal sealed record BackupRecord
+{
+    /// <summary>Grows when a reader of the older form could be misled.</summary>
+    private const int Version = 1;
+
+    /// <summary>Bytes; a record has some hundred for each table.</summary>
+    private const long LongestFile = 64 << 20;
+
+    /// <summary>The name of the dump, without its folder.</summary>
+    public required string File { get; init; }
+
+    public required long Bytes { get; init; }
+
+    /// <summary>Of the dump, in lower-case hexadecimal digits.</summary>
+    public required string Sha256 { get; init; }
+
+    public required string Database { get; init; }
+
+    /// <summary>PostgreSQL's number of the cluster; null where it could not be seen.</summary>
+    public required string? Cluster { get; init; }
+
+    /// <summary>The timestamp of Logto's alteration state; null when there was none that could be read.</summary>
+    public required AlterationState? State { get; init; }
+
+    /// <summary>The release of Logto in whose image the backup was made.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>The moment that the dump shows, by the server's clock, in UTC.</summary>
+    public required DateTime TakenAt { get; init; }
+
+    /// <summary>PostgreSQL's <c>server_version_num</c>.</summary>
+    public required int ServerVersion { get; init; }
+
+    public required string DumpedBy { get; init; }
+
+    /// <summary><c>read</c> or <c>restore</c>.</summary>
+    public required string Verified { get; init; }
+
+    /// <summary>Every table in the dump.</summary>
+    public required IReadOnlyList<TableContents> Tables { get; init; }
+
+    public long Rows => Tables.Sum(table => table.Rows ?? 0);
+
+    /// <summary>Where the record of a dump is.</summary>
+    public static string PathOf(string dump) => Path.ChangeExtension(dump, ".json");
+
+    /// <returns>Null when there is none beside the dump, or one that says something else.</returns>
+    public static BackupRecord? TryRead(string dump)
+    {
+        try
+        {
+            using var file = PlainFile.TryOpen(PathOf(dump), FileAccess.Read);
+            if (file is null or { Length: > LongestFile })
+            {
+                return null;
+            }
+
+            using var json = JsonDocument.Parse(file);
+            var root = json.RootElement;
+            var record = root.GetProperty("version").GetInt32() > Version ? null : new BackupRecord
+            {
+                File = root.GetProperty("file").GetString()!,
+                Bytes = root.GetProperty("bytes").GetInt64(),
+                Sha256 = root.GetProperty("sha256").GetString()!,
+                Database = root.GetProperty("database").GetString()!,
+                Cluster = root.GetProperty("cluster").GetString(),
+                State = root.GetProperty("state") is { ValueKind: JsonValueKind.Number } state ? new AlterationState(state.GetDouble()) : null,
+                Target = root.GetProperty("target").GetString()!,
+                TakenAt = root.GetProperty("takenAt").GetDateTime(),
+                ServerVersion = root.GetProperty("serverVersion").GetInt32(),
+                DumpedBy = root.GetProperty("dumpedBy").GetString()!,
+                Verified = root.GetProperty("verified").GetString()!,
+                Tables =
+                [
+                    .. root.GetProperty("tables").EnumerateArray().Select(table => new TableContents(
+                        table.GetProperty("table").GetString()!, table.GetProperty("rows") is { ValueKind: JsonValueKind.Number } rows ? rows.GetInt64() : null, table.TryGetProperty("sum", out var sum) ? sum.GetString() : null)),
+                ],
+            };
+            return record is null or { Rows: < 0 } ? null : record;
+        }
+        catch (Exception unreadable) when (unreadable is OverflowException or IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <param name="restore">The command that restores it.</param>
+    public byte[] ToJson(string restore)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("version", Version);
+            json.WriteString("file", File);
+            json.WriteNumber("bytes", Bytes);
+            json.WriteString("sha256", Sha256);
+            json.WriteString("database", Database);
+            json.WriteString("cluster", Cluster);
+            if (State is { } state)
+            {
+                json.WriteNumber("state", state.Timestamp);
+            }
+            else
+            {
+                json.WriteNull("state");
+            }
+
+            json.WriteString("target", Target);
+            json.WriteString("takenAt", TakenAt);
+            json.WriteNumber("serverVersion", ServerVersion);
+            json.WriteString("dumpedBy", DumpedBy);
+            json.WriteString("verified", Verified);
+            json.WriteString("restore", restore);
+            json.WriteStartArray("tables");
+            foreach (var table in Tables)
+            {
+                json.WriteStartObject();
+                json.WriteString("table", table.Table);
+                if (table.Rows is { } rows)
+                {
+                    json.WriteNumber("rows", rows);
+                }
+                else
+                {
+                    json.WriteNull("rows");
+                }
+
+                if (table.Sum is not null)
+                {
+                    json.WriteString("sum", table.Sum);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return [.. buffer.ToArray(), (byte)'\n'];
+    }
+}

@@ -1,0 +1,82 @@
+using System.Diagnostics.CodeAnalysis;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>The database that a restore puts another in the place of: we hold its migration lock, so that nobody deploys meanwhile. A damaged one, or one that lets nobody in, blocks nothing.</summary>
+internal sealed class DatabaseToReplace : IAsyncDisposable
+{
+    private readonly LogtoDatabase _database;
+    private MigrationLock? _lock;
+
+    private DatabaseToReplace(LogtoDatabase database, MigrationLock? migrationLock, string? holder) => (_database, _lock, LockHolder) = (database, migrationLock, holder);
+
+    /// <summary>Who has the migration lock instead of us; null when nobody has.</summary>
+    public string? LockHolder { get; }
+
+    /// <summary>The server process of our own session there; 0 when there is none.</summary>
+    public int Pid => _lock?.Pid ?? 0;
+
+    /// <exception cref="DatabaseException">The server was not reached in time.</exception>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the result.")]
+    public static async Task<DatabaseToReplace> OpenAsync(DirectServer server, Timings timings, ILogger logger, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection;
+        try
+        {
+            connection = await server.Database.RetryAsync(server.Database.OpenAsync, cancellationToken);
+        }
+        catch (DatabaseException closed) when (closed.Failure != DatabaseFailure.NotYet)
+        {
+            return new DatabaseToReplace(server.Database, null, null);
+        }
+
+        var holder = "a session that could not be seen";
+        try
+        {
+            if (await MigrationLock.TryTakeAsync(connection, timings, logger, cancellationToken) is { } migrationLock)
+            {
+                return new DatabaseToReplace(server.Database, migrationLock, null);
+            }
+
+            holder = (await LockQueries.FindHolderAsync(connection, cancellationToken))?.ToString() ?? holder;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+
+        await connection.DisposeAsync();
+        return new DatabaseToReplace(server.Database, null, holder);
+    }
+
+    /// <summary>What it has gained since a moment; null when it cannot tell.</summary>
+    public async Task<NewerRows?> ReadNewerAsync(DateTime moment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _database.WithConnectionAsync((connection, token) => NewerRows.ReadAsync(connection, moment, token), cancellationToken);
+        }
+        catch (DatabaseException closed) when (closed.Failure != DatabaseFailure.NotYet)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Closes our session there.</summary>
+    public async Task LeaveAsync()
+    {
+        if (_lock is { } held)
+        {
+            _lock = null;
+            await held.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await LeaveAsync();
+}

@@ -1,0 +1,30 @@
+using Npgsql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>What a database has gained since a moment, and a restore of that moment would lose.</summary>
+/// <param name="Users">Users who registered since.</param>
+/// <param name="SignIns">Users who signed in since.</param>
+/// <param name="Latest">The latest entry of the log; null when there is none.</param>
+internal sealed record NewerRows(long Users, long SignIns, DateTime? Latest)
+{
+    private const string Query = """
+        select (select count(*) from users where created_at > $1), (select count(*) from users where last_sign_in_at > $1), (select max(created_at) from logs)
+        """;
+
+    /// <returns>Null when this database cannot tell: it is damaged, or not Logto's.</returns>
+    public static async Task<NewerRows?> ReadAsync(NpgsqlConnection connection, DateTime moment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand(Query, connection) { Parameters = { new() { Value = moment } } };
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return new NewerRows(reader.GetInt64(0), reader.GetInt64(1), await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetDateTime(2));
+        }
+        catch (PostgresException other) when (other.SqlState.StartsWith("42", StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using System.CommandLine;
+using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Outcomes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>Puts a backup in the database's place.</summary>
+internal static class RestoreCommand
+{
+    public static Command Create(RunInHost inHost)
+    {
+        var file = new Argument<string>("file") { Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format." };
+        file.Validators.Add(given =>
+        {
+            // As in `restore "$UNSET"`.
+            if (given.Tokens is [{ Value: "" }])
+            {
+                given.AddError("The name of the file is empty.");
+            }
+        });
+        var yes = new Option<bool>("--yes") { Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup." };
+        var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.") { file, yes };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file)!, parsed.GetValue(yes)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunInHost inHost, string file, bool yes) =>
+        (int)(await inHost("restore", (parts, stop) =>
+        {
+            var logger = parts.GetRequiredService<ILogger>();
+            return parts.GetRequiredService<DatabaseRestore>().RunAsync(file, question => Confirmation.Ask(question, yes, logger), stop);
+        })).ExitCode;
+}

@@ -1,0 +1,101 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Scratch;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>What is done with each entry of an archive, decided before anything is begun.</summary>
+/// <param name="Entries">What <c>pg_restore</c> restores, in the order of the archive.</param>
+/// <param name="Grants">Rights, which are given one by one, because an archive puts those of Logto's roles and of others into one entry.</param>
+/// <param name="Properties">What belongs to the database itself: how it is made, its settings, its rights.</param>
+/// <param name="LeftOut">What is not carried over and why, as phrases for the operator.</param>
+internal sealed partial record RestorePlan(
+    IReadOnlyList<ArchiveEntry> Entries, IReadOnlyList<ArchiveEntry> Grants, IReadOnlyList<ArchiveEntry> Properties, IReadOnlyList<string> LeftOut)
+{
+    private static readonly string[] OfDatabase = ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
+
+    /// <summary>Only a superuser makes these.</summary>
+    private static readonly string[] OfSuperuser =
+        ["EVENT TRIGGER ", "SUBSCRIPTION ", "FOREIGN DATA WRAPPER ", "PROCEDURAL LANGUAGE ", "ACCESS METHOD ", "TRANSFORM ", "PUBLICATION TABLES IN SCHEMA "];
+
+    /// <param name="entries">All of the archive.</param>
+    /// <param name="rights">Those of the user who restores.</param>
+    /// <param name="publicationsOfAllTables">The names of these, which only a superuser makes too.</param>
+    public static RestorePlan Of(IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables)
+    {
+        var leftOut = new List<string>();
+        var names = new HashSet<string>(StringComparer.Ordinal); // with their kinds, as comments name what they are about
+        var kept = new List<ArchiveEntry>();
+        foreach (var entry in entries)
+        {
+            if (WhyNot(entry, rights, publicationsOfAllTables) is { } reason)
+            {
+                var named = NamedObject().Match(entry.Description);
+                var name = named.Success ? $"{named.Groups[1].Value} {named.Groups[2].Value}" : entry.Description;
+                names.UnionWith([name, $"{named.Groups[1].Value} {SqlNames.Quote(named.Groups[2].Value)}"]); // a comment quotes it where it must
+                leftOut.Add($"{name.ToLowerInvariant()} ({reason})");
+            }
+            else
+            {
+                kept.Add(entry);
+            }
+        }
+
+        bool IsOfDatabase(ArchiveEntry entry) => OfDatabase.Any(entry.Is);
+        bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
+        bool IsAboutLeftOut(ArchiveEntry entry) => (entry.Is("COMMENT - ") || entry.Is("SECURITY LABEL - ") || entry.Is("ACL - ")) && names.Any(name => entry.Description.Contains($"- {name} ", StringComparison.Ordinal));
+        bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
+        var foreignToo = leftOut.Any(text => text.StartsWith("extension", StringComparison.Ordinal) || text.StartsWith("foreign data wrapper", StringComparison.Ordinal));
+        if (foreignToo && kept.Any(IsForeign))
+        {
+            leftOut.Add("foreign servers and tables (they need what is left out)");
+            kept.RemoveAll(entry => IsForeign(entry));
+        }
+
+
+        // "public" is there in every new database.
+        var restored = kept.Where(entry => !IsOfDatabase(entry) && !IsGrant(entry) && !IsAboutLeftOut(entry) && !entry.Is("SCHEMA - public ") && !entry.Is("COMMENT - SCHEMA public ") && !entry.Is("COMMENT - EXTENSION plpgsql "));
+        return new RestorePlan(
+            [.. restored], [.. kept.Where(entry => IsGrant(entry) && !IsOfDatabase(entry) && !IsAboutLeftOut(entry))], [.. kept.Where(IsOfDatabase)], leftOut);
+    }
+
+    /// <summary>The roles that a grant, a default privilege or a setting is about.</summary>
+    public static IEnumerable<string> RolesIn(string statement) =>
+        RoleNames().Matches(statement).Select(match => match.Groups[1].Value).Where(role => role != "PUBLIC").Select(Unquote);
+
+    /// <summary>The same grant, default privilege or setting for other roles.</summary>
+    public static string RenameRoles(string statement, Func<string, string> nameFor) => RoleNames().Replace(
+        statement,
+        match => match.Groups[1].Value is var role && role == "PUBLIC"
+            ? match.Value
+            : match.Value.Replace(role, SqlNames.Quote(nameFor(Unquote(role))), StringComparison.Ordinal));
+
+    /// <summary>The same statement for a database of another name.</summary>
+    /// <param name="statement">About a database.</param>
+    /// <param name="from">Its name, as PostgreSQL quotes it.</param>
+    /// <param name="to">The other name, quoted.</param>
+    public static string Rename(string statement, string from, string to)
+    {
+        var at = statement.IndexOf($"DATABASE {from} ", StringComparison.Ordinal);
+        return at < 0 ? statement : $"{statement[..at]}DATABASE {to} {statement[(at + $"DATABASE {from} ".Length)..]}";
+    }
+
+    private static string? WhyNot(ArchiveEntry entry, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables) =>
+        entry.Is("EXTENSION ") && NamedObject().Match(entry.Description).Groups[2].Value is { Length: > 0 } extension && !rights.Extensions.Contains(extension)
+            ? "this server does not have it, or only a superuser may create it"
+        : rights.IsSuperuser ? null
+        : OfSuperuser.Any(entry.Is) ? "only a superuser may create it"
+        : entry.Is("PUBLICATION ") && NamedObject().Match(entry.Description) is { Success: true } publication && publicationsOfAllTables.Contains(publication.Groups[2].Value)
+            ? "it is for all tables, and only a superuser may create that"
+        : null;
+
+    private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
+
+    // Kind, a dash where a schema would stand, name, and owner (empty for extensions).
+    [GeneratedRegex("^([A-Z ]+?) - (.+) [^ ]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex NamedObject();
+
+    [GeneratedRegex("""\b(?:TO|FROM|FOR ROLE|ALTER ROLE)\s+("(?:""|[^"])+"|[^\s;",']+)(?=\s+(?:IN|GRANT|REVOKE|WITH)\b|\s*$)""", RegexOptions.CultureInvariant)]
+    private static partial Regex RoleNames();
+}

@@ -1,0 +1,142 @@
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>A database whose tables have just been restored, and what <c>pg_restore</c> does not do for it.</summary>
+internal sealed class RestoredDatabase : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly ILogger _logger;
+
+    private RestoredDatabase(NpgsqlConnection connection, ILogger logger) => (_connection, _logger) = (connection, logger);
+
+    /// <summary>In Logto's schema.</summary>
+    public NpgsqlConnection Connection => _connection;
+
+    // The settings that lead a role there are for the database of the old name.
+    private const string EnterLogtosSchema = """
+        select set_config('search_path', quote_ident(n.nspname), false) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.relname = 'tenants' and c.relkind = 'r' and exists (select from pg_catalog.pg_class s where s.relnamespace = n.oid and s.relname = 'systems')
+          order by n.nspname limit 1
+        """;
+
+    /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
+    public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken)
+    {
+        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+        try
+        {
+            await restored.ExecuteAsync(EnterLogtosSchema, cancellationToken);
+            return restored;
+        }
+        catch
+        {
+            await restored.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Statistics are in no dump before PostgreSQL 18, and without them Logto's first queries are slow.</summary>
+    public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
+
+    /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
+    /// <exception cref="DatabaseException">The server refused.</exception>
+    public async Task MakeRolesAsync(string parent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExecuteAsync(TenantRolesSql.MakeRolesFor(parent), cancellationToken);
+        }
+        catch (PostgresException refusal)
+        {
+            throw new DatabaseException(
+                DatabaseFailure.Never, $"Logto's own roles could not be made: {refusal.MessageText}",
+                $"let the user create roles (`alter role {SqlNames.Quote(_connection.UserName!)} createrole` as a superuser)", refusal);
+        }
+    }
+
+    /// <summary>Gives the rights of the dump, each by itself; those of Logto's roles must succeed, and the rest is named.</summary>
+    /// <param name="statements">Grants and default privileges.</param>
+    /// <param name="isLogtos">Whether a role is one of Logto's own.</param>
+    /// <param name="rolesIn">The roles that a statement names.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
+    public async Task GrantAsync(IEnumerable<string> statements, Func<string, bool> isLogtos, Func<string, IEnumerable<string>> rolesIn, CancellationToken cancellationToken)
+    {
+        var notices = new List<PostgresNotice>();
+        _connection.Notice += (_, arguments) => notices.Add(arguments.Notice);
+        foreach (var statement in statements)
+        {
+            try
+            {
+                notices.Clear();
+                await ExecuteAsync(statement, cancellationToken);
+                if (notices.Find(IsAboutRights) is { } warning)
+                {
+                    _logger.NotCarriedOver(Shown(statement), warning.MessageText);
+                }
+            }
+            catch (PostgresException refusal)
+            {
+                // What other roles' new tables would get is theirs to say.
+                if (!statement.StartsWith("ALTER DEFAULT PRIVILEGES ", StringComparison.Ordinal) && rolesIn(statement).Any(isLogtos))
+                {
+                    throw new DatabaseException(DatabaseFailure.Never, $"`{statement}` failed: {refusal.MessageText}", "restore as the owner of Logto's tables or as a superuser", refusal);
+                }
+
+                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+            }
+        }
+    }
+
+    /// <summary>Gives the database the settings and rights that the dumped one had, at once: until then only its owner may enter.</summary>
+    /// <param name="statements">About this database by its present name, relative to what a new database has.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task ApplyAsync(IEnumerable<string> statements, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync("begin", cancellationToken);
+        await ExecuteAsync($"grant connect, temporary on database {SqlNames.Quote(_connection.Database)} to public", cancellationToken);
+        foreach (var statement in statements)
+        {
+            await ExecuteAsync("savepoint statement", cancellationToken);
+            try
+            {
+                await ExecuteAsync(statement, cancellationToken);
+            }
+            catch (PostgresException refusal)
+            {
+                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+                await ExecuteAsync("rollback to statement", cancellationToken);
+            }
+        }
+
+        await ExecuteAsync("commit", cancellationToken);
+    }
+
+    /// <summary>Gives these roles the passwords that the table <c>tenants</c> holds.</summary>
+    /// <returns>True.</returns>
+    public static async Task<bool> SetPasswordsAsync(NpgsqlConnection connection, IEnumerable<string> roles, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(TenantRolesSql.SetPasswords(roles), connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        return true;
+    }
+
+    public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);
+
+    // "privilege_not_granted" and "privilege_not_revoked" are warnings (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+    private static bool IsAboutRights(PostgresNotice notice) => notice.SqlState is "01006" or "01007";
+
+    /// <summary>A statement for the log: the value of a setting may be a secret.</summary>
+    private static string Shown(string statement) => SqlText.WithoutLiterals(statement);
+
+    private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(statement, _connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,140 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>An archive that is restored into a scratch database and compared with its record.</summary>
+internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string sessionName, DirectServer server, ILogger logger)
+{
+    private const int FirstWithLocaleProviders = 15;
+
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
+    /// <returns>Null when all is the same; otherwise a clause for the operator.</returns>
+    /// <exception cref="PostgresToolException">It cannot be restored.</exception>
+    /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
+    public async Task<string?> WhyDifferentAsync(Archive archive, BackupRecord record, CancellationToken stop)
+    {
+        await using var scratch = await ScratchServer.OpenAsync(server, lockTimeout, logger, stop);
+        if (scratch is null)
+        {
+            return "another run works with scratch databases of this one; start again when it has ended";
+        }
+
+        var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
+        if (!rights.MayCreateDatabases)
+        {
+            return $"user '{rights.User}' may not create the scratch database that LOGTO_INIT_BACKUP_VERIFY=restore needs; run `alter role {SqlNames.Quote(rights.User)} createdb` as a superuser, or set it to read";
+        }
+
+        var contents = await archive.ReadContentsAsync(stop);
+        var plan = await PlanAsync(archive, contents, rights, stop);
+        logger.VerifyingByRestore(archive.Path);
+        string? name = null;
+        try
+        {
+            name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
+            await FillAsync(archive, name, [.. plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION "))], rights, section: null, stop);
+            return await CompareAsync(name, record, stop);
+        }
+        finally
+        {
+            if (name is not null)
+            {
+                await scratch.DropAsync(name, stop);
+            }
+        }
+    }
+
+    /// <summary>Decides what to do with each entry.</summary>
+    public static async Task<RestorePlan> PlanAsync(Archive archive, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
+    {
+        const string ForAllTables = " FOR ALL TABLES";
+        const string Create = "CREATE PUBLICATION ";
+        var publications = await archive.ReadStatementsAsync([.. contents.Entries.Where(entry => entry.Is("PUBLICATION - "))], [], stop);
+        return RestorePlan.Of(
+            contents.Entries, rights,
+            publications.Where(sql => sql.StartsWith(Create, StringComparison.Ordinal) && sql.Contains(ForAllTables, StringComparison.Ordinal))
+                .Select(sql => sql[Create.Length..sql.IndexOf(ForAllTables, StringComparison.Ordinal)].Trim('"'))
+                .ToHashSet(StringComparer.Ordinal));
+    }
+
+    /// <summary>Makes an empty scratch database with the encoding and the locale of the one that was dumped, or of this server where it does not know that locale.</summary>
+    /// <returns>Its name.</returns>
+    public async Task<string> CreateAsync(ScratchServer scratch, Archive archive, RestorePlan plan, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
+    {
+        var statements = await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop);
+        const string With = " WITH ";
+        const string Usual = " with template = template0 encoding = 'UTF8'";
+        var create = statements.FirstOrDefault(sql => sql.StartsWith("CREATE DATABASE ", StringComparison.Ordinal)) ?? Usual;
+        var at = create.IndexOf(With, Math.Min(create.Length, contents.Database.Length), StringComparison.OrdinalIgnoreCase);
+        var properties = TableSpaceOption().Replace(create[Math.Max(at, 0)..], "");
+        if (rights.ServerVersion / 10000 < FirstWithLocaleProviders)
+        {
+            properties = properties.Replace(" LOCALE_PROVIDER = libc", "", StringComparison.Ordinal);
+        }
+
+        try
+        {
+            return await scratch.CreateAsync(properties, stop);
+        }
+        catch (Exception unknown) when (ScratchServer.IsAboutLocale(unknown))
+        {
+            logger.LocaleNotKnown(properties.Trim());
+            return await scratch.CreateAsync(Usual, stop);
+        }
+    }
+
+    /// <summary>Restores what the plan says, and says now and then that it is at it.</summary>
+    /// <param name="archive">The dump.</param>
+    /// <param name="name">Of the scratch database.</param>
+    /// <param name="entries">Which, in the order of the archive.</param>
+    /// <param name="rights">Those of its server.</param>
+    /// <param name="section">See <see cref="Archive.RestoreAsync"/>.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task FillAsync(Archive archive, string name, IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, string? section, CancellationToken stop)
+    {
+        var restoring = archive.RestoreAsync(name, entries, rights.ServerVersion, sessionName, section, stop);
+        var pace = new ReportPace();
+        while (await Task.WhenAny(restoring, Task.Delay(ReportInterval, CancellationToken.None)) != restoring)
+        {
+            if (pace.Due() is { } elapsed)
+            {
+                logger.StillRestoring(elapsed.TotalSeconds);
+            }
+        }
+
+        await restoring;
+    }
+
+    /// <returns>Null when every table holds what the record says; otherwise a clause for the operator.</returns>
+    public async Task<string?> CompareAsync(string name, BackupRecord record, CancellationToken stop)
+    {
+        await using var database = server.DatabaseNamed(name);
+        await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
+        var found = await snapshot.CountAsync(record.Tables.Any(table => table.Sum is not null), stop);
+        var different = record.Tables.Select(table => (table.Table, Expected: table, Found: found.FirstOrDefault(other => other.Table == table.Table)))
+            .Concat(found.Where(table => record.Tables.All(other => other.Table != table.Table)).Select(table => (table.Table, Expected: new TableContents(table.Table, 0, null), Found: (TableContents?)table)))
+            .Select(pair => Describe(pair.Expected, pair.Found))
+            .OfType<string>()
+            .ToArray();
+        return different.Length == 0
+            ? null
+            : $"the restored copy is not what was dumped: {string.Join(", ", different.Take(5))}{(different.Length > 5 ? $" and {different.Length - 5} more tables" : "")}; keep the file, and please report it";
+    }
+
+    /// <returns>Null when a table is what it was, or when nobody can tell what it was.</returns>
+    private static string? Describe(TableContents expected, TableContents? found) =>
+        found is null ? $"{expected.Table} is missing"
+        : expected.Rows is null || (expected.Rows == found.Rows && (expected.Sum is null || expected.Sum == found.Sum)) ? null
+        : expected.Rows == found.Rows ? $"{expected.Table} has other rows"
+        : $"{expected.Table} has {found.Rows} rows instead of {expected.Rows}";
+
+    [GeneratedRegex(""" TABLESPACE = ("(?:""|[^"])+"|\S+)""", RegexOptions.CultureInvariant)]
+    private static partial Regex TableSpaceOption();
+}

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.CommandLine;
+
+/// <summary>Copies this program into a folder that is shared with a container of the target image.</summary>
+internal static class InstallCommand
+{
+    private const UnixFileMode Mode =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    public static Command Create()
+    {
+        var directory = new Argument<string>("directory") { Description = "An existing folder, such as the mount of an emptyDir." };
+        directory.Validators.Add(given =>
+        {
+            // As in `install "$UNSET"`; it would be the working folder.
+            if (given.Tokens is [{ Value: "" }])
+            {
+                given.AddError("The name of the folder is empty.");
+            }
+        });
+        var command = new Command("install", "Copy this program into a folder, under its own name.") { directory };
+        command.SetAction(parsed => Install(parsed.GetValue(directory)!));
+        return command;
+    }
+
+    private static int Install(string directory)
+    {
+        var target = Path.Combine(directory, "logto-migrate-init");
+        var temporary = $"{target}.{Guid.NewGuid():n}.tmp"; // no number of the process, which is 1 in every container
+        try
+        {
+            // A rename is atomic: nobody ever starts half a program.
+            File.Copy(Environment.ProcessPath!, temporary);
+            File.SetUnixFileMode(temporary, Mode);
+            File.Move(temporary, target, overwrite: true);
+            Console.Error.WriteLine(OneLine.Escape($"Installed {target}."));
+            return (int)ExitCode.Success;
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(temporary);
+            Console.Error.WriteLine(OneLine.Escape($"Nothing was installed in '{directory}': {unwritable.Message} Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})"));
+            return (int)ExitCode.WrongUsage;
+        }
+    }
+
+    private static void TryDelete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // What could not be written can often not be deleted either.
+        }
+    }
+}

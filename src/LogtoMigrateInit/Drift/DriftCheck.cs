@@ -1,0 +1,55 @@
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Drift;
+
+/// <summary>What came of a comparison. The cases: <see cref="Compared"/>, <see cref="Impossible"/>.</summary>
+internal abstract record DriftResult
+{
+    private DriftResult()
+    {
+    }
+
+    public sealed record Compared(DriftReport Report) : DriftResult;
+
+    /// <param name="Reason">A clause for the operator.</param>
+    public sealed record Impossible(string Reason) : DriftResult;
+}
+
+/// <summary>Compares the real schema with what the target itself creates. The real database is only read.</summary>
+internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase database, ScratchPlace place, ScratchCli cli, TargetSchema target, ILogger logger)
+{
+    /// <exception cref="DatabaseException">The real database was not reached.</exception>
+    public async Task<DriftResult> RunAsync(CancellationToken stop)
+    {
+        var (inspection, found) = await database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                var inspection = await InspectionQuery.ReadAsync(connection, token);
+                return (inspection, SchemaDrift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), settings.Main.Database, settings.Main.Database));
+            },
+            stop);
+        return await place.UseAsync<DriftResult>(
+            async (scratch, rights) =>
+            {
+                if (rights.ServerVersion / 10000 != inspection.ServerVersion / 10000)
+                {
+                    return new DriftResult.Impossible(ScratchPlace.OtherMajor(rights.ServerVersion, inspection.ServerVersion));
+                }
+
+                using var folder = await cli.TakeFolderAsync(stop);
+                if (folder is null)
+                {
+                    return new DriftResult.Impossible(cli.WhyFolderBusy);
+                }
+
+                logger.ComparingSchema();
+                return new DriftResult.Compared(SchemaDrift.Compare(await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop), found));
+            },
+            reason => new DriftResult.Impossible(reason), stop);
+    }
+}

@@ -1,0 +1,214 @@
+using System.Globalization;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
+using Npgsql;
+
+namespace LogtoMigrateInit.Inspections;
+
+/// <summary>
+/// Reads an <see cref="Inspection"/> in one round trip, or in two where no Logto can start. Names are resolved through the role's search_path, exactly as Logto does;
+/// types that need a lookup of the server's catalogue (arrays, regclass, "char") are cast away.
+/// </summary>
+internal static class InspectionQuery
+{
+    private const string Kind = """
+        case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'f' then 'foreign table' when 'v' then 'view'
+          when 'm' then 'materialized view' when 'S' then 'sequence' when 'c' then 'type' when 'i' then 'index' else 'relation' end
+        """;
+
+    // Without it, who does not own the table "tenants" would see it empty instead of being refused. It lasts as long as the batch,
+    // which is one transaction.
+    private const string SeeAllRows = "set_config('row_security', 'off', true)";
+
+    private static readonly string Facts = $"""
+        select current_database()::text, current_user::text, current_schema()::text,
+          current_setting('server_version_num')::int, pg_is_in_recovery(),
+          current_setting('transaction_read_only') = 'on', pg_backend_pid(),
+          (select string_agg(c.relname || ':' || {Kind} || ':' || c.relnamespace, ',') from pg_catalog.pg_class c
+            where c.oid in ({string.Join(", ", LogtoNames.Tables.Append(LogtoNames.Systems).Append(LogtoNames.LegacyConfigs).Select(name => $"to_regclass('{name}')"))})),
+          {SeeAllRows}
+        """;
+
+    private const string TablesWithoutRowSecurity = """
+        select c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where n.nspname = current_schema() and c.relkind in ('r', 'p') and not c.relrowsecurity
+            and c.relname not in ('systems', 'service_logs')
+          order by 1
+        """;
+
+    // The primary key of "systems" on its column "key" alone comes with them, as a row without a name.
+    private const string Indexes = """
+        select case when not i.indisvalid then c.relname::text end from pg_catalog.pg_index i
+          join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where not i.indisvalid and n.nspname = current_schema()
+            or i.indisprimary and i.indrelid = to_regclass('systems') and i.indnkeyatts = 1 and pg_get_indexdef(i.indexrelid, 1, true) in ('key', '"key"')
+          order by 1
+        """;
+
+    // The last two fail when their table does not exist; by then the other results have arrived. A view is not run: somebody else's
+    // may do anything.
+    private const string State = """
+        select coalesce(value::text, 'null') from systems where key::text = 'alterationState'
+          and (select relkind in ('r', 'p') from pg_catalog.pg_class where oid = to_regclass('systems'))
+          limit 2
+        """;
+
+    // A name that is too long is cut by the server, when the role is made and when it logs in.
+    private const string Roles = """
+        (select t.db_user::text as name, case
+            when r.oid is null then 'is missing'
+            when not r.rolcanlogin or r.rolconnlimit = 0 then 'may not log in'
+            when r.rolvaliduntil <= now() then 'has a password that is no longer valid'
+            when not has_database_privilege(r.oid, current_database(), 'CONNECT') then 'may not connect to this database'
+            when not has_schema_privilege(r.oid, (select relnamespace from pg_catalog.pg_class where oid = to_regclass('applications')), 'USAGE')
+              or not has_table_privilege(r.oid, 'applications', 'SELECT') then 'may not read Logto''s tables'
+          end as problem
+          from tenants t left join pg_catalog.pg_roles r on r.rolname = t.db_user::name
+          where t.db_user is not null) as roles
+        """;
+
+    private const string RoleCounts = $"select count(*), count(problem) from {Roles}";
+
+    // Asked only where there are some.
+    private const string UnusableRoles = $"select name, problem from {Roles} where problem is not null order by name limit 5";
+
+    // Asked only where nothing is called "systems": planning it takes longer than everything above.
+    private const string Objects = $"""
+        select count(*), coalesce(string_agg(object, ', ' order by object) filter (where number <= 5), '') from (
+          select object, row_number() over (order by object) as number from (
+            select {Kind} || ' ' || c.relname as object from pg_catalog.pg_class c
+              where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
+                and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'c')
+                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+            union all
+            select 'type ' || t.typname from pg_catalog.pg_type t
+              where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
+                and t.typtype in ('d', 'e', 'r')
+                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
+          ) as objects) as numbered
+        """;
+
+    /// <summary>All that one round trip asks; <c>bench/</c> asks the same of psql.</summary>
+    internal static IReadOnlyList<string> Statements => [Facts, TablesWithoutRowSecurity, Indexes, State, RoleCounts];
+
+    public static async Task<Inspection> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var inspection = await ReadBatchAsync(connection, cancellationToken);
+        return inspection switch
+        {
+            { TenantRoles: { UnusableCount: > 0 } roles } => inspection with { TenantRoles = roles with { Unusable = await ReadUnusableRolesAsync(connection, cancellationToken) } },
+            _ when inspection.Relations.All(relation => relation.Name != LogtoNames.Systems) => await ReadObjectsAsync(inspection, connection, cancellationToken),
+            _ => inspection,
+        };
+    }
+
+    private static async Task<Inspection> ReadBatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var statement in Statements)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+
+        await reader.ReadAsync(cancellationToken);
+        var inspection = new Inspection
+        {
+            Database = reader.GetString(0),
+            User = reader.GetString(1),
+            Schema = await reader.ReadTextAsync(2, cancellationToken),
+            ServerVersion = reader.GetInt32(3),
+            InRecovery = reader.GetBoolean(4),
+            ReadOnly = reader.GetBoolean(5),
+            BehindPooler = reader.GetInt32(6) != connection.ProcessID,
+            Relations = ParseRelations(await reader.ReadTextAsync(7, cancellationToken)),
+            SystemsHasKey = false,
+            ObjectCount = 0,
+            Objects = "",
+            TablesWithoutRowSecurity = [],
+            InvalidIndexes = [],
+            States = [],
+            TenantRoles = null,
+            TenantsRefusal = null,
+        };
+
+        await reader.NextResultAsync(cancellationToken);
+        inspection = inspection with { TablesWithoutRowSecurity = await reader.ReadNamesAsync(cancellationToken) };
+        await reader.NextResultAsync(cancellationToken);
+        inspection = await ReadIndexesAsync(inspection, reader, cancellationToken);
+
+        try
+        {
+            await reader.NextResultAsync(cancellationToken);
+            inspection = inspection with { States = await reader.ReadNamesAsync(cancellationToken) };
+        }
+        catch (PostgresException other) when (IsAboutAnotherTable(other))
+        {
+            return inspection;
+        }
+
+        try
+        {
+            await reader.NextResultAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return inspection with { TenantRoles = new TenantRoles(reader.GetInt64(0), reader.GetInt64(1), []) };
+        }
+        catch (PostgresException other) when (IsAboutAnotherTable(other))
+        {
+            return inspection;
+        }
+        catch (PostgresException refusal) when (refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return inspection with { TenantsRefusal = refusal.MessageText };
+        }
+    }
+
+    private static async Task<IReadOnlyList<UnusableRole>> ReadUnusableRolesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new($"select {SeeAllRows}"), new(UnusableRoles) } };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        var roles = new List<UnusableRole>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            roles.Add(new UnusableRole(reader.GetString(0), reader.GetString(1)));
+        }
+
+        return roles;
+    }
+
+    private static async Task<Inspection> ReadObjectsAsync(Inspection inspection, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Objects, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return inspection with { ObjectCount = reader.GetInt64(0), Objects = reader.GetString(1) };
+    }
+
+    /// <summary>The table is missing, or what has its name has not its form: no such column, an index, another type.</summary>
+    private static bool IsAboutAnotherTable(PostgresException answer) => answer.SqlState
+        is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.WrongObjectType
+        or PostgresErrorCodes.CannotCoerce or PostgresErrorCodes.UndefinedFunction;
+
+    private static async Task<Inspection> ReadIndexesAsync(Inspection inspection, NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        var (names, hasKey) = (new List<string>(), false);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            if (await reader.ReadTextAsync(0, cancellationToken) is { } name)
+            {
+                names.Add(name);
+            }
+            else
+            {
+                hasKey = true;
+            }
+        }
+
+        return inspection with { InvalidIndexes = names, SystemsHasKey = hasKey };
+    }
+
+    private static Relation[] ParseRelations(string? text) =>
+        text is null ? [] : [.. text.Split(',').Select(part => part.Split(':')).Select(part => new Relation(part[0], part[1], uint.Parse(part[2], CultureInfo.InvariantCulture)))];
+}

@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Locking;
+
+/// <summary>
+/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions and inspect again → work. It turns a
+/// lost lock and a database that is out of reach into outcomes, and adds the restore command to every failure after a backup.
+/// </summary>
+internal sealed class LockedWork(
+    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others, ILogger logger)
+{
+    /// <summary>Two servers behind one name may contradict each other about a database forever.</summary>
+    private const int MostCreations = 3;
+
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time, before the work began.</exception>
+    /// <exception cref="OperationCanceledException">Stopped by a signal.</exception>
+    public async Task<Outcome> RunAsync(LockedTask task, CancellationToken stop)
+    {
+        var wait = new Wait(settings, logger);
+        var creations = 0;
+        while (true)
+        {
+            Poll poll;
+            try
+            {
+                poll = await database.RetryAsync(token => PollAsync(task, wait.IsForLock, token), stop);
+            }
+            catch (DatabaseException missing)
+                when (missing.Failure == DatabaseFailure.NoSuchDatabase && task.CreateDatabase is not null && creations < MostCreations)
+            {
+                creations++;
+                if (await task.CreateDatabase(stop) is { } refused)
+                {
+                    return refused;
+                }
+
+                continue;
+            }
+
+            switch (poll)
+            {
+                case Poll.Settled settled:
+                    WarnOf(settled.Inspection);
+                    return settled.Outcome;
+
+                case Poll.LockTaken taken:
+                    await using (taken.Lock)
+                    {
+                        logger.LockTaken();
+                        return await RunAsync(task, taken.Lock, stop);
+                    }
+            }
+
+            if (wait.Over(poll) is { } outcome)
+            {
+                return outcome;
+            }
+
+            await Task.Delay(wait.NextPause(poll), stop);
+        }
+    }
+
+    private async Task<Outcome> RunAsync(LockedTask task, MigrationLock migrationLock, CancellationToken stop)
+    {
+        using var whileLocked = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
+        var run = new LockedRun(migrationLock, whileLocked.Token, stop);
+        var outcome = await RunAsync(task, run);
+        return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that there is nothing to restore
+    }
+
+    private async Task<Outcome> RunAsync(LockedTask task, LockedRun run)
+    {
+        try
+        {
+            var started = Stopwatch.GetTimestamp();
+            return await others.SurveyAsync(started, run.Lock, run.WhileLocked) switch
+            {
+                Survey.Clear clear => await task.Work(run, clear),
+                Survey.OthersAtWork { Sessions: [var other, ..] } =>
+                    new Outcome.LockTimedOut(Stopwatch.GetElapsedTime(started), $"{other}, left by an earlier run, running: {other.Query}"),
+                _ => throw new UnreachableException(),
+            };
+        }
+        catch (OperationCanceledException) when (run.Lock.Lost.IsCancellationRequested && !run.Stop.IsCancellationRequested)
+        {
+            return await task.LockLost(run);
+        }
+        catch (DatabaseException failure) when (run.HasBegun)
+        {
+            return task.Unverified?.Invoke(run, failure) ?? Outcome.Of(failure, settings);
+        }
+    }
+
+    /// <summary>One connection: inspects, decides, and tries to take the lock, which then owns the connection.</summary>
+    /// <param name="task">The work.</param>
+    /// <param name="isWaiting">The last poll found the lock taken. While it is, nothing else is inspected.</param>
+    /// <param name="stop">Ends the poll.</param>
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the poll.")]
+    private async Task<Poll> PollAsync(LockedTask task, bool isWaiting, CancellationToken stop)
+    {
+        var connection = await database.OpenAsync(stop);
+        MigrationLock? migrationLock = null;
+        try
+        {
+            if (isWaiting && await LockQueries.IsTakenAsync(connection, stop))
+            {
+                return new Poll.LockHeld(
+                    await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
+            }
+
+            var (inspection, verdict) = await watched.DecideAsync(connection, stop);
+            if (task.Settle(verdict) is { } outcome)
+            {
+                return new Poll.Settled(inspection, outcome);
+            }
+
+            // A standby would grant the lock too.
+            if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
+            {
+                return new Poll.ReadOnly(inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
+            }
+
+            migrationLock = await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, stop);
+            return migrationLock is not null
+                ? new Poll.LockTaken(migrationLock)
+                : new Poll.LockHeld(
+                    await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
+        }
+        finally
+        {
+            if (migrationLock is null)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+    }
+
+    private void WarnOf(Inspection inspection)
+    {
+        foreach (var index in inspection.InvalidIndexes)
+        {
+            logger.InvalidIndex(index, SqlNames.Quote(index));
+        }
+
+        if (inspection.InRecovery || inspection.ReadOnly)
+        {
+            logger.ServerIsReadOnly(inspection.InRecovery ? "in recovery" : "read-only");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Globalization;
+using System.Threading.Channels;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Locking;
+
+/// <summary>
+/// The right to migrate, held by at most one replica: a transaction-level advisory lock on a connection of its own.
+/// A transaction-level lock works through PgBouncer in transaction mode and vanishes with its client. It is a lease:
+/// while we beat, the server keeps it; when this machine vanishes, the server's idle time-out ends it.
+/// </summary>
+/// <remarks>
+/// An operator finds the holder with <c>select pid from pg_locks where locktype = 'advisory' and granted</c> and can end it with
+/// <c>select pg_terminate_backend(pid)</c>.
+/// </remarks>
+internal sealed class MigrationLock : IAsyncDisposable
+{
+    /// <summary>
+    /// The first eight bytes of SHA-256("logto-migrate-init"), read as a big-endian signed integer. The same for every version of
+    /// this program, for ever; advisory locks are per database already.
+    /// </summary>
+    public const long Key = -4823972487516092882;
+
+    private readonly NpgsqlConnection _connection;
+    private readonly Timings _timings;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _lost = new();
+    private readonly CancellationTokenSource _released = new();
+    private readonly Channel<TaskCompletionSource> _questions = Channel.CreateUnbounded<TaskCompletionSource>();
+    private readonly Task _beating;
+
+    private MigrationLock(NpgsqlConnection connection, Timings timings, ILogger logger)
+    {
+        (_connection, _timings, _logger) = (connection, timings, logger);
+        Pid = connection.ProcessID; // a broken connection does not tell it any more
+        _beating = BeatAsync();
+    }
+
+    /// <summary>Cancelled when the lock is no longer ours for certain: somebody else may be migrating.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    /// <summary>The server process of the session that holds it.</summary>
+    public int Pid { get; }
+
+    /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
+    /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
+    public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
+    {
+        var lease = Lease(timings);
+        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level read committed"), new(lease) } };
+        if (connection.PostgreSqlVersion.Major >= 17)
+        {
+            batch.BatchCommands.Add(new("set local transaction_timeout = 0"));
+        }
+
+        batch.BatchCommands.Add(new(string.Create(CultureInfo.InvariantCulture, $"select pg_try_advisory_xact_lock({Key})")));
+
+        // Npgsql's unnamed portal keeps the snapshot of the last SELECT alive, and `create index concurrently` would wait for it for
+        // ever; a utility statement replaces the portal.
+        batch.BatchCommands.Add(new(lease));
+        var taken = (bool)(await batch.ExecuteScalarAsync(cancellationToken))!;
+        return taken ? new MigrationLock(connection, timings, logger) : null;
+    }
+
+    /// <summary>Releases the lock by closing its connection.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _released.CancelAsync();
+        await _beating;
+        await LogtoDatabase.CloseAsync(_connection); // where the server does not hear of it, the lease ends it
+
+        _lost.Dispose();
+        _released.Dispose();
+    }
+
+    /// <summary>Waits until the server has confirmed, after this call, that the lock is ours: a beat out of turn.</summary>
+    /// <exception cref="OperationCanceledException">It is lost or given back.</exception>
+    public async Task ConfirmAsync()
+    {
+        var question = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_lost.Token, _released.Token);
+        await _questions.Writer.WriteAsync(question, over.Token);
+        await question.Task.WaitAsync(over.Token);
+    }
+
+    /// <summary>Gives the lock up for lost, whatever the connection believes.</summary>
+    /// <param name="reason">A clause for the log.</param>
+    public async Task LoseAsync(string reason)
+    {
+        if (!_lost.IsCancellationRequested)
+        {
+            _logger.LockLost(reason);
+            await _lost.CancelAsync();
+        }
+    }
+
+    private static string Lease(Timings timings) =>
+        string.Create(CultureInfo.InvariantCulture, $"set local idle_in_transaction_session_timeout = {timings.Lease.TotalMilliseconds:0}");
+
+    /// <summary>Whatever ends the beating other than the release of the lock means that the lock is lost, or will be.</summary>
+    private async Task BeatAsync()
+    {
+        try
+        {
+            var asked = _questions.Reader.WaitToReadAsync(_released.Token).AsTask();
+            while (true)
+            {
+                await Task.WhenAny(asked, Task.Delay(_timings.Beat, _released.Token));
+                _released.Token.ThrowIfCancellationRequested();
+                var questions = new List<TaskCompletionSource>();
+                while (_questions.Reader.TryRead(out var question))
+                {
+                    questions.Add(question);
+                }
+
+                await AnswerOfAsync(ExecuteAsync(_connection, Lease(_timings), CancellationToken.None));
+                questions.ForEach(question => question.TrySetResult());
+                asked = asked.IsCompleted ? _questions.Reader.WaitToReadAsync(_released.Token).AsTask() : asked;
+            }
+        }
+        catch (OperationCanceledException) when (_released.IsCancellationRequested)
+        {
+            // Given back.
+        }
+#pragma warning disable CA1031 // A surprise must not leave a CLI running without a lock.
+        catch (Exception broken)
+#pragma warning restore CA1031
+        {
+            await LoseAsync(broken.Message);
+        }
+    }
+
+    /// <summary>Waits for the server's answer to a beat; after a standstill of this process it is there at the next count.</summary>
+    /// <exception cref="TimeoutException">There was none for so many counts.</exception>
+    private async Task AnswerOfAsync(Task beat)
+    {
+        for (var unanswered = 0; unanswered < Timings.UnansweredBeats; unanswered++)
+        {
+            if (await Task.WhenAny(beat, Task.Delay(_timings.Beat, _released.Token)) == beat)
+            {
+                await beat;
+                return;
+            }
+
+            _released.Token.ThrowIfCancellationRequested();
+        }
+
+        throw new TimeoutException($"the server has not answered for {(_timings.Beat * Timings.UnansweredBeats).TotalSeconds:0} s");
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)
+    {
+        // Our own count decides; the driver's clock goes on while this process stands still.
+        await using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

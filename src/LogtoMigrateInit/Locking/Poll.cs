@@ -1,0 +1,30 @@
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Outcomes;
+
+namespace LogtoMigrateInit.Locking;
+
+/// <summary>
+/// What one connection found before the lock. The cases: <see cref="Settled"/>, <see cref="LockTaken"/>, <see cref="LockHeld"/>, <see cref="ReadOnly"/>.
+/// </summary>
+internal abstract record Poll
+{
+    private Poll()
+    {
+    }
+
+    /// <summary>The work needs no lock, or cannot be done.</summary>
+    public sealed record Settled(Inspections.Inspection Inspection, Outcome Outcome) : Poll;
+
+    /// <summary>The work needs the lock, and we hold it.</summary>
+    public sealed record LockTaken(MigrationLock Lock) : Poll;
+
+    /// <summary>Another session holds the lock.</summary>
+    /// <param name="Holder">Null when the session could not be seen: it released the lock in this moment.</param>
+    /// <param name="Sessions">How many sessions the database has had; null when the server does not count them.</param>
+    public sealed record LockHeld(ServerSession? Holder, long? Sessions) : Poll;
+
+    /// <summary>The work writes, and the server takes no writes now.</summary>
+    /// <param name="InRecovery">It is a standby; otherwise it is read-only.</param>
+    /// <param name="PendingCount">How many alterations are pending.</param>
+    public sealed record ReadOnly(bool InRecovery, int PendingCount) : Poll;
+}

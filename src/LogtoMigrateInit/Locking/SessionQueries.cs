@@ -1,0 +1,201 @@
+using System.Globalization;
+using LogtoMigrateInit.PostgreSql;
+using Npgsql;
+
+namespace LogtoMigrateInit.Locking;
+
+/// <summary>Another session, as far as PostgreSQL shows it to us; an ordinary owner sees little of other roles' sessions.</summary>
+/// <param name="Pid">Its server process.</param>
+/// <param name="User">Null when hidden.</param>
+/// <param name="Application">Empty when it gave none, or when hidden.</param>
+/// <param name="Address">The client's address; <c>local</c> for a Unix socket or when hidden.</param>
+/// <param name="SinceSeconds">Seconds since its transaction, or the session, began; 0 when hidden.</param>
+/// <param name="Query">What it runs or ran last, without the values in it; <c>&lt;hidden&gt;</c> when we may not see it.</param>
+internal sealed record ServerSession(int Pid, string? User, string Application, string Address, double SinceSeconds, string Query)
+{
+    /// <summary>For a log line: who, from where, since when.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for {SinceSeconds:0} s)");
+}
+
+/// <summary>What the holder of the lock found of other runs' CLIs.</summary>
+/// <param name="AtWork">Left to end by themselves.</param>
+/// <param name="Ended">Told to end just now; they may be there for another moment.</param>
+internal sealed record FencedSessions(IReadOnlyList<ServerSession> AtWork, IReadOnlyList<ServerSession> Ended);
+
+/// <summary>What a program's sessions do.</summary>
+internal enum SessionActivity
+{
+    /// <summary>It has no session.</summary>
+    None = 0,
+
+    /// <summary>It has one, which waits for the program.</summary>
+    Idle = 1,
+
+    /// <summary>One runs a statement, or is in a transaction.</summary>
+    AtWork = 2,
+}
+
+/// <summary>Who blocks the CLI, and what a killed CLI left running.</summary>
+internal static class SessionQueries
+{
+    /// <summary>What a <see cref="ServerSession"/> is read from; <c>a</c> is <c>pg_stat_activity</c>.</summary>
+    internal const string Columns = """
+        a.pid, a.usename::text, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
+        coalesce(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)), 0)::float8,
+        case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(a.query, 10000) end
+        """;
+
+    // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone.
+    // So is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration,
+    // and its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
+    // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another pid
+    // than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has lost the
+    // lock and does not know it yet: then they are the next one's.
+    private static readonly string Fence = $"""
+        with others as materialized (
+          select a.*,
+            exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid)
+              or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
+                and (l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+                  or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))) as locks,
+            pg_backend_pid() = $3 and exists (select from pg_catalog.pg_locks l where l.pid = $4 and {LockQueries.IsHeldLock}) and (me.rolsuper or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
+          from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid join pg_catalog.pg_roles me on me.rolname = current_user
+          where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1) and a.application_name <> $2),
+        judged as materialized (select a.*, a.locks and (a.state = 'active' or not a.endable) as at_work from others a)
+        select {Columns}, a.at_work, case when a.endable and not a.at_work then pg_terminate_backend(a.pid) else false end
+          from judged a order by a.pid
+        """;
+
+    // Background workers of the server have no database; -1 is no limit.
+    private const string FreeSlots = """
+        select least(
+            current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+              - coalesce(current_setting('reserved_connections', true)::bigint, 0) - count(a.datid),
+            case when r.rolconnlimit >= 0 and not r.rolsuper then r.rolconnlimit - count(*) filter (where a.usesysid = r.oid) end,
+            case when d.datconnlimit >= 0 and not r.rolsuper then d.datconnlimit - count(*) filter (where a.datid = d.oid) end)
+          from pg_catalog.pg_roles r join pg_catalog.pg_database d on d.datname = current_database() cross join pg_catalog.pg_stat_activity a
+          where r.rolname = current_user
+          group by r.rolconnlimit, r.rolsuper, d.datconnlimit
+        """;
+
+    private const string Blockers = $"""
+        select {Columns} from pg_catalog.pg_stat_activity a
+          where a.pid in (select unnest(pg_blocking_pids(c.pid)) from pg_catalog.pg_stat_activity c
+            where c.datname = current_database() and c.application_name = $1)
+            and a.application_name is distinct from $1 and a.pid <> pg_backend_pid()
+          order by a.pid
+        """;
+
+    private const int ColumnCount = 6;
+
+    private const string Terminate = """
+        select count(pg_terminate_backend(a.pid)) from pg_catalog.pg_stat_activity a
+          where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = $1
+        """;
+
+    // Not behind a pooler, where it would stay behind on a connection that others use.
+    private const string EndWhenIdle = "select set_config('idle_session_timeout', $1, false) where pg_backend_pid() = $2";
+
+    private const string Activity = """
+        select coalesce(max(case when a.state = 'idle' then 1 else 2 end), 0) from pg_catalog.pg_stat_activity a
+          where a.datname = current_database() and a.application_name = $1
+        """;
+
+    /// <summary>
+    /// Ends the sessions of every other run's CLI: whoever holds the lock knows that they have no right to be there, be their program
+    /// frozen, cut off or dead. What works is left to end by itself.
+    /// </summary>
+    /// <param name="connection">Outside of a transaction.</param>
+    /// <param name="ownName">That of this run's CLI.</param>
+    /// <param name="lockPid">The server process of the session that holds the lock.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Fence, connection)
+        {
+            Parameters = { new() { Value = SessionNames.CliPrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID }, new() { Value = lockPid } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var session = await ReadAsync(reader, cancellationToken);
+            if (reader.GetBoolean(ColumnCount))
+            {
+                atWork.Add(session);
+            }
+            else if (reader.GetBoolean(ColumnCount + 1))
+            {
+                ended.Add(session);
+            }
+        }
+
+        return new FencedSessions(atWork, ended);
+    }
+
+    /// <summary>Has the server end this session when it is idle for so long, because its client may vanish without a word.</summary>
+    public static async Task EndWhenIdleAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(EndWhenIdle, connection)
+        {
+            Parameters = { new() { Value = time.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) }, new() { Value = connection.ProcessID } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>
+    public static async Task<long> CountFreeSlotsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FreeSlots, connection);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Sessions that our CLI waits for.</summary>
+    public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
+        ReadAsync(connection, Blockers, name, cancellationToken);
+
+    /// <summary>What the busiest session of this name does.</summary>
+    public static async Task<SessionActivity> ReadActivityAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Activity, connection) { Parameters = { new() { Value = name } } };
+        return (SessionActivity)(int)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Ends the sessions of this run's CLI.</summary>
+    /// <returns>How many there were; 0 means that all are gone.</returns>
+    public static async Task<long> TerminateAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Terminate, connection) { Parameters = { new() { Value = name } } };
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(query, connection);
+        if (name is not null)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = name });
+        }
+
+        return await ReadAsync(command, cancellationToken);
+    }
+
+    /// <summary>Reads what a query for <see cref="Columns"/> finds.</summary>
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var sessions = new List<ServerSession>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            sessions.Add(await ReadAsync(reader, cancellationToken));
+        }
+
+        return sessions;
+    }
+
+    private static async Task<ServerSession> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken) => new(
+        reader.GetInt32(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1),
+        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), SqlText.WithoutLiterals(reader.GetString(5)));
+}

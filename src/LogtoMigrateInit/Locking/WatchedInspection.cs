@@ -1,0 +1,85 @@
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace LogtoMigrateInit.Locking;
+
+/// <summary>
+/// An inspection reads Logto's table <c>systems</c>, and waits in silence while another session has locked it. This class names that session
+/// over another connection, within seconds, and in the outcome when the wait was too long.
+/// </summary>
+internal sealed class WatchedInspection(Timings timings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
+{
+    /// <summary>A starved server needs seconds too, and must not get a second connection from each of a hundred replicas.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>The last alteration whose indexes were looked for: <c>check --wait</c> inspects again and again, and each warning is given once.</summary>
+    private Alteration? _searched;
+
+    /// <summary>Inspects the database, and waits for it where waiting may help.</summary>
+    /// <exception cref="DatabaseException">It refused us, or did not answer within the connect time-out.</exception>
+    public Task<Inspection> ReadAsync(CancellationToken cancellationToken) =>
+        database.WithConnectionAsync((connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, token)), cancellationToken);
+
+    /// <summary>Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.</summary>
+    public async Task<(Inspection Inspection, Verdict Verdict)> DecideAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var inspection = await WatchAsync(InspectionQuery.ReadAsync(connection, cancellationToken));
+        var verdict = MigrationPlan.Decide(catalog, inspection);
+        if (verdict is Verdict.Matching or Verdict.Pending)
+        {
+            await WarnOfMissingIndexesAsync(connection, inspection.State!, cancellationToken);
+        }
+
+        return (inspection, verdict);
+    }
+
+    /// <param name="reading">Has begun, and takes milliseconds unless it waits for a lock.</param>
+    /// <exception cref="DatabaseException">It waited for too long.</exception>
+    public async Task<T> WatchAsync<T>(Task<T> reading)
+    {
+        if (await Task.WhenAny(reading, Task.Delay(Patience)) == reading)
+        {
+            return await reading;
+        }
+
+        await using var watch = new SessionWatch(database, SessionNames.Own, timings.Lease, logger);
+        do
+        {
+            await watch.ReportWaitsAsync();
+        }
+        while (await Task.WhenAny(reading, Task.Delay(SessionWatch.Interval)) != reading);
+
+        try
+        {
+            return await reading;
+        }
+        catch (Exception failure) when (watch.WaitsFor is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
+        {
+            throw new DatabaseException(
+                DatabaseFailure.NotYet, $"the database cannot be read, which waits for {watch.WaitsFor}", "end that session or transaction, or wait for it",
+                failure);
+        }
+    }
+
+    private async Task WarnOfMissingIndexesAsync(NpgsqlConnection connection, AlterationState state, CancellationToken cancellationToken)
+    {
+        if (catalog.LastAt(state) is { } last && last != _searched && catalog.IndexesOf(last) is [_, ..] indexes)
+        {
+            _searched = last;
+            var present = await ConcurrentIndexQuery.FindAsync(connection, indexes, cancellationToken);
+            string[] missing =
+            [
+                .. indexes.Where(index => present.All(each => each.Index != index)).Select(index => $"{index.Name} on {index.Table}"),
+            ];
+            if (missing.Length > 0)
+            {
+                logger.MissingIndexes(last.FileName, string.Join(", ", missing));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using System.IO.Enumeration;
+using System.Text.Json;
+using LogtoMigrateInit.Platform;
+
+namespace LogtoMigrateInit.Logto;
+
+/// <summary>The Logto release that is about to start, as it lies on the disk.</summary>
+internal sealed class LogtoInstallation
+{
+    /// <summary>Logto's image keeps its workspace; npm puts packages side by side or one inside the other.</summary>
+    private static readonly (string Cli, string Schemas)[] Layouts =
+    [
+        ("packages/cli", "packages/schemas"),
+        ("node_modules/@logto/cli", "node_modules/@logto/cli/node_modules/@logto/schemas"),
+        ("node_modules/@logto/cli", "node_modules/@logto/schemas"),
+    ];
+
+    private static readonly EnumerationOptions AllEntries = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
+
+    private LogtoInstallation(string root, string cli, string schemas, string version)
+    {
+        CliDirectory = Path.Combine(root, cli);
+        AlterationsDirectory = Path.Combine(root, schemas, "alterations-js");
+        Version = version;
+    }
+
+    /// <summary>The folder of <c>@logto/cli</c>.</summary>
+    public string CliDirectory { get; }
+
+    /// <summary>The folder with the scripts that the release ships.</summary>
+    public string AlterationsDirectory { get; }
+
+    /// <summary>The version of <c>@logto/cli</c>, such as <c>1.43.0</c>.</summary>
+    public string Version { get; }
+
+    /// <summary>The script that Node.js runs.</summary>
+    public string CliEntry => Path.Combine(CliDirectory, "bin", "logto.js");
+
+    /// <summary>Where the CLI copies the scripts at every run, so that their imports resolve.</summary>
+    public string ScratchDirectory => Path.Combine(CliDirectory, "alteration-scripts");
+
+    /// <summary>Finds the release and checks that it is whole.</summary>
+    /// <param name="directory">Where it is installed.</param>
+    /// <param name="expectedVersion">Null: any.</param>
+    /// <exception cref="UnusableTargetException">It is not there, not whole, or of another version.</exception>
+    public static LogtoInstallation Find(string directory, string? expectedVersion)
+    {
+        var (cli, schemas) = Layouts.FirstOrDefault(layout =>
+            File.Exists(Path.Combine(directory, layout.Cli, "package.json")) && Directory.Exists(Path.Combine(directory, layout.Schemas)));
+        if (cli is null)
+        {
+            throw new UnusableTargetException(
+                $"No Logto found in {directory}: neither packages/cli with packages/schemas (Logto's image) nor node_modules/@logto/cli (npm) is there. Run this inside the image of the Logto release that is about to start, or name its folder in LOGTO_INIT_LOGTO_DIR.");
+        }
+
+        var installation = new LogtoInstallation(directory, cli, schemas, ReadVersion(Path.Combine(directory, cli, "package.json")));
+        if (!File.Exists(installation.CliEntry))
+        {
+            throw new UnusableTargetException($"Logto's CLI is missing: {installation.CliEntry} does not exist. Use a complete image of Logto.");
+        }
+
+        if (expectedVersion is not null && expectedVersion != installation.Version)
+        {
+            throw new UnusableTargetException(
+                $"This image holds Logto {installation.Version}, and LOGTO_INIT_EXPECTED_VERSION asks for {expectedVersion}. Give the init image and Logto's image the same version.");
+        }
+
+        return installation;
+    }
+
+    /// <summary>Reads the names of the alterations; their contents are not opened.</summary>
+    /// <exception cref="UnusableTargetException">There are none, or one has a name that the CLI could not read.</exception>
+    public AlterationCatalog ReadCatalog()
+    {
+        try
+        {
+            var names = new FileSystemEnumerable<string>(AlterationsDirectory, (ref entry) => entry.FileName.ToString(), AllEntries);
+            return AlterationCatalog.Read(Version, names, ReadScript);
+        }
+        catch (Exception unusable) when (unusable is FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new UnusableTargetException(
+                $"The alterations in {AlterationsDirectory} cannot be used: {unusable.Message.TrimEnd('.')}. Use a complete image of Logto.");
+        }
+    }
+
+    /// <summary>The text of a shipped alteration.</summary>
+    /// <exception cref="UnusableTargetException">It cannot be read.</exception>
+    public string ReadScript(Alteration alteration)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(AlterationsDirectory, alteration.FileName));
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            throw new UnusableTargetException($"The alteration {alteration.FileName} cannot be read: {unreadable.Message} Use a complete image of Logto.");
+        }
+    }
+
+    /// <summary>
+    /// Checks that the CLI can empty and fill its scratch folder, which it does before it does anything else
+    /// (<c>getAlterationFiles</c> in <c>packages/cli/src/commands/database/alteration/utils.ts</c>).
+    /// </summary>
+    /// <returns>Null when it can; otherwise sentences for the operator.</returns>
+    public string? WhyScratchIsReadOnly()
+    {
+        string? readOnly;
+        try
+        {
+            readOnly = MustBeWritable().FirstOrDefault(folder => !FilePermission.MayWrite(folder));
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            readOnly = ScratchDirectory;
+        }
+
+        return readOnly is null
+            ? null
+            : $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
+    }
+
+    /// <summary>A folder inside, such as <c>utils</c>, can only be removed by who may write in it.</summary>
+    private IEnumerable<string> MustBeWritable() => Directory.Exists(ScratchDirectory)
+        ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
+            .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()).Prepend(ScratchDirectory)
+        : [CliDirectory];
+
+    private static string ReadVersion(string packageFile)
+    {
+        try
+        {
+            using var package = JsonDocument.Parse(File.ReadAllBytes(packageFile));
+            return package.RootElement.GetProperty("version").GetString() ?? throw new JsonException();
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            throw new UnusableTargetException($"{packageFile} does not tell the version of Logto's CLI. Use a complete image of Logto.");
+        }
+    }
+}

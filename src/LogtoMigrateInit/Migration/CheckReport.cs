@@ -1,0 +1,110 @@
+using System.Text;
+using System.Text.Json;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>What <c>check</c> prints on standard output.</summary>
+internal static class CheckReport
+{
+    /// <summary>The verdict's sentence, a line for each pending alteration, and one for each difference of the schema with what mends it.</summary>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="drift">Null when the schema was not compared.</param>
+    public static string AsText(Outcome outcome, DriftReport? drift)
+    {
+        var report = new StringBuilder().AppendLine(outcome.Message);
+        foreach (var alteration in outcome.Pending)
+        {
+            report.Append("  ").AppendLine(OneLine.Escape(alteration.FileName));
+        }
+
+        foreach (var difference in drift?.Differences ?? [])
+        {
+            report.Append("  ").AppendLine(OneLine.Escape(DriftText.Of(difference)));
+            if (difference.Sql is { } statement && DriftText.IsLong(difference))
+            {
+                report.AppendLine("    mend it with:");
+                foreach (var line in statement.Split('\n'))
+                {
+                    report.Append("      ").AppendLine(OneLine.Escape(line));
+                }
+            }
+            else if (difference.Sql is { } sql)
+            {
+                report.Append("    mend it with: ").AppendLine(OneLine.Escape(DriftText.Line(sql)));
+            }
+        }
+
+        foreach (var other in drift?.NotLogtos ?? [])
+        {
+            report.Append("  ").Append(OneLine.Escape(other)).AppendLine(" is not Logto's, which is no drift");
+        }
+
+        return report.ToString();
+    }
+
+    /// <summary>
+    /// One object: <c>exitCode</c>, <c>outcome</c> (see <see cref="Outcome.Name"/>), <c>message</c>, <c>target</c> (<c>version</c>,
+    /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
+    /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared).
+    /// </summary>
+    public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("exitCode", (int)outcome.ExitCode);
+            json.WriteString("outcome", outcome.Name);
+            json.WriteString("message", outcome.Message);
+            if (catalog is null)
+            {
+                json.WriteNull("target");
+            }
+            else
+            {
+                json.WriteStartObject("target");
+                json.WriteString("version", catalog.TargetVersion);
+                json.WriteNumber("timestamp", catalog.Last.Timestamp);
+                json.WriteNumber("alterations", catalog.Count);
+                json.WriteEndObject();
+            }
+
+            if (outcome.State is { } state)
+            {
+                json.WriteNumber("state", state.Timestamp);
+            }
+            else
+            {
+                json.WriteNull("state");
+            }
+
+            json.WriteStartArray("pending");
+            foreach (var alteration in outcome.Pending)
+            {
+                json.WriteStringValue(alteration.FileName);
+            }
+
+            json.WriteEndArray();
+            if (drift is null)
+            {
+                json.WriteNull("drift");
+            }
+            else
+            {
+                json.WriteStartObject("drift");
+                RehearsalJson.Write(json, drift);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray()) + Environment.NewLine;
+    }
+
+}

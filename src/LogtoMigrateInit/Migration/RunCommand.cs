@@ -1,0 +1,119 @@
+using System.Collections;
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Text;
+using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LogtoMigrateInit.Migration;
+
+/// <summary>Migrates and becomes the command, for platforms that cannot order containers.</summary>
+internal static partial class RunCommand
+{
+    // <signal.h> on Linux
+    private const int BrokenPipeSignal = 13;
+    private const nint DefaultAction = 0;
+
+    public static Command Create(RunInHost inHost)
+    {
+        var words = new Argument<string[]>("command") { Description = "The command and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never starts.") { words };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunInHost inHost, string[] words)
+    {
+        string? databaseUrl = null;
+        var program = FilePermission.FindProgram(words[0]);
+        var outcome = await inHost("run", async (parts, stop) =>
+        {
+            // Before the database is touched: an upgrade whose command cannot start would only look like one.
+            if (program is null)
+            {
+                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this image after `run --`"]);
+            }
+
+            databaseUrl = parts.GetRequiredService<ProgramSettings>() is { DatabaseUrlIsFromFile: true } settings ? settings.Main.Url.Text : null;
+            return await parts.GetRequiredService<MigrationRunner>().RunAsync(stop);
+        });
+        if (outcome.ExitCode == ExitCode.Success)
+        {
+            var reason = Become(program!, words, databaseUrl);
+            outcome = await inHost("run", (_, _) => Task.FromResult<Outcome>(
+                new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a program of this image after `run --`"])));
+        }
+
+        return (int)outcome.ExitCode;
+    }
+
+    /// <summary>
+    /// Replaces this process, and hands on what it was given itself, byte for byte: what is not UTF-8 is lost in .NET's copies of
+    /// variables and arguments, and of the variables some are hidden from .NET. Comes back only when it failed, with the reason.
+    /// </summary>
+    private static string Become(string program, string[] words, string? databaseUrl)
+    {
+        // .NET ignores SIGPIPE, and what is ignored stays ignored in the new program; a caught signal does not.
+        Signal(BrokenPipeSignal, DefaultAction);
+        nint[] arguments = [.. AsGiven(words).Select(CString), 0];
+        nint[] variables = [.. VariablesAsGiven(databaseUrl).Select(CString), 0];
+        Execute(program, arguments, variables);
+        var reason = Marshal.GetLastPInvokeErrorMessage();
+        Array.ForEach([.. arguments, .. variables], Marshal.FreeHGlobal);
+        return reason;
+    }
+
+    /// <summary>Our variables in the bytes in which we got them: what was changed since then was meant for .NET alone.</summary>
+    /// <param name="databaseUrl">What <c>DB_URL</c> becomes; null leaves it as it is.</param>
+    private static IEnumerable<byte[]> VariablesAsGiven(string? databaseUrl)
+    {
+        var name = Encoding.UTF8.GetBytes($"{Variables.DatabaseUrl.Name}=");
+        var given = ReadWords("/proc/self/environ") ?? [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}"))];
+        return databaseUrl is null
+            ? given
+            : given.Where(variable => !variable.AsSpan().StartsWith(name)).Append([.. name, .. Encoding.UTF8.GetBytes(databaseUrl)]);
+    }
+
+    /// <summary>The words, which are the end of our command line, in the bytes that stand there.</summary>
+    private static byte[][] AsGiven(string[] words)
+    {
+        // Without /proc, words of UTF-8 are the same.
+        return ReadWords("/proc/self/cmdline")?[^words.Length..] is { } last && last.Select(Encoding.UTF8.GetString).SequenceEqual(words)
+            ? last
+            : [.. words.Select(Encoding.UTF8.GetBytes)];
+    }
+
+    /// <returns>The words of a file in which a zero byte ends each; null when it cannot be read.</returns>
+    private static byte[][]? ReadWords(string file)
+    {
+        try
+        {
+            var bytes = File.ReadAllBytes(file);
+            int[] ends = [-1, .. bytes.Index().Where(each => each.Item == 0).Select(each => each.Index)];
+            return [.. ends.Zip(ends.Skip(1), (before, end) => bytes[(before + 1)..end])];
+        }
+        catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static nint CString(byte[] text)
+    {
+        var copy = Marshal.AllocHGlobal(text.Length + 1);
+        Marshal.Copy(text, 0, copy, text.Length);
+        Marshal.WriteByte(copy, text.Length, 0);
+        return copy;
+    }
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Execute(string path, nint[] arguments, nint[] variables);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint Signal(int signal, nint action);
+}

@@ -1,0 +1,18 @@
+namespace LogtoMigrateInit.Outcomes;
+
+internal abstract partial record Outcome
+{
+    public sealed record Unexpected(Exception Error)
+        : Outcome(
+            "unexpected", ExitCode.Unexpected,
+            $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {Error.Message} Nothing more was done. " +
+            "Please report it with the log above; starting again is safe.");
+
+    public sealed record WrongUsage(IReadOnlyList<string> Problems)
+        : Outcome("wrongUsage", ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: {string.Join("; ", Problems)}.");
+
+    public sealed record TargetUnusable(string Problem) : Outcome("targetUnusable", ExitCode.TargetUnusable, Problem);
+
+    public sealed record Stopped(ExitCode Signal, string SignalName)
+        : Outcome("stopped", Signal, $"Stopped by {SignalName}. What was applied is complete, nothing stays locked, and the same command, started again, carries on.");
+}

@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+
+namespace LogtoMigrateInit.Outcomes;
+
+/// <summary>
+/// How a run ended: a number for the orchestrator and a sentence for the operator, which says what happened, with which values,
+/// and what to do next. The cases are in the other files of this class, one file for each area.
+/// </summary>
+internal abstract partial record Outcome
+{
+    private Outcome(string name, ExitCode exitCode, string message, AlterationState? state = null, IReadOnlyList<Alteration>? pending = null) =>
+        (Name, ExitCode, Message, State, Pending) = (name, exitCode, OneLine.Escape(message), state, pending ?? []);
+
+    /// <summary>How <c>check --output json</c> names it. Scripts act on it, so it does not follow the names of types.</summary>
+    public string Name { get; }
+
+    public ExitCode ExitCode { get; }
+
+    public string Message { get; private init; }
+
+    /// <summary>The state that the database stores; null when the outcome does not depend on it.</summary>
+    public AlterationState? State { get; }
+
+    /// <summary>The alterations that are pending; empty when none are, or when the outcome does not depend on them.</summary>
+    public IReadOnlyList<Alteration> Pending { get; }
+
+    /// <summary>Adds the command that restores the backup of this run. A success needs none.</summary>
+    /// <param name="restore">Null: there is no backup.</param>
+    public Outcome WithRestoreCommand(string? restore) => restore is null || ExitCode == ExitCode.Success
+        ? this
+        : this with { Message = $"{Message} To have back what was there before: `{OneLine.Escape(restore)}`." };
+
+    /// <summary>The ending that a verdict means when nothing is done about it.</summary>
+    public static Outcome Of(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
+    {
+        Verdict.Matching matching => new Matches(catalog, matching.State),
+        Verdict.Ahead ahead => ahead.State.Timestamp <= settings.AheadLimit ? new AheadAllowed(catalog, ahead.State, settings) : new Ahead(catalog, ahead.State, settings),
+        Verdict.Unstartable open => new RowSecurityOff(open.State, open.Alterations, open.TablesWithoutRowSecurity),
+        Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
+        Verdict.Hidden hidden => new TenantsHidden(settings, hidden.State, hidden.Reason),
+        Verdict.Pending pending => new AlterationsPending(catalog, pending.State, pending.Alterations),
+        Verdict.Foreign foreign => new NotLogto(settings.Main.Database, foreign.Reason),
+        Verdict.Damaged damaged => new NotLogto(settings.Main.Database, damaged.Reason),
+        Verdict.Empty => new Empty(settings.Main.Database),
+        _ => throw new UnreachableException(),
+    };
+
+    /// <summary>The ending that a database out of reach means.</summary>
+    public static Outcome Of(DatabaseException failure, ProgramSettings settings) => failure.Failure switch
+    {
+        DatabaseFailure.NotYet => new Unreachable(settings, failure.Message, failure.Remedy),
+        DatabaseFailure.NoSuchDatabase => new NoSuchDatabase(settings),
+        _ => new Refused(settings, failure.Message, failure.Remedy),
+    };
+
+    /// <summary>Why work under the lock ended: a clause.</summary>
+    public const string WhyLockLost = "the migration lock was lost, because its connection broke or this machine stood still";
+
+    private static string Sentence(string clause) => $"{char.ToUpperInvariant(clause[0])}{clause[1..]}";
+
+    private static string Some(IReadOnlyList<string> names) =>
+        names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";
+
+    private static string Before(IReadOnlyList<Alteration> pending) => pending.Count == 0
+        ? "Nothing is pending, and"
+        : $"{pending.Count} {(pending.Count == 1 ? "alteration is" : "alterations are")} pending and nothing was begun, because afterwards";
+
+    private static string AdviceOnMissing(SeedMode seed) => seed switch
+    {
+        SeedMode.False => "Correct DB_URL; for a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds it.",
+        SeedMode.True =>
+            "LOGTO_INIT_SEED=true seeds only a database that is there: correct DB_URL, or create it; " +
+            "LOGTO_INIT_SEED=create does both, for a first installation.",
+        _ => "Correct DB_URL, or run `logto-migrate-init migrate`, which creates and seeds it, as LOGTO_INIT_SEED says.",
+    };
+}

@@ -1,0 +1,60 @@
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.PostgreSql;
+
+/// <summary>
+/// The server itself, for what a pooler cannot carry: <c>pg_dump</c> leaves an empty search_path on the pooler's connection, and a running
+/// Logto then finds no tables. It is <c>DB_URL</c>, or <c>LOGTO_INIT_DIRECT_URL</c> where that is set.
+/// </summary>
+internal sealed class DirectServer(ServerTarget target, ProgramSettings settings, ILogger logger) : IAsyncDisposable
+{
+    /// <summary>With the address and the user of the server itself.</summary>
+    public ServerTarget Target => target;
+
+    /// <summary>Logto's database there.</summary>
+    public LogtoDatabase Database { get; } = new(target, settings.ConnectTimeout, logger);
+
+    /// <summary>Another database of that server; the caller disposes of it.</summary>
+    public LogtoDatabase DatabaseNamed(string name) => DatabaseAt(target.Named(name));
+
+    /// <summary>A database of that server with settings of its own; the caller disposes of it.</summary>
+    public LogtoDatabase DatabaseAt(ServerTarget there) => new(there, settings.ConnectTimeout, logger);
+
+    /// <summary>Looks at the server before a dump.</summary>
+    /// <param name="logtos">Logto's own way to its database.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>What it is, and a clause for the operator about what keeps this user from dumping all of it; null when nothing does.</returns>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(LogtoDatabase logtos, CancellationToken cancellationToken) => Database.WithConnectionAsync(
+        async (connection, token) =>
+        {
+            var identity = await DumpQueries.ReadIdentityAsync(connection, token);
+            return (identity, await WhyElsewhereAsync(identity, logtos, token) ?? Describe(await DumpQueries.ReadUndumpableAsync(connection, token)));
+        },
+        cancellationToken);
+
+    /// <returns>Null when no pooler answers.</returns>
+    public string? WhyBehindPooler(ServerIdentity identity) => identity.BehindPooler
+        ? $"a connection pooler answers at {target.Host}:{target.Port}, and dumping or restoring through it would disturb a running Logto; set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
+        : null;
+
+    private async Task<string?> WhyElsewhereAsync(ServerIdentity identity, LogtoDatabase logtos, CancellationToken cancellationToken)
+    {
+        if (identity.BehindPooler || settings.Direct is null)
+        {
+            return WhyBehindPooler(identity);
+        }
+
+        var other = await logtos.WithConnectionAsync(DumpQueries.ReadIdentityAsync, cancellationToken);
+        return (other.Cluster, other.Database) == (identity.Cluster, identity.Database)
+            ? null
+            : $"LOGTO_INIT_DIRECT_URL reaches another database of this name (at {target.Host}:{target.Port}) than DB_URL does; correct it";
+    }
+
+    private string? Describe(IReadOnlyList<string> undumpable) => undumpable.Count == 0
+        ? null
+        : $"user '{target.User}' cannot dump all of the database: {string.Join(", ", undumpable.Take(5))}{(undumpable.Count > 5 ? $" and {undumpable.Count - 5} more" : "")}; grant what is missing (`grant pg_read_all_data to …`, or ownership where row-level security is in the way), or move what is not Logto's to another database";
+
+    public ValueTask DisposeAsync() => Database.DisposeAsync();
+}

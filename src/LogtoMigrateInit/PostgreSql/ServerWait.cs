@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.PostgreSql;
+
+/// <summary>Waits for a server that may answer later. Each change of the reason is said once.</summary>
+/// <param name="target">The server.</param>
+/// <param name="connectTimeout">How long to wait, from the first failure on.</param>
+/// <param name="logger">Says what is waited for.</param>
+internal sealed class ServerWait(ServerTarget target, TimeSpan connectTimeout, ILogger logger)
+{
+    /// <summary>
+    /// A restore swaps two databases' names in one transaction, and whoever is on his way in at that moment is told that there is no such
+    /// database (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>); a moment later there is.
+    /// </summary>
+    private static readonly TimeSpan LongestSwap = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    {
+        long? failing = null;
+        var backoff = new Backoff();
+        string? reported = null;
+        while (true)
+        {
+            DatabaseException failure;
+            try
+            {
+                return await attempt(cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } known)
+            {
+                failure = known;
+            }
+
+            failing ??= Stopwatch.GetTimestamp();
+            var waited = Stopwatch.GetElapsedTime(failing.Value);
+            if (failure.Failure == DatabaseFailure.NoSuchDatabase && waited < LongestSwap)
+            {
+                await Task.Delay(LongestSwap / 5, cancellationToken);
+                continue;
+            }
+
+            if (failure.Failure != DatabaseFailure.NotYet || waited >= connectTimeout)
+            {
+                throw failure;
+            }
+
+            if (failure.Message != reported)
+            {
+                reported = failure.Message;
+                logger.WaitingForServer(target.Host, target.Port, failure.Message, (connectTimeout - waited).TotalSeconds);
+            }
+
+            var (pause, left) = (backoff.Next(failure.Load), connectTimeout - waited);
+            await Task.Delay(pause < left ? pause : left, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace LogtoMigrateInit.PostgreSql;
+
+/// <summary>Names as SQL writes them, quoted where it wants that.</summary>
+internal static class SqlNames
+{
+    /// <summary>An identifier as SQL text.</summary>
+    public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>A text as an SQL literal.</summary>
+    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    /// <summary>The last point outside of quotes parts a column from its table.</summary>
+    /// <param name="column">Such as <c>users.name</c>.</param>
+    public static (string Table, string Column) Part(string column) => LastPoint(column) is >= 0 and var at ? (column[..at], column[(at + 1)..]) : ("", column);
+
+    /// <summary>A table's name with its schema.</summary>
+    /// <param name="table">Without one it is of <paramref name="schema"/>.</param>
+    /// <param name="schema">Not quoted.</param>
+    public static string Qualify(string table, string schema) => LastPoint(table) >= 0 ? table : $"{SqlNames.Quote(schema)}.{table}";
+
+    private static int LastPoint(string name)
+    {
+        var (at, quoted) = (-1, false);
+        for (var index = 0; index < name.Length; index++)
+        {
+            quoted ^= name[index] == '"';
+            at = name[index] == '.' && !quoted ? index : at;
+        }
+
+        return at;
+    }
+}

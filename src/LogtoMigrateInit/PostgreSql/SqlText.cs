@@ -1,0 +1,79 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace LogtoMigrateInit.PostgreSql;
+
+/// <summary>
+/// Other sessions' SQL for a log: what it does, and no value in it. Every literal may be a secret (<c>alter role … password '…'</c>,
+/// a key, a connection string), so none is shown, and no comment either.
+/// </summary>
+internal static partial class SqlText
+{
+    private const int Longest = 200;
+
+    /// <summary>The statement on one line, without literals, and cut; it is read as PostgreSQL does, also when its end is missing.</summary>
+    public static string WithoutLiterals(string sql)
+    {
+        var shown = new StringBuilder();
+        for (var position = 0; position < sql.Length;)
+        {
+            var token = Token().Match(sql, position);
+            position = token.Groups["block"].Success ? EndOfComment(sql, position) : position + token.Length;
+            shown.Append(
+                token.Groups["block"].Success || token.Groups["comment"].Success ? " "
+                : token.Groups["plain"].Success || token.Groups["literal"].Success ? "'***'"
+                : token.Value);
+            if (token.Groups["plain"].Value.Contains(@"\'", StringComparison.Ordinal))
+            {
+                // With standard_conforming_strings off the literal goes on here, and what follows is inside and outside the other way round.
+                shown.Append(" …");
+                break;
+            }
+        }
+
+        var line = RolePassword().Replace(Blanks().Replace(shown.ToString(), " ").Trim(), "$1 ***");
+        return line.Length > Longest ? $"{line[..Longest]}…" : line;
+    }
+
+    /// <summary>PostgreSQL's comments nest.</summary>
+    private static int EndOfComment(string sql, int start)
+    {
+        var depth = 0;
+        foreach (Match bracket in CommentBracket().Matches(sql, start))
+        {
+            depth += bracket.Value == "/*" ? 1 : -1;
+            if (depth == 0)
+            {
+                return bracket.Index + bracket.Length;
+            }
+        }
+
+        return sql.Length;
+    }
+
+    // https://www.postgresql.org/docs/current/sql-syntax-lexical.html; a literal may end with the text, because the server cuts long statements.
+    [GeneratedRegex(
+        """
+        \G(?:
+          (?<comment>--[^\n]*)
+        | (?<block>/\*)
+        | "(?:""|[^"])*"?
+        | (?<literal>[eE]'(?:\\[\s\S]|''|[^'\\])*(?:'|\\?\z))
+        | (?<plain>'(?:''|[^'])*'?)
+        | (?<literal>(?<tag>\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$)[\s\S]*?(?:\k<tag>|\z))
+        | [A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*
+        | [\s\S])
+        """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
+    private static partial Regex Token();
+
+    [GeneratedRegex(@"/\*|\*/", RegexOptions.CultureInvariant)]
+    private static partial Regex CommentBracket();
+
+    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
+    private static partial Regex Blanks();
+
+    // Without its quotes it is a syntax error, and PostgreSQL shows it all the same.
+    [GeneratedRegex("""(\b(?:role|user|group)\b.*?\bpassword)\s+(?!null\b|'\*\*\*')("[^"]*"?|\S+)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex RolePassword();
+}

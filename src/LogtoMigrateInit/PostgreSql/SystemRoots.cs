@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace LogtoMigrateInit.PostgreSql;
+
+/// <summary>
+/// The roots that the system trusts, of which only the few that matter to one certificate are read. .NET itself reads every file in
+/// /etc/ssl/certs before it judges the first certificate, which takes three times as long as all else that a run with nothing pending does.
+/// </summary>
+internal static partial class SystemRoots
+{
+    private const string FileVariable = "SSL_CERT_FILE";
+    private const string DirectoryVariable = "SSL_CERT_DIR";
+    private const string DefaultDirectory = "/etc/ssl/certs";
+
+    /// <summary>All roots in one file, on Debian and Alpine, and on Red Hat's systems.</summary>
+    private static readonly string[] Bundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+    /// <summary>Keeps .NET from reading roots of its own; whatever it should trust must be handed to it from now on.</summary>
+    public static void Hide()
+    {
+        // .NET asks the C library, which does not see what Environment.SetEnvironmentVariable sets; a child process does not see this.
+        const string Nowhere = "/nonexistent";
+        _ = SetVariable(FileVariable, Nowhere, 1);
+        _ = SetVariable(DirectoryVariable, Nowhere, 1);
+    }
+
+    /// <summary>The files with roots, in the order in which it is worth to look: everything in one file, then one file for each.</summary>
+    public static IEnumerable<IReadOnlyList<string>> Sources()
+    {
+        if (Environment.GetEnvironmentVariable(FileVariable) is { Length: > 0 } file)
+        {
+            yield return [file];
+        }
+        else if (Bundles.FirstOrDefault(File.Exists) is { } bundle)
+        {
+            yield return [bundle];
+        }
+
+        var directory = Environment.GetEnvironmentVariable(DirectoryVariable) is { Length: > 0 } chosen ? chosen : DefaultDirectory;
+        if (Directory.Exists(directory))
+        {
+            yield return Directory.GetFiles(directory);
+        }
+    }
+
+    /// <summary>The certificates in the files that hold the name of an issuer: mostly its own.</summary>
+    public static X509Certificate2Collection FindIssuersOf(IEnumerable<X509Certificate2> certificates, IEnumerable<string> files)
+    {
+        var issuers = certificates.Select(certificate => certificate.IssuerName.RawData).ToArray();
+        var found = new X509Certificate2Collection();
+        foreach (var root in files.SelectMany(ReadCertificates).Where(root => issuers.Any(issuer => root.AsSpan().IndexOf(issuer) >= 0)))
+        {
+            try
+            {
+                found.Add(X509CertificateLoader.LoadCertificate(root));
+            }
+            catch (CryptographicException)
+            {
+                // A damaged root is no root.
+            }
+        }
+
+        return found;
+    }
+
+    private static List<byte[]> ReadCertificates(string file)
+    {
+        var certificates = new List<byte[]>();
+        try
+        {
+            var text = File.ReadAllText(file).AsSpan();
+            while (PemEncoding.TryFind(text, out var fields))
+            {
+                var certificate = new byte[fields.DecodedDataLength];
+                if (Convert.TryFromBase64Chars(text[fields.Base64Data], certificate, out _))
+                {
+                    certificates.Add(certificate);
+                }
+
+                text = text[fields.Location.End..];
+            }
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            // Nobody may be trusted because of it; the rejection names the cause.
+        }
+
+        return certificates;
+    }
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetVariable(string name, string value, int overwrite);
+}

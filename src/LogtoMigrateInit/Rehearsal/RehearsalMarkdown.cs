@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>A rehearsal for a change ticket.</summary>
+internal static class RehearsalMarkdown
+{
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="report">Null when nothing was rehearsed.</param>
+    public static string Of(Outcome outcome, RehearsalReport? report)
+    {
+        if (report is null)
+        {
+            return $"{Cell(outcome.Message)}{Environment.NewLine}";
+        }
+
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"# Upgrade of `{Cell(report.Database)}` to Logto {report.Version}, rehearsed")
+            .AppendLine()
+            .AppendLine(CultureInfo.InvariantCulture, $"On {RehearsalFacts.Copied(report)}, PostgreSQL {report.ServerVersion / 10000}, state {report.State}.")
+            .AppendLine()
+            .AppendLine("| | |").AppendLine("|---|---|");
+        foreach (var (name, fact) in RehearsalFacts.Of(report))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {Cell(fact)} |");
+        }
+
+        text.AppendLine().AppendLine("| alteration | seconds inside | what it did |").AppendLine("|---|---:|---|");
+        foreach (var alteration in report.Alterations)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {alteration.Alteration.Version} {Cell(alteration.Alteration.Name)} | {alteration.Seconds:0.000} | {string.Join("<br>", AlterationPhrases.Of(alteration, report).Select(Cell))} |");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Text that neither ends a cell nor becomes a tag.</summary>
+    private static string Cell(string text) =>
+        OneLine.Escape(text).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal);
+}

@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Text;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>A rehearsal for somebody at a terminal.</summary>
+internal static class RehearsalText
+{
+    private const int NameWidth = 10;
+    private const string Green = "\e[32m";
+    private const string Red = "\e[31m";
+    private const string Yellow = "\e[33m";
+    private const string Plain = "\e[0m";
+
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="report">Null when nothing was rehearsed.</param>
+    /// <param name="inColour">Colours as a terminal shows them.</param>
+    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour)
+    {
+        return report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
+    }
+
+    /// <param name="report">What was seen.</param>
+    /// <param name="inColour">Colours as a terminal shows them.</param>
+    public static string Of(RehearsalReport report, bool inColour)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"The {(report.IsRollback ? "rollback" : "upgrade")} of '{OneLine.Escape(report.Database)}' to Logto {report.Version}, rehearsed on {RehearsalFacts.Copied(report)} (PostgreSQL {report.ServerVersion / 10000}, state {report.State})")
+            .AppendLine();
+        string? last = null;
+        foreach (var (name, fact) in RehearsalFacts.Of(report))
+        {
+            var colour = !inColour ? "" : name switch
+            {
+                "works" => report.Failure is null ? Green : Red,
+                "lost" when report.Losses.Count > 0 || report.Rows is { Changed.Count: > 0 } => Yellow,
+                _ => "",
+            };
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {(name == last ? "" : name).PadRight(NameWidth)}{colour}{OneLine.Escape(fact)}{(colour.Length > 0 ? Plain : "")}");
+            last = name;
+        }
+
+        text.AppendLine().AppendLine("   inside    alteration");
+        foreach (var alteration in report.Alterations)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"{alteration.Seconds,7:0.000} s   {alteration.Alteration.Version} {alteration.Alteration.Name}");
+            foreach (var phrase in AlterationPhrases.Of(alteration, report))
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"               {OneLine.Escape(phrase)}");
+            }
+        }
+
+        return text.ToString();
+    }
+}

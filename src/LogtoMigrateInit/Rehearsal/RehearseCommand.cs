@@ -1,0 +1,40 @@
+using System.CommandLine;
+using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>Deploys what is pending to a throw-away copy, and says what it did.</summary>
+internal static class RehearseCommand
+{
+    public static Command Create(RunInHost inHost)
+    {
+        var schemaOnly = new Option<bool>("--schema-only") { Description = "Copy only the rows of small tables: fast, and blind to what rows can do." };
+        var output = new Option<string>("--output") { Description = "How to print the report on standard output.", DefaultValueFactory = _ => "text" };
+        output.AcceptOnlyFromAmong("text", "json", "markdown");
+        var command = new Command("rehearse", "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.") { schemaOnly, output };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full, parsed.GetValue(output)!));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunInHost inHost, RehearsalMode mode, string output)
+    {
+        AlterationCatalog? catalog = null;
+        RehearsalReport? report = null;
+        var outcome = await inHost("rehearse", (parts, stop) =>
+        {
+            catalog = parts.GetRequiredService<AlterationCatalog>();
+            return parts.GetRequiredService<RehearsedUpgrade>().RunAsync(mode, seen => report = seen, stop);
+        });
+        await StandardOutput.WriteAsync(output switch
+        {
+            "json" => RehearsalJson.Of(outcome, catalog, report),
+            "markdown" => RehearsalMarkdown.Of(outcome, report),
+            _ => RehearsalText.Of(outcome, report, StandardOutput.TakesColours),
+        });
+        return (int)outcome.ExitCode;
+    }
+}

@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rehearsal;
+
+/// <summary>
+/// <c>rehearse</c>, and the rehearsal before a deploy: runs what is pending on a copy. It holds the migration lock, so that the copy is not made
+/// in the middle of a deploy.
+/// </summary>
+internal sealed class RehearsedUpgrade(
+    ProgramSettings settings, LogtoTarget target, LockedWork locked, AlterationRehearsal rehearsal, ILogger logger)
+{
+    private readonly AlterationCatalog _catalog = target.Catalog;
+
+    /// <summary>Rehearses and deploys nothing.</summary>
+    /// <param name="mode">Which rows are copied.</param>
+    /// <param name="seen">Gets the report, when there is one.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<Outcome> RunAsync(RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
+        new LockedTask
+        {
+            Settle = verdict => verdict is Verdict.Pending ? null : Outcome.Of(verdict, _catalog, settings),
+            Work = (run, survey) => RunAsync(survey, mode, seen, run.WhileLocked),
+            LockLost = _ => Task.FromResult<Outcome>(new Outcome.RehearsalImpossible($"{Outcome.WhyLockLost}; start again")),
+        },
+        stop);
+
+    /// <summary>Rehearses before a deploy.</summary>
+    /// <param name="pending">The alterations to be deployed.</param>
+    /// <param name="survey">The real database.</param>
+    /// <param name="backup">A backup of this moment; null: there is none.</param>
+    /// <param name="whileLocked">Cancelled when the lock is lost, or by a signal.</param>
+    /// <returns>Null when the deploy may begin.</returns>
+    public async Task<Outcome?> WhyNotAsync(Verdict.Pending pending, Survey.Clear survey, string? backup, CancellationToken whileLocked)
+    {
+        var (outcome, report) = await RehearseAsync(pending, survey, backup, settings.Rehearse, whileLocked);
+        if (report is null || outcome is not Outcome.Rehearsed)
+        {
+            return outcome;
+        }
+
+        logger.Rehearsed(RehearsalSummary.Of(report));
+        return null;
+    }
+
+    private async Task<Outcome> RunAsync(Survey.Clear survey, RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken whileLocked)
+    {
+        var verdict = MigrationPlan.Decide(_catalog, survey.Inspection);
+        if (verdict is not Verdict.Pending pending)
+        {
+            return Outcome.Of(verdict, _catalog, settings);
+        }
+
+        var problems = Preflight.OfDeploy(survey.Inspection, survey.Privileges, pending.Alterations.Select(target.Installation.ReadScript));
+        if (Preflight.WhyImpossible(problems, survey.Inspection, settings, target.Installation) is { } impossible)
+        {
+            return impossible;
+        }
+
+        var (outcome, report) = await RehearseAsync(pending, survey, null, mode, whileLocked);
+        if (report is not null)
+        {
+            seen(report);
+        }
+
+        return outcome;
+    }
+
+    private async Task<(Outcome Outcome, RehearsalReport? Report)> RehearseAsync(
+        Verdict.Pending pending, Survey.Clear survey, string? backup, RehearsalMode mode, CancellationToken whileLocked)
+    {
+        var plan = new RehearsalPlan
+        {
+            Job = CliJob.Deploy(pending.Alterations, survey.Inspection),
+            State = pending.State,
+            Version = _catalog.TargetVersion,
+            Roles = survey.Privileges.Roles,
+            Backup = backup,
+            Earlier = null,
+            Mode = mode,
+        };
+        return await rehearsal.RunAsync(plan, whileLocked) switch
+        {
+            RehearsalResult.Impossible impossible => (new Outcome.RehearsalImpossible(impossible.Reason), null),
+            RehearsalResult.Done { Report: { Failure: { } failure } report } =>
+                (new Outcome.RehearsalFailed(_catalog, failure.Alteration, failure.Reason), report),
+            RehearsalResult.Done { Report: var report } => (new Outcome.Rehearsed(_catalog, report.Planned, RehearsalSummary.Of(report)), report),
+            _ => throw new UnreachableException(),
+        };
+    }
+}

@@ -1,0 +1,197 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rollback;
+
+/// <summary>What the operator asked for, and how to ask back.</summary>
+/// <param name="Version">See <see cref="RollbackPlan.IsVersion"/>.</param>
+/// <param name="Mode">Which rows are copied for the rehearsal.</param>
+/// <param name="Seen">Gets what the rehearsal has shown, also when it failed.</param>
+/// <param name="Confirm">Asks the operator, after everything that the operator needs to know is in the log.</param>
+internal sealed record RollbackRequest(string Version, RehearsalMode Mode, Func<RehearsalReport, Task> Seen, Func<string, bool> Confirm);
+
+/// <summary>
+/// A rollback under the lock: plan → nobody else connected → back up → rehearse on a copy → report what is lost and ask → run the newer
+/// image's own CLI → verify. Up to the CLI nothing of the operator's is changed.
+/// </summary>
+internal sealed class DatabaseRollback(
+    ProgramSettings settings, LogtoTarget target, RollbackChecks checks, CliJobRunner cli, DatabaseBackup backup, AlterationRehearsal rehearsal, ILogger logger)
+{
+    private readonly AlterationCatalog _catalog = target.Catalog;
+
+    /// <param name="request">See <see cref="RollbackRequest"/>.</param>
+    /// <param name="survey">What the database shows.</param>
+    /// <param name="run">Holds the lock.</param>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
+    public async Task<Outcome> RunAsync(RollbackRequest request, Survey.Clear survey, LockedRun run)
+    {
+        var verdict = MigrationPlan.Decide(_catalog, survey.Inspection);
+        if (verdict is Verdict.Empty or Verdict.Foreign or Verdict.Damaged)
+        {
+            return Outcome.Of(verdict, _catalog, settings);
+        }
+
+        var state = survey.Inspection.State!; // every other verdict has read one
+        return RollbackPlan.Decide(_catalog, request.Version, state) switch
+        {
+            RollbackPlan.Refused refused => new Outcome.RollbackRefused(refused.Reason),
+            RollbackPlan.AlreadyThere there => new Outcome.AtLevel(request.Version, state, there.Level),
+            RollbackPlan.Steps steps => await RunAsync(request, steps, state, survey, run),
+            _ => throw new UnreachableException(),
+        };
+    }
+
+    private async Task<Outcome> RunAsync(RollbackRequest request, RollbackPlan.Steps steps, AlterationState state, Survey.Clear survey, LockedRun run)
+    {
+        var count = steps.Alterations.Count;
+        logger.PlannedRollback(count, request.Version, $"{state}", $"{steps.StateAfter}");
+        if ((WhyImpossible(survey) ?? await checks.WhyInUseAsync(run)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var backedUp = await backup.MakeAsync(state, run.WhileLocked);
+        if (backedUp is BackupResult.Failed failed)
+        {
+            return new Outcome.BackupFailed(failed.Reason, "rolled back");
+        }
+
+        var made = (BackupResult.Made)backedUp;
+        run.RestoreCommand = made.Restore;
+        var earlier = backup.FindAtLevel(made.Record, steps.Level.Timestamp);
+        var job = CliJob.Rollback(request.Version, steps.Alterations, survey.Inspection) with { TimeLimit = settings.DeployTimeout };
+        var plan = new RehearsalPlan
+        {
+            Job = job,
+            State = state,
+            Version = request.Version,
+            Roles = survey.Privileges.Roles,
+            Backup = made.Path,
+            Earlier = earlier?.Path,
+            Mode = request.Mode,
+        };
+        var rehearsed = await rehearsal.RunAsync(plan, run.WhileLocked);
+        if (rehearsed is RehearsalResult.Impossible { Reason: var reason })
+        {
+            return new Outcome.RollbackNotRehearsed(request.Version, reason);
+        }
+
+        var report = ((RehearsalResult.Done)rehearsed).Report;
+        await request.Seen(report);
+        if (report.Failure is { } failure)
+        {
+            return new Outcome.RollbackWouldFail(
+                request.Version, failure.Alteration, failure.Reason,
+                earlier is { } other ? (BackupResult.RestoreCommandFor(other.Path), other.Record.TakenAt) : null);
+        }
+
+        foreach (var loss in RehearsalSummary.AllLosses(report))
+        {
+            logger.RollbackLoses(loss);
+        }
+
+        var question = $"Revert {count} {(count == 1 ? "alteration" : "alterations")} of the database '{settings.Main.Database}', back to Logto {request.Version}?";
+        if (!request.Confirm(question))
+        {
+            return new Outcome.RollbackRefused("it was not confirmed; read what is lost in the report above, and add --yes, or answer y at a terminal");
+        }
+
+        // Somebody may have started Logto while we copied and asked.
+        return await checks.WhyInUseAsync(run) ?? await RevertAsync(job, report, run);
+    }
+
+    private Outcome? WhyImpossible(Survey.Clear survey)
+    {
+        var (inspection, privileges) = survey;
+        var server = $"{settings.Main.Host}:{settings.Main.Port}";
+        if (inspection.BehindPooler)
+        {
+            return new Outcome.RollbackRefused(
+                $"a connection pooler answers at {server}, behind which nobody can see who still works in the database; " +
+                "let DB_URL name the server itself for this command");
+        }
+
+        if (inspection.InRecovery || inspection.ReadOnly)
+        {
+            return new Outcome.RollbackRefused(
+                $"the server at {server} is {(inspection.InRecovery ? "in recovery (a standby)" : "read-only")}; " +
+                "let DB_URL name the primary, or turn off default_transaction_read_only");
+        }
+
+        var problem = Preflight.WhyImpossible(Preflight.OfDeploy(inspection, privileges, []), inspection, settings, target.Installation);
+        return problem is Outcome.PreflightFailed { Problems: var problems } ? new Outcome.RollbackRefused(string.Join("; ", problems)) : problem;
+    }
+
+    /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has reverted is complete.</summary>
+    private async Task<Outcome> RevertAsync(CliJob job, RehearsalReport report, LockedRun run)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        while (true)
+        {
+            var result = await cli.RunAsync(job, run);
+            if (result is not CliJobResult.Ran { Run: var ended })
+            {
+                return WhyNotRun(result, report, job, run);
+            }
+
+            if (ended.End == CliEnd.Stopped)
+            {
+                throw new OperationCanceledException(run.Stop);
+            }
+
+            if (await checks.ReadStateAsync(run.WhileLocked) is not { } state)
+            {
+                return Failed(report, null, null, $"{Reason(ended, job)}, and the state cannot be read any more");
+            }
+
+            var left = job.LeftAt(state);
+            if (left.Count == 0)
+            {
+                return await checks.VerifyAsync(state, report, report.Planned, run.WhileLocked);
+            }
+
+            await cli.RemoveAfterFailureAsync(job, left[0], run.Lock);
+            if (!ended.FoundNoConnection || Stopwatch.GetElapsedTime(started) > settings.ConnectTimeout)
+            {
+                var failed = left.FirstOrDefault(alteration => alteration.FileName == ended.Failed) ?? left[0];
+                return Failed(report, report.Planned - left.Count, failed, Reason(ended, job));
+            }
+
+            job = CliJob.Rollback(report.Version, left, job.Database) with { TimeLimit = job.TimeLimit };
+            logger.RetryingConnection();
+            await Task.Delay(backoff.Next(ServerLoad.Full), run.WhileLocked);
+        }
+    }
+
+    /// <summary>The outcome when the CLI could not be started, at first or again.</summary>
+    private Outcome WhyNotRun(CliJobResult result, RehearsalReport report, CliJob job, LockedRun run)
+    {
+        var folder = target.Installation.CliDirectory;
+        return (result, run.HasBegun) switch
+        {
+            (CliJobResult.FolderBusy, false) => new Outcome.FolderBusy(folder, settings.LockTimeout),
+            (CliJobResult.FolderBusy, true) => Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], $"another process has the folder of Logto's CLI, {folder}"),
+            (CliJobResult.Blocked { Problems: var problems }, false) => new Outcome.RollbackRefused(string.Join("; ", problems)),
+            (CliJobResult.Blocked { Problems: var problems }, true) => Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], string.Join("; ", problems)),
+            _ => throw new UnreachableException(),
+        };
+    }
+
+    private static Outcome.RollbackFailed Failed(RehearsalReport report, int? reverted, Alteration? next, string reason) =>
+        new(report.Version, reverted, report.Planned, next?.FileName, reason);
+
+    private static string Reason(CliRun ended, CliJob job) =>
+        $"{CliFailure.Describe(ended, job)}{(CliFailure.Explain(ended) is { Length: > 0 } said ? $": {said}" : "")}";
+}

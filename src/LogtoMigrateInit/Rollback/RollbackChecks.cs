@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rollback;
+
+/// <summary>What a rollback looks at in the real database: who else is connected before it, and what the schema is after it.</summary>
+internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection watched, ILogger logger)
+{
+    private static readonly TimeSpan SessionInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Returns the refusal while other sessions are connected; null when there are none.</summary>
+    /// <remarks>A session that is about to end, such as our own last one, is given a moment.</remarks>
+    public async Task<Outcome?> WhyInUseAsync(LockedRun run)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var sessions = await database.WithConnectionAsync(
+                (connection, token) => ClusterQueries.FindSessionsAsync(connection, database.Target.Database, [run.Lock.Pid, connection.ProcessID], token),
+                run.WhileLocked);
+            if (sessions.Count == 0)
+            {
+                return null;
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > Timings.CleanUpStep)
+            {
+                return new Outcome.RollbackRefused(Describe(sessions));
+            }
+
+            await Task.Delay(SessionInterval, run.WhileLocked);
+        }
+    }
+
+    /// <returns>Null when it cannot be read.</returns>
+    public async Task<AlterationState?> ReadStateAsync(CancellationToken whileLocked) => (await watched.ReadAsync(whileLocked)).State;
+
+    /// <summary>The CLI's word proves nothing: the state and the schema do, which the rehearsal has shown before.</summary>
+    /// <param name="state">After the rollback.</param>
+    /// <param name="report">What the rehearsal has shown.</param>
+    /// <param name="count">How many alterations were reverted.</param>
+    /// <param name="whileLocked">Ends it.</param>
+    public async Task<Outcome> VerifyAsync(AlterationState state, RehearsalReport report, int count, CancellationToken whileLocked)
+    {
+        var name = database.Target.Database;
+        var (serverVersion, found) = await database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
+                return (inspection.ServerVersion, SchemaDrift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), name, name));
+            },
+            whileLocked);
+
+        if (serverVersion / 10000 != report.ServerVersion / 10000)
+        {
+            logger.RolledBackUncompared(ScratchPlace.OtherMajor(report.ServerVersion, serverVersion));
+            return new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
+        }
+
+        // Owners and rights of other roles are not in a copy.
+        var different = SchemaDrift.Compare(report.After, found).Differences
+            .Where(difference => difference.What != Difference.Added && difference.Kind is not ("owner" or "grant"))
+            .ToArray();
+        return different is [var first, ..]
+            ? new Outcome.RollbackFailed(
+                report.Version, count, count, null,
+                $"the state is {state}, and the schema is not what it was on the copy: {DriftText.Of(first)}" +
+                $"{(different.Length > 1 ? $", and {different.Length - 1} more" : "")}")
+            : new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
+    }
+
+    private static string Describe(IReadOnlyList<ServerSession> sessions)
+    {
+        const int Few = 3;
+        var some = $"{string.Join("; ", sessions.Take(Few))}{(sessions.Count > Few ? "; …" : "")}";
+        var hidden = sessions.Any(session => session.Query == "<hidden>")
+            ? " (a worker of an extension may be among them: after `grant pg_read_all_stats` to this user those are told apart)"
+            : "";
+        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({some}), and a Logto that " +
+            $"runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits included, " +
+            $"and start again{hidden}";
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Rollback;
+
+/// <summary>Goes back to an older release, with this newer image's own CLI.</summary>
+internal static class RollbackCommand
+{
+    public static Command Create(RunInHost inHost)
+    {
+        var version = new Argument<string>("version") { Description = "The release of Logto to go back to, such as 1.40.1." };
+        version.Validators.Add(given =>
+        {
+            if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(text))
+            {
+                given.AddError($"'{text}' is no release of Logto; write it with its three numbers, such as 1.40.1.");
+            }
+        });
+        var yes = new Option<bool>("--yes") { Description = "Do not ask: revert, and lose what the report names." };
+        var schemaOnly = new Option<bool>("--schema-only") { Description = "Rehearse with the rows of small tables only: fast, and blind to what rows can do." };
+        var command = new Command("rollback", "Go back to an older release of Logto, rehearsed on a copy and backed up first; run it in the newer image, with Logto stopped.") { version, yes, schemaOnly };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(version)!, parsed.GetValue(yes), parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunInHost inHost, string version, bool yes, RehearsalMode mode) =>
+        (int)(await inHost("rollback", (parts, stop) =>
+        {
+            var logger = parts.GetRequiredService<ILogger>();
+            return parts.GetRequiredService<RollbackRunner>().RunAsync(
+                new RollbackRequest(
+                    version, mode,
+                    report => StandardOutput.WriteAsync(RehearsalText.Of(report, StandardOutput.TakesColours)),
+                    question => Confirmation.Ask(question, yes, logger)),
+                stop);
+        })).ExitCode;
+}

@@ -1,0 +1,76 @@
+using LogtoMigrateInit.Logto;
+using Semver;
+
+namespace LogtoMigrateInit.Rollback;
+
+/// <summary>
+/// What a rollback to a release means for a state: what the target's own CLI would revert
+/// (<c>chooseRevertAlterationsByVersion</c> in <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun. The
+/// cases: <see cref="Steps"/>, <see cref="AlreadyThere"/>, <see cref="Refused"/>.
+/// </summary>
+internal abstract record RollbackPlan
+{
+    private const string Next = "next";
+
+    private RollbackPlan()
+    {
+    }
+
+    /// <summary>There is something to revert.</summary>
+    /// <param name="Alterations">In the order in which the CLI reverts them, the newest first; never empty.</param>
+    /// <param name="Level">Where the release ends.</param>
+    public sealed record Steps(IReadOnlyList<Alteration> Alterations, Alteration Level) : RollbackPlan
+    {
+        /// <summary>What the CLI writes after the last of them: a second less than it, which no release ships.</summary>
+        public AlterationState StateAfter { get; } = new(Alterations[^1].Timestamp - 1);
+    }
+
+    /// <summary>Nothing newer than the release is deployed, and all of the release is.</summary>
+    /// <param name="Level">Where the release ends.</param>
+    public sealed record AlreadyThere(Alteration Level) : RollbackPlan;
+
+    /// <param name="Reason">A clause for the operator, with what to do.</param>
+    public sealed record Refused(string Reason) : RollbackPlan;
+
+    /// <summary>Whether the CLI would take this for a release.</summary>
+    public static bool IsVersion(string text) => SemVersion.TryParse(text, SemVersionStyles.Strict, out _);
+
+    /// <param name="catalog">The newer image's.</param>
+    /// <param name="version">See <see cref="IsVersion"/>.</param>
+    /// <param name="state">The database's.</param>
+    /// <exception cref="FormatException">The version is none.</exception>
+    public static RollbackPlan Decide(AlterationCatalog catalog, string version, AlterationState state)
+    {
+        var wanted = SemVersion.Parse(version, SemVersionStyles.Strict);
+        if (SemVersion.TryParse(catalog.TargetVersion, SemVersionStyles.Strict, out var own) && SemVersion.ComparePrecedence(wanted, own) > 0)
+        {
+            return new Refused($"Logto {version} is newer than this image, which is Logto {catalog.TargetVersion} and cannot know it; name an older release, or start the image of Logto {version} to upgrade");
+        }
+
+        if (state.Timestamp > catalog.Last.Timestamp)
+        {
+            return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image (Logto {catalog.TargetVersion}), and cannot be reverted with its scripts; run this command in the newer image that deployed the rest, or that rolled it back");
+        }
+
+        var all = catalog.PendingAfter(new AlterationState(0));
+        if (all.Where(alteration => ComparePrecedence(alteration, wanted) <= 0).MaxBy(alteration => alteration.Timestamp) is not { } level)
+        {
+            return new Refused($"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}");
+        }
+
+        Alteration[] reverted = [.. all.Where(alteration => alteration.Timestamp <= state.Timestamp && ComparePrecedence(alteration, wanted) > 0).Reverse()];
+        return reverted.Length == 0
+            ? state.Timestamp >= level.Timestamp
+                ? new AlreadyThere(level)
+                : new Refused($"the state {state} is older than Logto {version}, which ends at {level.FormattedTimestamp}: there is nothing to go back from; to go forward, run `logto-migrate-init migrate` in the image of Logto {version}")
+            : level.Timestamp >= reverted[^1].Timestamp
+                ? new Refused($"alterations of Logto {version} ({level.FileName}) stand above some of later releases ({reverted[^1].FileName}) in this image, so that no state would say what is deployed; restore a backup instead")
+                : new Steps(reverted, level);
+    }
+
+    /// <returns>Null for a file whose release the CLI cannot read: it neither deploys nor reverts it by a version.</returns>
+    private static int? ComparePrecedence(Alteration alteration, SemVersion wanted) =>
+        alteration.Version == Next ? 1
+        : SemVersion.TryParse(alteration.Version, SemVersionStyles.Strict, out var version) ? SemVersion.ComparePrecedence(version, wanted)
+        : null;
+}

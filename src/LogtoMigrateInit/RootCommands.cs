@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Migration;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Rollback;
+using LogtoMigrateInit.Settings;
+
+namespace LogtoMigrateInit;
+
+/// <summary>The commands and their words; everything else is configured by variables.</summary>
+internal static class RootCommands
+{
+    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost)
+    {
+        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so that it does not start. Configured by environment variables.")
+        {
+            MigrateCommand.Create(inHost),
+            CheckCommand.Create(inHost),
+            RunCommand.Create(inHost),
+            RehearseCommand.Create(inHost),
+            BackupCommand.Create(inHost),
+            RestoreCommand.Create(inHost),
+            RollbackCommand.Create(inHost),
+            InstallCommand.Create(),
+        };
+        root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithVariables((HelpAction)help.Action!);
+
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null }); // an argument that begins with @ is itself
+        if (parsed.Action is ParseErrorAction)
+        {
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => OneLine.Escape(error.Message)).Concat(Guess(parsed)).Append($"See logto-migrate-init{(parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}")} --help.")));
+            return (int)ExitCode.WrongUsage;
+        }
+
+        // Signals are ours: the library would cut cleaning up off after two seconds.
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+    }
+
+    /// <summary>The nearest words to those that are none of this command's.</summary>
+    private static IEnumerable<string> Guess(ParseResult parsed)
+    {
+        const int Farthest = 2;
+        var command = parsed.CommandResult.Command;
+        var words = command.Subcommands.Select(each => each.Name).Concat(command.Options.Select(each => each.Name)).ToArray();
+        return parsed.UnmatchedTokens.Select(token => NearestName.Of(token, words, Farthest)).OfType<string>().Select(word => $"Did you mean {word}?");
+    }
+}

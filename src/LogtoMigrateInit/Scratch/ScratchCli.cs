@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LogtoMigrateInit.Scratch;
+
+/// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
+internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, string sessionName, CliFolder folders, ILogger logger)
+{
+    /// <summary>Why <see cref="TakeFolderAsync"/> returned null: a clause for the operator.</summary>
+    public string WhyFolderBusy => folders.WhyBusy;
+
+    /// <summary>Takes the right to run Logto's CLI in our installation; null when another process had it until the lock time-out.</summary>
+    public Task<FolderLock?> TakeFolderAsync(CancellationToken held) => folders.TakeAsync(held);
+
+    /// <summary>As a deploy does first: an index that a killed run has built is in the dump, and its alteration would fail.</summary>
+    /// <param name="there">The copy.</param>
+    /// <param name="job">What is to be done in it.</param>
+    /// <param name="held">Ends it.</param>
+    /// <exception cref="PostgresToolException">Something is in the way in the copy, or somebody else works there.</exception>
+    /// <exception cref="DatabaseException">The copy was not reached.</exception>
+    public async Task RemoveLeftOversAsync(ServerTarget there, CliJob job, CancellationToken held)
+    {
+        if (job.Alterations is [var first, ..] && target.Catalog.IndexesOf(first, job.IsRollback) is [_, ..] indexes)
+        {
+            await using var copy = new LogtoDatabase(there, settings.ConnectTimeout, logger);
+            await using var migrationLock = await TakeLockAsync(copy, held);
+            var leftOvers = new LeftOverIndexes(settings, sessionName, copy, NullLogger.Instance); // nothing that an operator has is dropped
+            if (await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+            {
+                throw new PostgresToolException(string.Join("; ", inTheWay));
+            }
+        }
+    }
+
+    /// <param name="there">The scratch database.</param>
+    /// <param name="job">What would be done in the real database, or a seed.</param>
+    /// <param name="folder">Held; another CLI of ours may have it too.</param>
+    /// <param name="held">Ends it.</param>
+    /// <param name="turn">Before this is done, another CLI works with the scripts; null: none does. When it fails, <paramref name="held"/> is cancelled.</param>
+    /// <exception cref="PostgresToolException">The server was full, or somebody else works there.</exception>
+    /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public async Task<CliRun> RunAsync(ServerTarget there, CliJob job, FolderLock folder, CancellationToken held, Task? turn = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var backoff = new Backoff();
+        while (true)
+        {
+            var run = await RunOnceAsync(there, job, folder, turn, held);
+            if (!run.FoundNoConnection)
+            {
+                return run;
+            }
+
+            if (turn is { IsCompleted: false })
+            {
+                await turn; // longer than slonik waits for a connection
+                continue;
+            }
+
+            if (run.Finished > 0 || Stopwatch.GetElapsedTime(started) > settings.ConnectTimeout)
+            {
+                throw new PostgresToolException($"Logto's CLI found the server full or too busy to answer it ({run.Complaint}); start again when it is less busy");
+            }
+
+            logger.RetryingConnection();
+            await Task.Delay(backoff.Next(ServerLoad.Full), held);
+        }
+    }
+
+    private async Task<CliRun> RunOnceAsync(ServerTarget there, CliJob job, FolderLock folder, Task? turn, CancellationToken held)
+    {
+        await using var database = new LogtoDatabase(there, settings.ConnectTimeout, logger);
+        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
+        await using var migrationLock = await TakeLockAsync(database, held);
+        var cli = new SupervisedCli(settings, target.Installation, sessionName, database, new LogtoCliProcess(settings, target.Installation), logger);
+        using var shared = folder.Share();
+        var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, shared, migrationLock, held, turn);
+        held.ThrowIfCancellationRequested();
+        return run;
+    }
+
+    private async Task<MigrationLock> TakeLockAsync(LogtoDatabase database, CancellationToken held)
+    {
+        var connection = await database.RetryAsync(database.OpenAsync, held);
+        try
+        {
+            return await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, held)
+                ?? throw new PostgresToolException($"somebody else works in the scratch database '{database.Target.Database}', which is ours alone; start again");
+        }
+        catch
+        {
+            await LogtoDatabase.CloseAsync(connection);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.Scratch;
+
+/// <summary>The server on which scratch databases are made, beside the real database or as <c>LOGTO_INIT_SCRATCH_URL</c> says, and what is needed there.</summary>
+internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
+{
+    /// <summary>Takes the right to make scratch databases, and lets <paramref name="use"/> work with it.</summary>
+    /// <param name="use">Gets the server, and the rights of the user there.</param>
+    /// <param name="impossible">Makes a result of a clause for the operator.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public async Task<T> UseAsync<T>(Func<ScratchServer, ClusterRights, Task<T>> use, Func<string, T> impossible, CancellationToken stop)
+    {
+        try
+        {
+            await using var server = new DirectServer(settings.Scratch ?? settings.Server, settings, logger);
+            await using var scratch = await OpenAsync(server, stop);
+            if (scratch is null)
+            {
+                return impossible("another run works with scratch databases of this one; start again when it has ended");
+            }
+
+            if (scratch.WhyUnusable is { } pooler)
+            {
+                return impossible(settings.Scratch is { } named ? $"a connection pooler answers at {named.Host}:{named.Port}, and no databases are made through one; let LOGTO_INIT_SCRATCH_URL name the server itself" : pooler);
+            }
+
+            var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
+            return WhyNotAllowed(rights) is { } forbidden ? impossible(forbidden) : await use(scratch, rights);
+        }
+        catch (PostgresToolException failure)
+        {
+            return impossible(failure.Message);
+        }
+        catch (InvalidOperationException broken)
+        {
+            return impossible($"the connection to the scratch server was lost ({broken.Message.TrimEnd('.')}); start again");
+        }
+        catch (Exception failure) when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
+        {
+            return impossible($"{refusal.Message}; {refusal.Remedy}");
+        }
+    }
+
+    /// <exception cref="PostgresToolException">The server that LOGTO_INIT_SCRATCH_URL names cannot be used.</exception>
+    private async Task<ScratchServer?> OpenAsync(DirectServer server, CancellationToken stop)
+    {
+        try
+        {
+            return await ScratchServer.OpenAsync(server, settings.LockTimeout, logger, stop);
+        }
+        catch (DatabaseException failure) when (settings.Scratch is { } named)
+        {
+            throw new PostgresToolException($"the scratch server at {named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}') cannot be used: {failure.Message}", failure);
+        }
+    }
+
+    /// <summary>Why two schemas cannot be compared.</summary>
+    public static string OtherMajor(int scratch, int real) =>
+        $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, and each prints definitions in its own way; let LOGTO_INIT_SCRATCH_URL name a server of the same release";
+
+    /// <summary>Logto's alterations and its seed make and grant to roles named after their database.</summary>
+    private static string? WhyNotAllowed(ClusterRights rights)
+    {
+        string[] lacking = [.. rights.MayCreateDatabases ? Array.Empty<string>() : ["createdb"], .. rights.MayCreateRoles ? Array.Empty<string>() : ["createrole"]];
+        return lacking.Length == 0
+            ? null
+            : $"user '{rights.User}' may not create {(rights.MayCreateDatabases ? "roles" : rights.MayCreateRoles ? "databases" : "databases and roles")}, which a scratch database needs; run `alter role {SqlNames.Quote(rights.User)} {string.Join(' ', lacking)}` as a superuser, or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
+    }
+}

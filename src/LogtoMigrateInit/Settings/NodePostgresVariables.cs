@@ -1,0 +1,87 @@
+using System.Globalization;
+
+namespace LogtoMigrateInit.Settings;
+
+/// <summary>
+/// What node-postgres takes from its own variables where <c>DB_URL</c> is silent (<c>pg/lib/connection-parameters.js</c>, <c>pg/lib/defaults.js</c>).
+/// An empty variable counts as unset.
+/// </summary>
+/// <param name="environment">Names and values of the process's environment.</param>
+/// <param name="logtoDirectory">Where Logto works, and so where a relative file begins.</param>
+/// <param name="problems">Gets a sentence for each problem, which begins with the variable's name.</param>
+internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> environment, string logtoDirectory, List<string> problems)
+{
+    private const int DefaultPort = 5432;
+
+    /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
+    public string? IgnoredPasswordFile { get; private set; }
+
+    /// <summary>Where a connection goes, and as whom.</summary>
+    /// <param name="url">Null when it could not be read.</param>
+    public (string Host, int Port, string User) Complete(DatabaseUrl? url)
+    {
+        var host = url?.Host ?? environment.Optional("PGHOST") ?? "localhost";
+        if (url?.Host is null && !host.StartsWith('/') && host.IndexOfAny([':', ',']) >= 0)
+        {
+            problems.Add($"PGHOST is {EnvironmentText.Shown(host)}; it takes one host name, and the port belongs into PGPORT");
+        }
+
+        var user = url?.User ?? environment.Optional("PGUSER") ?? environment.Optional("USER") ?? "";
+        if (url is not null && user.Length == 0)
+        {
+            problems.Add($"{Variables.DatabaseUrl.Name} names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
+        }
+
+        return (host, url?.Port ?? ReadPort(), user);
+    }
+
+    /// <returns>Null when there is none.</returns>
+    public string? ReadPassword(DatabaseUrl? url, (string Host, int Port, string User) address)
+    {
+        if (url is null || url.Password is not null || environment.ContainsKey("PGPASSWORD"))
+        {
+            return url?.Password ?? environment.Optional("PGPASSWORD");
+        }
+
+        var file = PasswordFile.Locate(environment, logtoDirectory);
+        var password = PasswordFile.Find(file, (address.Host, address.Port, url.Database, address.User), out var ignored);
+        IgnoredPasswordFile = ignored is null ? null : $"{file}: {ignored}";
+        return password;
+    }
+
+    /// <summary>node-postgres refuses any other value than two, and <c>direct</c> without TLS.</summary>
+    public bool ReadDirectTls(DatabaseUrl? url)
+    {
+        const string Name = "PGSSLNEGOTIATION";
+        var text = environment.Optional(Name);
+        if (text is not (null or "postgres" or "direct"))
+        {
+            problems.Add($"{Name} is {EnvironmentText.Shown(text)}; it takes postgres or direct");
+        }
+
+        var direct = text == "direct";
+        if (direct && url is { Tls: TlsMode.Off })
+        {
+            problems.Add($"{Name} is direct, and DB_URL asks for no TLS; add sslmode=require to DB_URL, or unset {Name}");
+        }
+
+        return direct;
+    }
+
+    private int ReadPort()
+    {
+        var text = environment.Optional("PGPORT");
+        if (text is null)
+        {
+            return DefaultPort;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= ushort.MaxValue)
+        {
+            return port;
+        }
+
+        problems.Add($"PGPORT is {EnvironmentText.Shown(text)}; it takes a port number from 1 to 65535");
+        return DefaultPort;
+    }
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Text;
+using LogtoMigrateInit.Platform;
+
+namespace LogtoMigrateInit.Settings;
+
+/// <summary>
+/// The password file as node-postgres reads it (npm's <c>pgpass</c>, <c>lib/helper.js</c>), when neither <c>DB_URL</c> nor
+/// <c>PGPASSWORD</c> has a password: <c>host:port:database:user:password</c> in each line.
+/// </summary>
+internal static class PasswordFile
+{
+    private const int ShortestLine = 11;
+
+    private const UnixFileMode OpenToOthers =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    /// <summary>The file's name: <c>PGPASSFILE</c>, else <c>.pgpass</c> at home; Logto's folder is where its own process works.</summary>
+    public static string Locate(IReadOnlyDictionary<string, string> environment, string logtoDirectory)
+    {
+        var file = environment.GetValueOrDefault("PGPASSFILE") is { Length: > 0 } named ? named : Path.Combine(environment.GetValueOrDefault("HOME") ?? "", ".pgpass");
+        return Path.Combine(logtoDirectory, file);
+    }
+
+    /// <summary>Finds the password of the last line that fits: of lines that it has read at once, pgpass takes the last.</summary>
+    /// <param name="file">Its name; there need not be one.</param>
+    /// <param name="address">Where the connection goes, and as whom.</param>
+    /// <param name="ignored">Why a file that is there is not read; null when it was, or when there is none.</param>
+    /// <returns>Null when no line fits.</returns>
+    public static string? Find(string file, (string Host, int Port, string Database, string User) address, out string? ignored)
+    {
+        ignored = null;
+        try
+        {
+            if (!File.Exists(file))
+            {
+                return null;
+            }
+
+            if ((File.GetUnixFileMode(file) & OpenToOthers) != UnixFileMode.None)
+            {
+                ignored = "its mode opens it to group or others (node-postgres wants 0600 or less)";
+                return null;
+            }
+
+            // A pipe may never end, and node-postgres reads plain files alone.
+            using var stream = PlainFile.TryOpen(file, FileAccess.Read);
+            if (stream is null)
+            {
+                ignored = "it is not a plain file";
+                return null;
+            }
+
+            using var reader = new StreamReader(stream);
+            return reader.ReadToEnd().Split('\n')
+                .Select(line => ReadLine(line.TrimEnd('\r')))
+                .LastOrDefault(fields => fields is not null && Fits(fields, address))?[4];
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            ignored = unreadable.Message;
+            return null;
+        }
+    }
+
+    /// <returns>Null when the line has not five fields with something in each.</returns>
+    private static string[]? ReadLine(string line)
+    {
+        if (line.Length < ShortestLine || (char.IsWhiteSpace(line[0]) && line.TrimStart().StartsWith('#')))
+        {
+            return null;
+        }
+
+        var fields = new List<string>();
+        var start = 0;
+        for (var index = 1; index < line.Length && fields.Count < 4; index++)
+        {
+            if (line[index] == ':' && line[index - 1] != '\\')
+            {
+                fields.Add(Unescape(line[start..index]));
+                start = index + 1;
+            }
+        }
+
+        fields.Add(Unescape(line[start..]));
+        return fields is { Count: 5 } && fields.TrueForAll(field => field.Length > 0) ? [.. fields] : null;
+    }
+
+    private static bool Fits(string[] fields, (string Host, int Port, string Database, string User) address) =>
+        Matches(fields[0], address.Host)
+        && (fields[1] == "*" || (int.TryParse(fields[1], NumberStyles.Integer, CultureInfo.InvariantCulture, out var port) && port == address.Port))
+        && Matches(fields[2], address.Database)
+        && Matches(fields[3], address.User);
+
+    private static bool Matches(string field, string value) => field == "*" || field == value;
+
+    /// <summary>A backslash before a colon or a backslash.</summary>
+    private static string Unescape(string field)
+    {
+        var text = new StringBuilder(field.Length);
+        for (var index = 0; index < field.Length; index++)
+        {
+            if (field[index] == '\\' && index + 1 < field.Length && field[index + 1] is ':' or '\\')
+            {
+                index++;
+            }
+
+            text.Append(field[index]);
+        }
+
+        return text.ToString();
+    }
+}

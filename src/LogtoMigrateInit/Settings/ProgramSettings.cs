@@ -1,0 +1,125 @@
+using Serilog.Events;
+
+namespace LogtoMigrateInit.Settings;
+
+/// <summary>What the operator configured, checked and with defaults filled in. One property for each variable of the README's table.</summary>
+internal sealed record ProgramSettings
+{
+    /// <summary>Logto's database, as <c>DB_URL</c> names it.</summary>
+    public required ServerTarget Main { get; init; }
+
+    /// <summary>The same database on the server itself, where <c>DB_URL</c> goes through a pooler; null when it is not given.</summary>
+    public ServerTarget? Direct { get; init; }
+
+    /// <summary>The server on which copies are created; null: the one that the real database is on.</summary>
+    public ServerTarget? Scratch { get; init; }
+
+    /// <summary>The server itself, past any pooler that is known.</summary>
+    public ServerTarget Server => Direct ?? Main;
+
+    /// <summary>The URL came from <c>DB_URL_FILE</c>, which Logto itself does not read.</summary>
+    public required bool DatabaseUrlIsFromFile { get; init; }
+
+    /// <summary>An absolute path.</summary>
+    public required string LogtoDirectory { get; init; }
+
+    /// <summary>Null: any version will do.</summary>
+    public required string? ExpectedVersion { get; init; }
+
+    public required SeedMode Seed { get; init; }
+
+    public required IReadOnlyList<string> SeedArguments { get; init; }
+
+    /// <summary>The highest state above the target's own that is no error, in seconds since 1970; 0: none, infinite: any.</summary>
+    public required double AheadLimit { get; init; }
+
+    public required bool Repair { get; init; }
+
+    public required TimeSpan ConnectTimeout { get; init; }
+
+    public required TimeSpan LockTimeout { get; init; }
+
+    /// <summary>How long the parts of the lock live, from <c>LOGTO_INIT_LOCK_LEASE_SECONDS</c>.</summary>
+    public required Timings Timings { get; init; }
+
+    /// <summary>Zero: no limit.</summary>
+    public required TimeSpan DeployTimeout { get; init; }
+
+    /// <summary>Zero: no limit.</summary>
+    public required TimeSpan DdlLockTimeout { get; init; }
+
+    public required string TerminationLog { get; init; }
+
+    public required string Node { get; init; }
+
+    /// <summary>
+    /// <c>DATABASE_STATEMENT_TIMEOUT</c> for the CLI: the user's own, else <c>DISABLE_TIMEOUT</c>, because slonik's 60 s
+    /// would kill a long index build.
+    /// </summary>
+    public required string StatementTimeout { get; init; }
+
+    /// <summary>An <c>sslmode</c> of <c>DB_URL</c> that Logto does not know, and so connects in plaintext; null when there is none.</summary>
+    public required string? UnknownSslMode { get; init; }
+
+    /// <summary>Names of the URL's parameters that Logto ignores in silence.</summary>
+    public required IReadOnlyList<string> IgnoredParameters { get; init; }
+
+    /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
+    public required string? IgnoredPasswordFile { get; init; }
+
+    /// <summary>Where backups are put, an absolute path; null: <c>migrate</c> makes none.</summary>
+    public required string? BackupDirectory { get; init; }
+
+    /// <summary>How many backups of this database are kept; one at least.</summary>
+    public required int BackupKeep { get; init; }
+
+    public required BackupVerification BackupVerify { get; init; }
+
+    /// <summary>The folder of <c>pg_dump</c> and <c>pg_restore</c>, an absolute path; null: the newest that is found.</summary>
+    public required string? PostgresPrograms { get; init; }
+
+    public required RehearsalMode Rehearse { get; init; }
+
+    /// <summary>How long a rehearsed deploy may take. Zero: no limit.</summary>
+    public required TimeSpan RehearsalLimit { get; init; }
+
+    /// <summary>How large a database may be that is copied with its rows. Zero: no limit.</summary>
+    public required long ScratchMegabytes { get; init; }
+}
+
+/// <summary>What <c>migrate</c> rehearses first; the values of <c>LOGTO_INIT_REHEARSE</c>.</summary>
+internal enum RehearsalMode
+{
+    Off,
+
+    /// <summary>On a copy of all definitions and of the rows of small tables.</summary>
+    Schema,
+
+    /// <summary>On a copy of everything.</summary>
+    Full,
+}
+
+/// <summary>How a backup is proven; the values of <c>LOGTO_INIT_BACKUP_VERIFY</c>.</summary>
+internal enum BackupVerification
+{
+    /// <summary>The whole file is read and unpacked again.</summary>
+    Read,
+
+    /// <summary>It is also restored into a scratch database, and compared there row for row.</summary>
+    Restore,
+}
+
+/// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>
+internal enum SeedMode
+{
+    False,
+
+    /// <summary>An empty database that exists.</summary>
+    True,
+
+    /// <summary>A missing database too.</summary>
+    Create,
+}
+
+/// <summary>How to log; read leniently, because the complaints about the other variables need a log too.</summary>
+internal sealed record LogOptions(bool Json, LogEventLevel Level);

@@ -1,0 +1,24 @@
+namespace LogtoMigrateInit.Settings;
+
+/// <summary><c>DB_URL</c> for Logto's own programs. Our own connections use the parts of <see cref="ServerTarget"/>, which are complete.</summary>
+/// <param name="Text">As it was given, without the white space that the WHATWG parser drops. Holds the password: never shown.</param>
+internal sealed record UrlForLogto(string Text)
+{
+    /// <summary>The same with a name for its sessions; slonik's pool takes the last one from the URL.</summary>
+    public string WithApplicationName(string name)
+    {
+        var address = Text.Split('#')[0];
+        return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
+    }
+
+    /// <summary>The same with another database.</summary>
+    public UrlForLogto WithDatabase(string name)
+    {
+        var address = Text.Split('#')[0];
+        var query = address.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at ? address[at..] : "";
+        var beforeQuery = address[..^query.Length];
+        var authority = beforeQuery.IndexOf("://", StringComparison.Ordinal) + "://".Length;
+        var path = beforeQuery.IndexOf('/', authority);
+        return new UrlForLogto($"{(path < 0 ? beforeQuery : beforeQuery[..path])}/{Uri.EscapeDataString(name)}{query}");
+    }
+}

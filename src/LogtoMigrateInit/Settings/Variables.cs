@@ -1,0 +1,127 @@
+namespace LogtoMigrateInit.Settings;
+
+/// <summary>One variable of the contract.</summary>
+/// <param name="Name">As it is set.</param>
+/// <param name="Default">What an unset or empty one means; empty: nothing.</param>
+/// <param name="Commands">Those that act on it.</param>
+/// <param name="Meaning">A phrase in Markdown, as docs/reference.md and <c>--help</c> show it.</param>
+internal sealed record Variable(string Name, string Default, IReadOnlyList<string> Commands, string Meaning);
+
+/// <summary>The variables; a test holds docs/reference.md to them.</summary>
+internal static class Variables
+{
+    public const string Prefix = "LOGTO_INIT_";
+
+    private static readonly string[] Every = ["migrate", "run", "check", "rehearse", "backup", "restore", "rollback"];
+
+    public static readonly Variable DatabaseUrl = new(
+        "DB_URL", "", Every,
+        "as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one of these unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password");
+
+    public static readonly Variable DatabaseUrlFile = new(
+        "DB_URL_FILE", "", Every,
+        "a file that holds it in one line (docker and Kubernetes secrets); setting both is an error");
+
+    public static readonly Variable LogtoDirectory = new(
+        "LOGTO_INIT_LOGTO_DIR", "/etc/logto", Every,
+        "where the target is installed, in the layout of Logto's image or of npm; a relative path starts in the working folder");
+
+    public static readonly Variable ExpectedVersion = new(
+        "LOGTO_INIT_EXPECTED_VERSION", "", Every,
+        "when set, the target's version must equal it");
+
+    public static readonly Variable Seed = new(
+        "LOGTO_INIT_SEED", "false", ["migrate", "run", "check"],
+        "for the first installation only: `true` seeds an empty database that exists, `create` also creates a missing one");
+
+    public static readonly Variable SeedArguments = new(
+        "LOGTO_INIT_SEED_ARGUMENTS", "", ["migrate", "run"],
+        "more options for Logto's `db seed`, such as `--dapc --encrypt-base-role`; not those that name another database");
+
+    public static readonly Variable Ahead = new(
+        "LOGTO_INIT_AHEAD", "fail", ["migrate", "run", "check", "restore"],
+        "`fail` or `allow` a database that is newer than the target; `allow` is right for rolling updates, in which old pods must be able to restart; a timestamp, which `rollback` prints, allows states up to that one");
+
+    public static readonly Variable Repair = new(
+        "LOGTO_INIT_REPAIR", "true", ["migrate", "run", "rehearse", "rollback"],
+        "drop what an interrupted concurrent index build left behind");
+
+    public static readonly Variable ConnectTimeout = new(
+        "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "60", Every,
+        "how long to wait for the database to accept connections, or to become writable");
+
+    public static readonly Variable LockTimeout = new(
+        "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "3600", Every,
+        "how long to wait for another replica's migration, counted from the first time that the lock was found taken");
+
+    public static readonly Variable LockLease = new(
+        "LOGTO_INIT_LOCK_LEASE_SECONDS", "60", ["migrate", "run", "rehearse", "backup", "restore", "rollback"],
+        "how long a holder that is silent keeps the lock (at least 6)");
+
+    public static readonly Variable DeployTimeout = new(
+        "LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
+        "upper bound of one run of the CLI; `0` is none, because a bound that is too short stops a long index build again at every start");
+
+    public static readonly Variable DdlLockTimeout = new(
+        "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
+        "PostgreSQL's `lock_timeout` for the CLI; `0` is none");
+
+    public static readonly Variable LogFormat = new(
+        "LOGTO_INIT_LOG_FORMAT", "text", Every,
+        "`text` or `json`");
+
+    public static readonly Variable LogLevel = new(
+        "LOGTO_INIT_LOG_LEVEL", "information", Every,
+        "`verbose`, `debug`, `information`, `warning`, `error` or `fatal`");
+
+    public static readonly Variable TerminationLog = new(
+        "LOGTO_INIT_TERMINATION_LOG", "/dev/termination-log", Every,
+        "a plain file in which the last line is written too, when it exists and is not the log itself");
+
+    public static readonly Variable Node = new(
+        "LOGTO_INIT_NODE", "node", ["migrate", "run", "check", "rehearse", "rollback"],
+        "the Node.js executable");
+
+    public static readonly Variable BackupDirectory = new(
+        "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback"],
+        "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. See docs/backup.md");
+
+    public static readonly Variable BackupKeep = new(
+        "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback"],
+        "how many backups of this database are kept");
+
+    public static readonly Variable BackupVerify = new(
+        "LOGTO_INIT_BACKUP_VERIFY", "read", ["migrate", "run", "backup", "rollback"],
+        "`read` unpacks the whole file; `restore` also restores it into a scratch database and compares it row for row");
+
+    public static readonly Variable DirectUrl = new(
+        "LOGTO_INIT_DIRECT_URL", "", Every,
+        "the same database on the server itself, where `DB_URL` goes through a pooler: for backups, restores and copies");
+
+    public static readonly Variable PostgresPrograms = new(
+        "LOGTO_INIT_PG_BIN", "", Every,
+        "the folder of `pg_dump` and `pg_restore`; unset: the newest of the usual places and of `PATH`");
+
+    public static readonly Variable Rehearse = new(
+        "LOGTO_INIT_REHEARSE", "off", ["migrate", "run"],
+        "`schema` or `full`: `migrate` deploys to a copy first, without or with the rows of large tables, and does not begin what fails there. See docs/rehearsal.md");
+
+    public static readonly Variable RehearseMaximum = new(
+        "LOGTO_INIT_REHEARSE_MAX_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
+        "a rehearsed deploy that takes longer counts as failed; `0` is no limit");
+
+    public static readonly Variable ScratchUrl = new(
+        "LOGTO_INIT_SCRATCH_URL", "", ["migrate", "run", "check", "rehearse", "rollback"],
+        "a database URL of the server on which copies are made; unset: beside the real database");
+
+    public static readonly Variable ScratchMaximum = new(
+        "LOGTO_INIT_SCRATCH_MAX_MB", "2048", ["migrate", "run", "rehearse", "rollback"],
+        "a database that is larger is not copied with its rows, so that a copy never fills the server's disk; `0` is no limit");
+
+    public static readonly IReadOnlyList<Variable> All =
+    [
+        DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
+        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node, BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
+        Rehearse, RehearseMaximum, ScratchUrl, ScratchMaximum,
+    ];
+}
