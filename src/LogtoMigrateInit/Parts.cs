@@ -82,7 +82,8 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
         new DatabaseRollback(settings, Target, new RollbackChecks(Database, Watched, logger), Cli, Backup, Rehearsal, logger));
 
     /// <summary>
-    /// Registers what commands ask for. By factory: finding constructors by reflection took a sixth of all instructions of a run with nothing pending.
+    /// Registers what commands ask for. By factory: finding constructors by reflection took a sixth of all instructions of a run with
+    /// nothing pending.
     /// </summary>
     public static void AddTo(IServiceCollection services, ProgramSettings settings) => services
         .AddSingleton(settings)

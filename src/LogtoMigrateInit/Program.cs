@@ -29,7 +29,8 @@ internal static class Program
     /// <summary>See <see cref="RunInHost"/>.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
         var settings = SettingsReader.Read(environment, out var problems);
         await using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
         using var host = BuildHost(settings, log);
@@ -53,8 +54,12 @@ internal static class Program
         return outcome;
     }
 
-    /// <summary>Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be used, a bug.</summary>
-    private static async Task<Outcome> RunAsync(IHost host, ProgramSettings settings, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
+    /// <summary>
+    /// Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be
+    /// used, a bug.
+    /// </summary>
+    private static async Task<Outcome> RunAsync(
+        IHost host, ProgramSettings settings, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var lifetime = host.Services.GetRequiredService<SignalLifetime>();
         try
@@ -95,7 +100,8 @@ internal static class Program
         builder.Services
             .AddSerilog(log)
             .AddSingleton(services => services.GetRequiredService<ILoggerFactory>().CreateLogger("LogtoMigrateInit"))
-            .AddSingleton(services => new SignalLifetime(services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
+            .AddSingleton(services => new SignalLifetime(
+                services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
             .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
             .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
         if (settings is not null)

@@ -17,7 +17,8 @@ internal static class RootCommands
 {
     public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost)
     {
-        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so that it does not start. Configured by environment variables.")
+        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so " +
+            "that it does not start. Configured by environment variables.")
         {
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
@@ -32,15 +33,21 @@ internal static class RootCommands
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithVariables((HelpAction)help.Action!);
 
-        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null }); // an argument that begins with @ is itself
+        // An argument that begins with @ is itself.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
-            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, parsed.Errors.Select(error => OneLine.Escape(error.Message)).Concat(Guess(parsed)).Append($"See logto-migrate-init{(parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}")} --help.")));
+            var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            var lines = parsed.Errors.Select(error => OneLine.Escape(error.Message))
+                .Concat(Guess(parsed))
+                .Append($"See logto-migrate-init{command} --help.");
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, lines));
             return (int)ExitCode.WrongUsage;
         }
 
         // Signals are ours: the library would cut cleaning up off after two seconds.
-        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+        return await parsed.InvokeAsync(
+            new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
 
     /// <summary>The nearest words to those that are none of this command's.</summary>
@@ -49,6 +56,9 @@ internal static class RootCommands
         const int Farthest = 2;
         var command = parsed.CommandResult.Command;
         var words = command.Subcommands.Select(each => each.Name).Concat(command.Options.Select(each => each.Name)).ToArray();
-        return parsed.UnmatchedTokens.Select(token => NearestName.Of(token, words, Farthest)).OfType<string>().Select(word => $"Did you mean {word}?");
+        return parsed.UnmatchedTokens
+            .Select(token => NearestName.Of(token, words, Farthest))
+            .OfType<string>()
+            .Select(word => $"Did you mean {word}?");
     }
 }

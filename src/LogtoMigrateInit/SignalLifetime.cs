@@ -9,7 +9,9 @@ namespace LogtoMigrateInit;
 /// <summary>Stops the run at SIGINT or SIGTERM, and remembers which came first, because the exit code tells it.</summary>
 internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogger logger) : IHostLifetime, IDisposable
 {
-    /// <summary>Docker kills ten seconds after its signal; what has not been cleaned up by then, the server, the CLI's guard and the next run end.</summary>
+    /// <summary>
+    /// Docker kills ten seconds after its signal; what has not been cleaned up by then, the server, the CLI's guard and the next run end.
+    /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
 
     private readonly CancellationTokenSource _overdue = new();
@@ -24,9 +26,12 @@ internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogg
 
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
-        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, new Outcome.Stopped(ExitCode.Interrupted, "SIGINT"))));
-        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"))));
+        Register(PosixSignal.SIGINT, new Outcome.Stopped(ExitCode.Interrupted, "SIGINT"));
+        Register(PosixSignal.SIGTERM, new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"));
         return Task.CompletedTask;
+
+        void Register(PosixSignal signal, Outcome.Stopped outcome) =>
+            _registrations.Add(PosixSignalRegistration.Create(signal, context => Stop(context, outcome)));
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -1,7 +1,7 @@
-using Npgsql;
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.PostgreSql;
+using Npgsql;
 using Xunit;
 
 namespace LogtoMigrateInit.IntegrationTests;

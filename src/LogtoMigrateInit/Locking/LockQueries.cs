@@ -8,7 +8,8 @@ internal static class LockQueries
 {
     // Shared, so that waiters do not get in each other's way; given back with the statement. It touches one lock, where a look into
     // pg_locks stops the server's whole lock table.
-    private static readonly string IsTaken = string.Create(CultureInfo.InvariantCulture, $"select not pg_try_advisory_xact_lock_shared({MigrationLock.Key})");
+    private static readonly string IsTaken = string.Create(
+        CultureInfo.InvariantCulture, $"select not pg_try_advisory_xact_lock_shared({MigrationLock.Key})");
 
     /// <summary>A condition on a row <c>l</c> of <c>pg_locks</c>: it is the migration lock, held.</summary>
     // A bigint key shows as two halves and objsubid 1 (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -18,10 +19,12 @@ internal static class LockQueries
           and l.classid::bigint = {unchecked((uint)(MigrationLock.Key >> 32))} and l.objid::bigint = {unchecked((uint)MigrationLock.Key)}
         """);
 
-    private static readonly string Holder = $"select {SessionQueries.Columns} from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid) where {IsHeldLock}";
+    private static readonly string Holder = $"select {SessionQueries.Columns} from pg_catalog.pg_locks l join " +
+        $"pg_catalog.pg_stat_activity a using (pid) where {IsHeldLock}";
 
     // Behind a pooler, which shows itself by another pid than the one that it gave us, nobody can tell.
-    private static readonly string IsHeldBy = $"select pg_backend_pid() <> $2 or exists (select from pg_catalog.pg_locks l where l.pid = $1 and {IsHeldLock})";
+    private static readonly string IsHeldBy = $"select pg_backend_pid() <> $2 or exists (select from pg_catalog.pg_locks l where l.pid " +
+        $"= $1 and {IsHeldLock})";
 
     // PostgreSQL 14 and later (https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-VIEW).
     private const string Sessions = "select sessions from pg_catalog.pg_stat_database where datname = current_database()";
@@ -35,7 +38,10 @@ internal static class LockQueries
     /// <summary>Whether the server knows the session with this pid as the holder; true also where a pooler hides it.</summary>
     public static async Task<bool> IsHeldByAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(IsHeldBy, connection) { Parameters = { new() { Value = pid }, new() { Value = connection.ProcessID } } };
+        await using var command = new NpgsqlCommand(IsHeldBy, connection)
+        {
+            Parameters = { new() { Value = pid }, new() { Value = connection.ProcessID } },
+        };
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 

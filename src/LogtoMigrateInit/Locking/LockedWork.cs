@@ -11,11 +11,13 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions and inspect again → work. It turns a
+/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions and inspect again → work. It turns
+/// a
 /// lost lock and a database that is out of reach into outcomes, and adds the restore command to every failure after a backup.
 /// </summary>
 internal sealed class LockedWork(
-    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others, ILogger logger)
+    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others,
+    ILogger logger)
 {
     /// <summary>Two servers behind one name may contradict each other about a database forever.</summary>
     private const int MostCreations = 3;
@@ -103,7 +105,8 @@ internal sealed class LockedWork(
     /// <param name="task">The work.</param>
     /// <param name="isWaiting">The last poll found the lock taken. While it is, nothing else is inspected.</param>
     /// <param name="stop">Ends the poll.</param>
-    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the poll.")]
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing " +
+        "scope", Justification = "The lock goes to the caller inside the poll.")]
     private async Task<Poll> PollAsync(LockedTask task, bool isWaiting, CancellationToken stop)
     {
         var connection = await database.OpenAsync(stop);
@@ -125,7 +128,8 @@ internal sealed class LockedWork(
             // A standby would grant the lock too.
             if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
             {
-                return new Poll.ReadOnly(inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
+                return new Poll.ReadOnly(
+                    inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
             }
 
             migrationLock = await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, stop);

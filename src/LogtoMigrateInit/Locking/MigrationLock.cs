@@ -48,7 +48,8 @@ internal sealed class MigrationLock : IAsyncDisposable
 
     /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
     /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
-    public static async Task<MigrationLock?> TryTakeAsync(NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<MigrationLock?> TryTakeAsync(
+        NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
     {
         var lease = Lease(timings);
         await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level read committed"), new(lease) } };

@@ -10,7 +10,8 @@ namespace LogtoMigrateInit.Locking;
 /// What other runs have left at work although the lock is ours: sessions in our database, which are ended or waited for. The wait is said
 /// once and ends with the lock time-out.
 /// </summary>
-internal sealed class OtherRuns(ProgramSettings settings, string sessionName, LogtoDatabase database, WatchedInspection watched, ILogger logger)
+internal sealed class OtherRuns(
+    ProgramSettings settings, string sessionName, LogtoDatabase database, WatchedInspection watched, ILogger logger)
 {
     private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
 

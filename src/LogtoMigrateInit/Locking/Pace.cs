@@ -28,7 +28,8 @@ internal sealed class Pace
     /// <summary>The pause after a look that found somebody else at work.</summary>
     /// <param name="waited">How long this waiter has waited so far.</param>
     /// <param name="sessions">How many sessions the database has had; null when the server did not tell.</param>
-    [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It spreads looks; nobody gains from guessing it.")]
+    [SuppressMessage("Security", "CA5394:Do not use insecure " +
+        "randomness", Justification = "It spreads looks; nobody gains from guessing it.")]
     public TimeSpan Next(TimeSpan waited, long? sessions) => Next(waited, sessions, Random.Shared.NextDouble());
 
     /// <param name="waited">See the other one.</param>

@@ -19,7 +19,8 @@ internal static partial class Preflight
     /// <param name="settings">The configuration.</param>
     /// <param name="installation">Where the CLI would run.</param>
     /// <returns>Null when the CLI can run.</returns>
-    public static Outcome? WhyImpossible(IReadOnlyList<string> problems, Inspection inspection, ProgramSettings settings, LogtoInstallation installation)
+    public static Outcome? WhyImpossible(
+        IReadOnlyList<string> problems, Inspection inspection, ProgramSettings settings, LogtoInstallation installation)
     {
         if (inspection.ServerVersion / 10000 < OldestPostgreSql)
         {
@@ -28,7 +29,8 @@ internal static partial class Preflight
 
         if (inspection.BehindPooler && settings.DdlLockTimeout > TimeSpan.Zero)
         {
-            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such option; connect to the server directly, or remove it"];
+            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such " +
+                "option; connect to the server directly, or remove it"];
         }
 
         return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
@@ -44,7 +46,9 @@ internal static partial class Preflight
         var problems = Common(inspection, privileges).ToList();
         if (privileges.TablesOfOthers is { Count: > 0 } tables)
         {
-            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables ({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by OLD_OWNER to {SqlNames.Quote(inspection.User)}` as their owner, or connect as the owner");
+            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables " +
+                $"({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by " +
+                $"OLD_OWNER to {SqlNames.Quote(inspection.User)}` as their owner, or connect as the owner");
         }
 
         if (scripts.Any(script => TenantRole().IsMatch(script)))
@@ -52,11 +56,15 @@ internal static partial class Preflight
             var role = $"logto_tenant_{inspection.Database.Replace('-', '_')}";
             if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}"))
             {
-                problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations grant rights to it. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants use it");
+                problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations " +
+                    $"grant rights to it. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants " +
+                    $"use it");
             }
             else if (privileges.StrangersToParent is { Count: > 0 } strangers)
             {
-                problems.Add($"pending alterations grant rights to the role '{role}', and roles that Logto logs in as are no members of it ({string.Join(", ", strangers)}{(strangers.Count == 5 ? ", …" : "")}), so that new tables would be closed to them. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`");
+                problems.Add($"pending alterations grant rights to the role '{role}', and roles that Logto logs in as are no members of " +
+                    $"it ({string.Join(", ", strangers)}{(strangers.Count == 5 ? ", …" : "")}), so that new tables would be closed to " +
+                    $"them. {RoleAdvice.HowToRun} `{TenantRolesSql.MakeRoles}`");
             }
         }
 
@@ -73,40 +81,52 @@ internal static partial class Preflight
 
         if (privileges.Roles.Count > 0)
         {
-            problems.Add($"roles of an earlier Logto database of this name are left on the server ({string.Join(", ", privileges.Roles)}) and the seed would fail to create them; when no other database uses them, run `drop owned by ROLE; drop role ROLE` for each");
+            problems.Add($"roles of an earlier Logto database of this name are left on the server " +
+                $"({string.Join(", ", privileges.Roles)}) and the seed would fail to create them; when no other database uses them, run " +
+                $"`drop owned by ROLE; drop role ROLE` for each");
         }
 
         if (inspection.Schema is { } schema and not "public")
         {
-            problems.Add($"Logto can only be seeded into the schema 'public', and the search_path of user '{inspection.User}' begins with '{schema}'; run `alter role {SqlNames.Quote(inspection.User)} in database {SqlNames.Quote(inspection.Database)} set search_path = public`");
+            problems.Add($"Logto can only be seeded into the schema 'public', and the search_path of user '{inspection.User}' begins " +
+                $"with '{schema}'; run `alter role {SqlNames.Quote(inspection.User)} in database {SqlNames.Quote(inspection.Database)} " +
+                $"set search_path = public`");
         }
 
         if (inspection.TablesWithoutRowSecurity is { Count: > 0 } open)
         {
-            problems.Add($"Logto would refuse to start because tables in the schema have no row-level security ({string.Join(", ", open.Take(5))}{(open.Count > 5 ? ", …" : "")}), which belong to an extension; give the extension a schema of its own");
+            problems.Add($"Logto would refuse to start because tables in the schema have no row-level security " +
+                $"({string.Join(", ", open.Take(5))}{(open.Count > 5 ? ", …" : "")}), which belong to an extension; give the extension " +
+                $"a schema of its own");
         }
 
         if (!privileges.MayCreateRoles)
         {
-            problems.Add($"user '{inspection.User}' may not create roles, which a seed does; run `alter role {SqlNames.Quote(inspection.User)} createrole` as a superuser");
+            problems.Add($"user '{inspection.User}' may not create roles, which a seed does; run `alter role " +
+                $"{SqlNames.Quote(inspection.User)} createrole` as a superuser");
         }
 
         return problems;
     }
 
-    /// <summary>Logto's seed writes the database's name into the name of a role without quoting it (<c>packages/schemas/tables/_before_all.sql</c>).</summary>
+    /// <summary>
+    /// Logto's seed writes the database's name into the name of a role without quoting it (<c>packages/schemas/tables/_before_all.sql</c>).
+    /// </summary>
     /// <returns>Null when the name can be seeded.</returns>
     public static string? SeedableName(string database) => PlainName().IsMatch(database)
         ? null
-        : $"Logto cannot be seeded into a database called '{database}', because it uses the name unquoted; choose one of lower-case letters, digits, '_' and '-'";
+        : $"Logto cannot be seeded into a database called '{database}', because it uses the name unquoted; choose one of lower-case " +
+            $"letters, digits, '_' and '-'";
 
     private static IEnumerable<string> Common(Inspection inspection, Privileges privileges)
     {
         if (!privileges.MayCreateInSchema)
         {
             yield return inspection.Schema is { } schema
-                ? $"user '{inspection.User}' may not create tables in the schema '{schema}'; run `grant create on schema {SqlNames.Quote(schema)} to {SqlNames.Quote(inspection.User)}` as its owner"
-                : $"no schema of the search_path of user '{inspection.User}' exists; run `create schema` for it, or reset the role's search_path";
+                ? $"user '{inspection.User}' may not create tables in the schema '{schema}'; run `grant create on schema " +
+                    $"{SqlNames.Quote(schema)} to {SqlNames.Quote(inspection.User)}` as its owner"
+                : $"no schema of the search_path of user '{inspection.User}' exists; run `create schema` for it, or reset the role's " +
+                    $"search_path";
         }
     }
 

@@ -16,7 +16,8 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
     /// <summary>For a log line: who, from where, since when.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for {SinceSeconds:0} s)");
+        $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for " +
+        $"{SinceSeconds:0} s)");
 }
 
 /// <summary>What the holder of the lock found of other runs' CLIs.</summary>
@@ -50,8 +51,10 @@ internal static class SessionQueries
     // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone.
     // So is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration,
     // and its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
-    // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another pid
-    // than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has lost the
+    // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another
+    // pid
+    // than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has lost
+    // the
     // lock and does not know it yet: then they are the next one's.
     private static readonly string Fence = $"""
         with others as materialized (
@@ -60,9 +63,15 @@ internal static class SessionQueries
               or exists (select from pg_catalog.pg_locks l where l.pid = a.pid and l.locktype = 'relation'
                 and (l.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
                   or (l.mode = 'RowExclusiveLock' and l.relation = to_regclass('systems')))) as locks,
-            pg_backend_pid() = $3 and exists (select from pg_catalog.pg_locks l where l.pid = $4 and {LockQueries.IsHeldLock}) and (me.rolsuper or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
-          from pg_catalog.pg_stat_activity a join pg_catalog.pg_roles r on r.oid = a.usesysid join pg_catalog.pg_roles me on me.rolname = current_user
-          where a.datname = current_database() and a.pid <> pg_backend_pid() and starts_with(a.application_name, $1) and a.application_name <> $2),
+            pg_backend_pid() = $3
+              and exists (select from pg_catalog.pg_locks l where l.pid = $4 and {LockQueries.IsHeldLock})
+              and (me.rolsuper
+                or (not r.rolsuper and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE')))) as endable
+          from pg_catalog.pg_stat_activity a
+          join pg_catalog.pg_roles r on r.oid = a.usesysid
+          join pg_catalog.pg_roles me on me.rolname = current_user
+          where a.datname = current_database() and a.pid <> pg_backend_pid()
+            and starts_with(a.application_name, $1) and a.application_name <> $2),
         judged as materialized (select a.*, a.locks and (a.state = 'active' or not a.endable) as at_work from others a)
         select {Columns}, a.at_work, case when a.endable and not a.at_work then pg_terminate_backend(a.pid) else false end
           from judged a order by a.pid
@@ -75,7 +84,9 @@ internal static class SessionQueries
               - coalesce(current_setting('reserved_connections', true)::bigint, 0) - count(a.datid),
             case when r.rolconnlimit >= 0 and not r.rolsuper then r.rolconnlimit - count(*) filter (where a.usesysid = r.oid) end,
             case when d.datconnlimit >= 0 and not r.rolsuper then d.datconnlimit - count(*) filter (where a.datid = d.oid) end)
-          from pg_catalog.pg_roles r join pg_catalog.pg_database d on d.datname = current_database() cross join pg_catalog.pg_stat_activity a
+          from pg_catalog.pg_roles r
+          join pg_catalog.pg_database d on d.datname = current_database()
+          cross join pg_catalog.pg_stat_activity a
           where r.rolname = current_user
           group by r.rolconnlimit, r.rolsuper, d.datconnlimit
         """;
@@ -111,11 +122,18 @@ internal static class SessionQueries
     /// <param name="ownName">That of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public static async Task<FencedSessions> FenceAsync(NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
+    public static async Task<FencedSessions> FenceAsync(
+        NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Fence, connection)
         {
-            Parameters = { new() { Value = SessionNames.CliPrefix }, new() { Value = ownName }, new() { Value = connection.ProcessID }, new() { Value = lockPid } },
+            Parameters =
+            {
+                new() { Value = SessionNames.CliPrefix },
+                new() { Value = ownName },
+                new() { Value = connection.ProcessID },
+                new() { Value = lockPid },
+            },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());
@@ -140,7 +158,11 @@ internal static class SessionQueries
     {
         await using var command = new NpgsqlCommand(EndWhenIdle, connection)
         {
-            Parameters = { new() { Value = time.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) }, new() { Value = connection.ProcessID } },
+            Parameters =
+            {
+                new() { Value = time.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) },
+                new() { Value = connection.ProcessID },
+            },
         };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -153,11 +175,13 @@ internal static class SessionQueries
     }
 
     /// <summary>Sessions that our CLI waits for.</summary>
-    public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
+    public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(
+        NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
 
     /// <summary>What the busiest session of this name does.</summary>
-    public static async Task<SessionActivity> ReadActivityAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    public static async Task<SessionActivity> ReadActivityAsync(
+        NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Activity, connection) { Parameters = { new() { Value = name } } };
         return (SessionActivity)(int)(await command.ExecuteScalarAsync(cancellationToken))!;
@@ -171,7 +195,8 @@ internal static class SessionQueries
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
+        NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(query, connection);
         if (name is not null)

@@ -23,7 +23,9 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     private readonly HashSet<int> _reported = [];
     private readonly HashSet<SessionlessWait> _reportedWaits = [];
 
-    /// <summary>Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.</summary>
+    /// <summary>
+    /// Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.
+    /// </summary>
     private NpgsqlConnection? _connection;
 
     /// <summary>What the watched sessions waited for at the last look that succeeded: a phrase; null when for nothing.</summary>
@@ -62,7 +64,8 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     });
 
     /// <summary>How many more sessions the CLI can have; null when the server did not tell.</summary>
-    public Task<long?> CountFreeSlotsAsync() => AskAsync<long?>(async (connection, token) => await SessionQueries.CountFreeSlotsAsync(connection, token));
+    public Task<long?> CountFreeSlotsAsync() => AskAsync<long?>(
+        async (connection, token) => await SessionQueries.CountFreeSlotsAsync(connection, token));
 
     public async ValueTask DisposeAsync()
     {
@@ -86,7 +89,8 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
             logger.Waits(wait.What, wait.Remedy);
         }
 
-        WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: {first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
+        WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: " +
+            $"{first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
         LastWait = WaitsFor ?? LastWait;
     }
 

@@ -9,7 +9,8 @@ namespace LogtoMigrateInit.Locking;
 
 /// <summary>
 /// What a replica waits for and since when: another replica's migration, up to the lock time-out since the lock was first found
-/// taken; a server that takes no writes, up to the connect time-out since it was first found so. Each is said once, and again when it changes.
+/// taken; a server that takes no writes, up to the connect time-out since it was first found so. Each is said once, and again when it
+/// changes.
 /// </summary>
 internal sealed class Wait(ProgramSettings settings, ILogger logger)
 {
@@ -75,7 +76,8 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         if (_reported != ReadOnly)
         {
             _reported = ReadOnly;
-            logger.WaitingForWritableServer(poll.PendingCount, poll.InRecovery ? "in recovery" : "read-only", (settings.ConnectTimeout - waited).TotalSeconds);
+            logger.WaitingForWritableServer(
+                poll.PendingCount, poll.InRecovery ? "in recovery" : "read-only", (settings.ConnectTimeout - waited).TotalSeconds);
         }
 
         return null;

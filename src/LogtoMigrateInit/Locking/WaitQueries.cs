@@ -20,7 +20,8 @@ internal static class WaitQueries
           from pg_catalog.pg_stat_activity a
           join pg_catalog.pg_locks w on w.pid = a.pid and not w.granted
           join pg_catalog.pg_locks h on h.pid is null and h.granted and h.locktype = w.locktype
-            and h.database is not distinct from w.database and h.relation is not distinct from w.relation and h.transactionid is not distinct from w.transactionid
+            and h.database is not distinct from w.database and h.relation is not distinct from w.relation
+            and h.transactionid is not distinct from w.transactionid
           join pg_catalog.pg_locks t on t.pid is null and t.locktype = 'transactionid' and t.virtualtransaction = h.virtualtransaction
           join pg_catalog.pg_prepared_xacts x on x.transaction = t.transactionid
           where exists (select from pg_catalog.pg_prepared_xacts)
@@ -37,7 +38,8 @@ internal static class WaitQueries
     /// <param name="connection">Any but those that wait.</param>
     /// <param name="name">The <c>application_name</c> of those that wait.</param>
     /// <param name="cancellationToken">Ends the look.</param>
-    public static async Task<IReadOnlyList<SessionlessWait>> FindAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<SessionlessWait>> FindAsync(
+        NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -61,7 +63,8 @@ internal static class WaitQueries
         while (await reader.ReadAsync(cancellationToken))
         {
             waits.Add(new SessionlessWait(
-                $"a synchronous standby to confirm its commit (synchronous_standby_names is '{reader.GetString(0)}', and too few of these are connected or answer)",
+                $"a synchronous standby to confirm its commit (synchronous_standby_names is '{reader.GetString(0)}', and too few of " +
+                $"these are connected or answer)",
                 "bring the standby back, or take it out of synchronous_standby_names and reload the server"));
         }
 

@@ -9,7 +9,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// An inspection reads Logto's table <c>systems</c>, and waits in silence while another session has locked it. This class names that session
+/// An inspection reads Logto's table <c>systems</c>, and waits in silence while another session has locked it. This class names that
+/// session
 /// over another connection, within seconds, and in the outcome when the wait was too long.
 /// </summary>
 internal sealed class WatchedInspection(Timings timings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
@@ -17,7 +18,9 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
     /// <summary>A starved server needs seconds too, and must not get a second connection from each of a hundred replicas.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    /// <summary>The last alteration whose indexes were looked for: <c>check --wait</c> inspects again and again, and each warning is given once.</summary>
+    /// <summary>
+    /// The last alteration whose indexes were looked for: <c>check --wait</c> inspects again and again, and each warning is given once.
+    /// </summary>
     private Alteration? _searched;
 
     /// <summary>Inspects the database, and waits for it where waiting may help.</summary>
@@ -25,8 +28,11 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
     public Task<Inspection> ReadAsync(CancellationToken cancellationToken) =>
         database.WithConnectionAsync((connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, token)), cancellationToken);
 
-    /// <summary>Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.</summary>
-    public async Task<(Inspection Inspection, Verdict Verdict)> DecideAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>
+    /// Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.
+    /// </summary>
+    public async Task<(
+        Inspection Inspection, Verdict Verdict)> DecideAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var inspection = await WatchAsync(InspectionQuery.ReadAsync(connection, cancellationToken));
         var verdict = MigrationPlan.Decide(catalog, inspection);
@@ -58,10 +64,12 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
         {
             return await reading;
         }
-        catch (Exception failure) when (watch.WaitsFor is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
+        catch (Exception failure)
+            when (watch.WaitsFor is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
         {
             throw new DatabaseException(
-                DatabaseFailure.NotYet, $"the database cannot be read, which waits for {watch.WaitsFor}", "end that session or transaction, or wait for it",
+                DatabaseFailure.NotYet, $"the database cannot be read, which waits for " +
+                    $"{watch.WaitsFor}", "end that session or transaction, or wait for it",
                 failure);
         }
     }

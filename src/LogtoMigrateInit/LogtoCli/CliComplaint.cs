@@ -3,7 +3,9 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>Finds the reason in what a failing CLI prints: Logto's logger, Node.js and V8 each put it elsewhere, and other lines after it.</summary>
+/// <summary>
+/// Finds the reason in what a failing CLI prints: Logto's logger, Node.js and V8 each put it elsewhere, and other lines after it.
+/// </summary>
 internal sealed partial class CliComplaint
 {
     private string? _outOfMemory;
@@ -12,9 +14,12 @@ internal sealed partial class CliComplaint
     private string _lastWords = "";
 
     /// <summary>The reason on one line; what was said last when nothing looks like one; empty when nothing was said.</summary>
-    public string Text => _outOfMemory ?? (_firstError is not null && _dependency is not null ? $"{_firstError} ({_dependency})" : _firstError) ?? _lastWords;
+    public string Text =>
+        _outOfMemory ?? (_firstError is not null && _dependency is not null ? $"{_firstError} ({_dependency})" : _firstError) ?? _lastWords;
 
-    /// <summary>The server had no connection left for the CLI, or did not answer it within the five seconds that the CLI has for that.</summary>
+    /// <summary>
+    /// The server had no connection left for the CLI, or did not answer it within the five seconds that the CLI has for that.
+    /// </summary>
     public bool FoundNoConnection { get; private set; }
 
     /// <summary>Takes the next line, masked.</summary>
@@ -22,7 +27,8 @@ internal sealed partial class CliComplaint
     {
         if (HeapIsFull().IsMatch(line))
         {
-            _outOfMemory ??= "Node.js ran out of memory; give it more with NODE_OPTIONS=--max-old-space-size=MEGABYTES, and the container as much and some more";
+            _outOfMemory ??= "Node.js ran out of memory; give it more with NODE_OPTIONS=--max-old-space-size=MEGABYTES, and the " +
+                "container as much and some more";
         }
 
         if (_firstError is null && ErrorLine().Match(line) is { Success: true } error)
@@ -45,7 +51,8 @@ internal sealed partial class CliComplaint
 
     // As the CLI's logger begins a line, `[error] ` before 1.2; as node-postgres names a server's error; or as Node.js begins an exception
     // that nobody caught (`Error [ERR_MODULE_NOT_FOUND]: …`, `[UnhandledPromiseRejection: …`) and V8 its own end.
-    [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|error: |(?=\[?\w*(?:Error|Rejection|Exception)(?: \[\w+\])?: )|(?=FATAL ERROR: ))(?<reason>.+)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|error: |(?=\[?\w*(?:Error|Rejection|Exception)(?: \[\w+\])?: )|(?=FATAL ERROR: " +
+        "))(?<reason>.+)$", RegexOptions.CultureInvariant)]
     private static partial Regex ErrorLine();
 
     [GeneratedRegex("^FATAL ERROR: .*(?:heap out of memory|heap limit|process out of memory)", RegexOptions.CultureInvariant)]
@@ -57,9 +64,11 @@ internal sealed partial class CliComplaint
     [GeneratedRegex(@"^\s*detail: ['""`]([\w .""()]+ depends on [\w .""()]+)", RegexOptions.CultureInvariant)]
     private static partial Regex Dependency();
 
-    // pg/lib/client.js, and pg-pool/index.js when its own clock, of the same five seconds, runs out first; the CLI lets nobody change the limit.
+    // pg/lib/client.js, and pg-pool/index.js when its own clock, of the same five seconds, runs out first; the CLI lets nobody change the
+    // limit.
     // Alone on its line, for a value may hold these words too.
-    [GeneratedRegex(@"^(?:\w*Error: )?(?:timeout expired|Connection terminated due to connection timeout|timeout exceeded when trying to connect)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?:\w*Error: )?(?:timeout expired|Connection terminated due to connection timeout|timeout exceeded when trying " +
+        "to connect)$", RegexOptions.CultureInvariant)]
     private static partial Regex NoAnswer();
 
     // Stack frames of JavaScript and of V8, ends of objects, Node.js's version, and yargs's advice.

@@ -29,7 +29,8 @@ internal static class CliConnections
             return Tables
                 .SelectMany(table => File.ReadLines($"/proc/{pid}/net/{table}").Skip(1))
                 .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-                .Any(fields => fields[3] == Established && fields[2].EndsWith($":{remotePort}", StringComparison.Ordinal) && inodes.Contains(fields[9]));
+                .Any(fields => fields[3] == Established
+                    && fields[2].EndsWith($":{remotePort}", StringComparison.Ordinal) && inodes.Contains(fields[9]));
         }
         catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)
         {

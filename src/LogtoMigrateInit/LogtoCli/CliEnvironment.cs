@@ -6,7 +6,10 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>The variables that the CLI is given in addition to, or instead of, our own environment.</summary>
 internal static class CliEnvironment
 {
-    /// <summary><c>1.0.0_rc.1-1676906977-remove-demo-app</c>, and one before it in its <c>down</c>, ask a question unless <c>CI</c> is set to something.</summary>
+    /// <summary>
+    /// <c>1.0.0_rc.1-1676906977-remove-demo-app</c>, and one before it in its <c>down</c>, ask a question unless <c>CI</c> is set to
+    /// something.
+    /// </summary>
     private const double LastAlterationThatAsks = 1676906977;
 
     private const int FirstWithTransactionTimeout = 170000;
@@ -14,8 +17,11 @@ internal static class CliEnvironment
     /// <param name="settings">The time-outs.</param>
     /// <param name="target">Where the CLI connects.</param>
     /// <param name="applicationName">The name of this run's sessions.</param>
-    /// <param name="job">A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.</param>
-    public static IReadOnlyDictionary<string, string?> Build(ProgramSettings settings, ServerTarget target, string applicationName, CliJob job)
+    /// <param name="job">
+    /// A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.
+    /// </param>
+    public static IReadOnlyDictionary<string, string?> Build(
+        ProgramSettings settings, ServerTarget target, string applicationName, CliJob job)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {

@@ -9,7 +9,8 @@ internal static class CliFailure
     public static string Describe(CliRun run, CliJob job) => run.End switch
     {
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
-        CliEnd.TimedOut => $"Logto's CLI did not finish within {job.TimeLimit.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and was stopped",
+        CliEnd.TimedOut => $"Logto's CLI did not finish within {job.TimeLimit.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS) and " +
+            $"was stopped",
         CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
         _ => $"Logto's CLI failed with exit code {run.Ending}",

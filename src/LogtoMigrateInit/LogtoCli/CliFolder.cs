@@ -7,11 +7,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>The right to run Logto's CLI in our installation, where one of another database may be at work: two destroy each other's scripts.</summary>
+/// <summary>
+/// The right to run Logto's CLI in our installation, where one of another database may be at work: two destroy each other's scripts.
+/// </summary>
 internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation installation, ILogger logger)
 {
     /// <summary>Why there was none.</summary>
-    public string WhyBusy => $"another process still runs Logto's CLI in {installation.CliDirectory} after {settings.LockTimeout.TotalSeconds:0} s; start again when it has ended";
+    public string WhyBusy => $"another process still runs Logto's CLI in {installation.CliDirectory} after " +
+        $"{settings.LockTimeout.TotalSeconds:0} s; start again when it has ended";
 
     /// <summary>Waits while another process has it; the wait is said once and ends with the lock time-out.</summary>
     /// <param name="held">Cancelled when the migration lock is lost, or by a signal.</param>

@@ -5,7 +5,8 @@ namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
 /// Ends the CLI when the program is gone or suspended, because then the lock is, or will be, another run's. Lets the CLI connect only after
-/// the program has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect again,
+/// the program has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect
+/// again,
 /// because the next holder has ended its sessions. It is a thread of Node.js's own, so that an alteration that computes for minutes
 /// neither delays it nor looks like silence.
 /// </summary>
@@ -20,7 +21,9 @@ internal static class CliGuard
     /// <summary>A sign of life.</summary>
     public const byte Beat = 0;
 
-    /// <summary>The answer to every <see cref="Question"/> so far: yes. There is no other; whoever has lost the lock ends the CLI.</summary>
+    /// <summary>
+    /// The answer to every <see cref="Question"/> so far: yes. There is no other; whoever has lost the lock ends the CLI.
+    /// </summary>
     public const byte Answer = 1;
 
     /// <summary>For <c>node --import</c>, from Node.js 18.18.</summary>
@@ -44,8 +47,10 @@ internal static class CliGuard
         guard.unref();
         """);
 
-    // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life that
-    // wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken the lock. Both are judged
+    // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life
+    // that
+    // wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken the
+    // lock. Both are judged
     // in an immediate, before which Node.js reads the pipe (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick).
     // A question is asked again, because it may stand inside of a long line that the CLI was writing.
     private static string Thread(Timings timings) => string.Create(CultureInfo.InvariantCulture, $$"""
@@ -77,8 +82,10 @@ internal static class CliGuard
           setImmediate(() => {
             const standstill = passed - heard * {{timings.Beat.TotalMilliseconds:0}};
             heard = 0;
-            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}}) end(`it and logto-migrate-init were suspended for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
-            else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}}) end(`logto-migrate-init has been silent for ${Math.round(silent / 1000)} s`);
+            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}})
+              end(`it and logto-migrate-init were suspended for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
+            else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}})
+              end(`logto-migrate-init has been silent for ${Math.round(silent / 1000)} s`);
           });
         }, 200);
         """);
@@ -86,5 +93,8 @@ internal static class CliGuard
     private static string Text(string text) => $"'{text.Replace("'", "\\'", StringComparison.Ordinal)}'";
 
     private static string Quote(string text) =>
-        $"`{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal).Replace("${", "\\${", StringComparison.Ordinal)}`";
+        "`" + text
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("`", "\\`", StringComparison.Ordinal)
+            .Replace("${", "\\${", StringComparison.Ordinal) + "`";
 }

@@ -6,7 +6,9 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>What the CLI is to do.</summary>
 internal sealed record CliJob
 {
-    private CliJob(IReadOnlyList<string> arguments, IReadOnlyList<Alteration> alterations, Inspection database) => (Arguments, Alterations, Database) = (arguments, alterations, database);
+    private CliJob(
+        IReadOnlyList<string> arguments, IReadOnlyList<Alteration> alterations, Inspection database) =>
+            (Arguments, Alterations, Database) = (arguments, alterations, database);
 
     /// <summary>What comes after <c>logto</c>; no secret belongs here.</summary>
     public IReadOnlyList<string> Arguments { get; }
@@ -27,18 +29,27 @@ internal sealed record CliJob
     public TimeSpan TimeLimit { get; init; }
 
     /// <summary>Also the latest tags of other releases: all that the target ships.</summary>
-    public static CliJob Deploy(IReadOnlyList<Alteration> pending, Inspection database) => new(["db", "alteration", "deploy", "next"], pending, database);
+    public static CliJob Deploy(
+        IReadOnlyList<Alteration> pending, Inspection database) =>
+            new(["db", "alteration", "deploy", "next"], pending, database);
 
     /// <param name="version">The release to go back to.</param>
     /// <param name="reverted">See <see cref="RollbackPlan.Steps"/>.</param>
     /// <param name="database">See <see cref="Database"/>.</param>
-    public static CliJob Rollback(string version, IReadOnlyList<Alteration> reverted, Inspection database) => new(["db", "alteration", "rollback", version], reverted, database) { IsRollback = true };
+    public static CliJob Rollback(
+        string version, IReadOnlyList<Alteration> reverted, Inspection database) =>
+            new(["db", "alteration", "rollback", version], reverted, database) { IsRollback = true };
 
     /// <param name="arguments">More for the seed; see <c>LOGTO_INIT_SEED_ARGUMENTS</c>.</param>
     /// <param name="database">See <see cref="Database"/>.</param>
-    public static CliJob Seed(IReadOnlyList<string> arguments, Inspection database) => new(["db", "seed", "--swe", .. arguments], [], database);
+    public static CliJob Seed(
+        IReadOnlyList<string> arguments, Inspection database) =>
+            new(["db", "seed", "--swe", .. arguments], [], database);
 
-    /// <summary>What the CLI writes when it has done this one (<c>deployAlteration</c> in <c>packages/cli/src/commands/database/alteration/index.ts</c>).</summary>
+    /// <summary>
+    /// What the CLI writes when it has done this one (<c>deployAlteration</c> in
+    /// <c>packages/cli/src/commands/database/alteration/index.ts</c>).
+    /// </summary>
     public double StateAfter(Alteration alteration) => IsRollback ? alteration.Timestamp - 1 : alteration.Timestamp;
 
     /// <summary>What is still to be done, in order.</summary>

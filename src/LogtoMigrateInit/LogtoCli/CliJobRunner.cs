@@ -22,7 +22,9 @@ internal abstract record CliJobResult
     public sealed record Ran(CliRun Run) : CliJobResult;
 }
 
-/// <summary>Runs a job of Logto's CLI in the real database: take the folder → remove indexes that an interrupted run left → run the CLI.</summary>
+/// <summary>
+/// Runs a job of Logto's CLI in the real database: take the folder → remove indexes that an interrupted run left → run the CLI.
+/// </summary>
 internal sealed class CliJobRunner(AlterationCatalog catalog, CliFolder folders, SupervisedCli cli, LeftOverIndexes leftOvers)
 {
     /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
@@ -36,10 +38,13 @@ internal sealed class CliJobRunner(AlterationCatalog catalog, CliFolder folders,
             return new CliJobResult.FolderBusy();
         }
 
-        if (job.Alterations is [var first, ..]
-            && await leftOvers.RemoveAsync(first, Indexes(job, first), job.Database.BehindPooler, run.Lock, run.WhileLocked) is { Count: > 0 } inTheWay)
+        if (job.Alterations is [var first, ..])
         {
-            return new CliJobResult.Blocked(inTheWay);
+            var kept = await leftOvers.RemoveAsync(first, Indexes(job, first), job.Database.BehindPooler, run.Lock, run.WhileLocked);
+            if (kept.Count > 0)
+            {
+                return new CliJobResult.Blocked(kept);
+            }
         }
 
         run.Planned = run.HasBegun ? run.Planned : job.Alterations.Count;
@@ -49,7 +54,9 @@ internal sealed class CliJobRunner(AlterationCatalog catalog, CliFolder folders,
         return new CliJobResult.Ran(ended);
     }
 
-    /// <summary>Removes what the CLI left of the alteration that failed. It helps the next run, so it never fails and has little time.</summary>
+    /// <summary>
+    /// Removes what the CLI left of the alteration that failed. It helps the next run, so it never fails and has little time.
+    /// </summary>
     /// <param name="job">The job.</param>
     /// <param name="failed">The first alteration that is not done.</param>
     /// <param name="migrationLock">Held.</param>

@@ -20,7 +20,8 @@ internal enum CliEnd
 /// <param name="GuardsReason">Why its guard ended it; null when it did not.</param>
 /// <param name="FoundNoConnection">The server was full, or too busy to answer it.</param>
 /// <param name="Finished">How many alterations it reported as done.</param>
-internal sealed record CliRun(CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
+internal sealed record CliRun(
+    CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
 {
     /// <summary>How long it was kept from connecting until it was its turn.</summary>
     public TimeSpan Waited { get; init; }

@@ -19,12 +19,16 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
 {
     /// <summary>Before a deploy or a rollback.</summary>
     /// <param name="alteration">The first that is to be deployed or reverted; all before it are complete.</param>
-    /// <param name="indexes">What it builds outside of its transaction; null when its script is not understood. See <see cref="ConcurrentIndex.FindIn"/>.</param>
+    /// <param name="indexes">
+    /// What it builds outside of its transaction; null when its script is not understood. See <see cref="ConcurrentIndex.FindIn"/>.
+    /// </param>
     /// <param name="behindPooler">A pooler answers for the server.</param>
     /// <param name="migrationLock">Held.</param>
     /// <param name="cancellationToken">Ends the wait for a drop.</param>
     /// <returns>What is in the way and stays there, each a clause with its remedy; empty when the way is free.</returns>
-    public async Task<IReadOnlyList<string>> RemoveAsync(Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> RemoveAsync(
+        Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock,
+        CancellationToken cancellationToken)
     {
         if (indexes is null)
         {
@@ -57,8 +61,12 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
             cancellationToken);
     }
 
-    /// <summary>After a deploy or rollback that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has little time.</summary>
-    public async Task RemoveAfterFailureAsync(Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock)
+    /// <summary>
+    /// After a deploy or rollback that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has
+    /// little time.
+    /// </summary>
+    public async Task RemoveAfterFailureAsync(
+        Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock)
     {
         using var brief = CancellationTokenSource.CreateLinkedTokenSource(migrationLock.Lost);
         brief.CancelAfter(Timings.CleanUpStep);
@@ -73,7 +81,9 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     }
 
     /// <returns>Why it is still there, with its remedy; empty when it is gone.</returns>
-    private async Task<IReadOnlyList<string>> DropAsync(NpgsqlConnection connection, PresentIndex leftOver, bool behindPooler, MigrationLock migrationLock, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> DropAsync(
+        NpgsqlConnection connection, PresentIndex leftOver, bool behindPooler, MigrationLock migrationLock,
+        CancellationToken cancellationToken)
     {
         var (name, kind) = (leftOver.Index.Name, leftOver.IsValid ? "complete" : "invalid");
         logger.DroppingIndex(name, leftOver.Table, kind);
@@ -95,36 +105,52 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
             logger.IndexDropped(name, leftOver.Table, kind);
             return [];
         }
-        catch (PostgresException refusal) when (refusal.SqlState == PostgresErrorCodes.LockNotAvailable || ServerAnswer.Judge(refusal).Failure != DatabaseFailure.NotYet)
+        catch (PostgresException refusal)
+            when (refusal.SqlState == PostgresErrorCodes.LockNotAvailable || ServerAnswer.Judge(refusal).Failure != DatabaseFailure.NotYet)
         {
-            return [$"the {kind} index '{name}' of an interrupted run could not be dropped: {refusal.MessageText}; run `{leftOver.Removal}`"];
+            return [$"the {kind} index '{name}' of an interrupted run could not be dropped: {refusal.MessageText}; run " +
+                $"`{leftOver.Removal}`"];
         }
     }
 
     private string? WhyKept(PresentIndex leftOver, Alteration alteration)
     {
         var (name, table) = (leftOver.Index.Name, leftOver.Table);
-        return leftOver.IsBeingBuilt ? $"the index '{name}' that {alteration.FileName} creates is being built by another session just now; wait for it and start again"
-            : table != leftOver.Index.Table ? $"the index '{name}' that {alteration.FileName} creates exists on another table, '{table}'; rename it with `alter index \"{name}\" rename to …` when it is yours"
-            : !settings.Repair ? $"an interrupted run left the {(leftOver.IsValid ? "complete" : "invalid")} index '{name}' behind, which {alteration.FileName} creates, and LOGTO_INIT_REPAIR=false keeps it; run `{leftOver.Removal}`"
+        return leftOver.IsBeingBuilt ? $"the index '{name}' that {alteration.FileName} creates is being built by another session just " +
+            $"now; wait for it and start again"
+            : table != leftOver.Index.Table ? $"the index '{name}' that {alteration.FileName} creates exists on another table, " +
+                $"'{table}'; rename it with `alter index \"{name}\" rename to …` when it is yours"
+            : !settings.Repair ? $"an interrupted run left the {(leftOver.IsValid ? "complete" : "invalid")} index '{name}' behind, " +
+                $"which {alteration.FileName} creates, and LOGTO_INIT_REPAIR=false keeps it; run `{leftOver.Removal}`"
             : null;
     }
 
-    /// <summary>Prepares a session of ours for a drop; not through a pooler, where settings stay behind on a connection that others use.</summary>
+    /// <summary>
+    /// Prepares a session of ours for a drop; not through a pooler, where settings stay behind on a connection that others use.
+    /// </summary>
     /// <param name="connection">The session.</param>
     /// <param name="name">What to call it, so that a later run waits for it when this one is killed.</param>
     /// <param name="lockTimeout">Zero: no limit.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    private static async Task PrepareSessionAsync(NpgsqlConnection connection, string name, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    private static async Task PrepareSessionAsync(
+        NpgsqlConnection connection, string name, TimeSpan lockTimeout, CancellationToken cancellationToken)
     {
         await using var settings = new NpgsqlCommand(
             """
-            select set_config('application_name', $1, false), set_config('lock_timeout', $2, false), set_config('client_connection_check_interval', '2s', false),
-              (select count(set_config(name, '0', false)) from pg_catalog.pg_settings where name in ('statement_timeout', 'transaction_timeout'))
+            select set_config('application_name', $1, false),
+              set_config('lock_timeout', $2, false),
+              set_config('client_connection_check_interval', '2s', false),
+              (select count(set_config(name, '0', false))
+                from pg_catalog.pg_settings
+                where name in ('statement_timeout', 'transaction_timeout'))
             """,
             connection)
         {
-            Parameters = { new() { Value = name }, new() { Value = lockTimeout.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) } },
+            Parameters =
+            {
+                new() { Value = name },
+                new() { Value = lockTimeout.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) },
+            },
         };
         await settings.ExecuteNonQueryAsync(cancellationToken);
     }

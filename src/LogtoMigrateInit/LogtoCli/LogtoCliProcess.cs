@@ -25,7 +25,8 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
         CancellationToken kill)
     {
         var node = FilePermission.FindProgram(settings.Node)
-            ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in LOGTO_INIT_NODE, or use Logto's own image.");
+            ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in " +
+                $"LOGTO_INIT_NODE, or use Logto's own image.");
 
         // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
         var child = new ChildProcess(node, ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments], environment, settings.LogtoDirectory)
@@ -40,11 +41,15 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
         }
         catch (Win32Exception missing)
         {
-            throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its executable in LOGTO_INIT_NODE, or use Logto's own image.");
+            throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its " +
+                $"executable in LOGTO_INIT_NODE, or use Logto's own image.");
         }
     }
 
-    /// <summary>Signs of life and answers for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand still.</summary>
+    /// <summary>
+    /// Signs of life and answers for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand
+    /// still.
+    /// </summary>
     private async Task BeatAsync(Stream input, ChannelReader<bool> answers, CancellationToken cancellationToken)
     {
         try

@@ -11,12 +11,16 @@ namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
 internal sealed class SupervisedCli(
-    ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process, ILogger logger)
+    ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process,
+    ILogger logger)
 {
     /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
-    public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
+    public const string PoolerSetting = "ignore_startup_parameters = " +
+        "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 
-    /// <summary>The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.</summary>
+    /// <summary>
+    /// The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.
+    /// </summary>
     private const long NeededSlots = 3;
 
     private static readonly TimeSpan LongestConfirmation = TimeSpan.FromSeconds(1);
@@ -33,10 +37,12 @@ internal sealed class SupervisedCli(
     /// <param name="migrationLock">Held; the CLI is killed when it is lost.</param>
     /// <param name="stop">Interrupts it.</param>
     /// <param name="turn">
-    /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch the
+    /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch
+    /// the
     /// scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
     /// </param>
-    public async Task<CliRun> RunAsync(CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)
+    public async Task<CliRun> RunAsync(
+        CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)
     {
         turn ??= Task.CompletedTask;
         var behindPooler = job.Database.BehindPooler;
@@ -65,7 +71,9 @@ internal sealed class SupervisedCli(
         int? pid = null;
         folder.Bequeath();
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
-        await WatchAsync(running, watch, migrationLock, job, output, () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
+        await WatchAsync(
+            running, watch, migrationLock, job, output,
+            () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
         var exitCode = await running;
         await over.CancelAsync();
 
@@ -113,7 +121,9 @@ internal sealed class SupervisedCli(
         }
     }
 
-    /// <summary>Lets the CLI connect once the lock is confirmed; whoever has lost it gets no answer, and one that failed is asked for again.</summary>
+    /// <summary>
+    /// Lets the CLI connect once the lock is confirmed; whoever has lost it gets no answer, and one that failed is asked for again.
+    /// </summary>
     private async Task ConfirmAsync(MigrationLock migrationLock, bool behindPooler, ChannelWriter<bool> answers)
     {
         try
@@ -126,7 +136,8 @@ internal sealed class SupervisedCli(
             }
 
             // The lock's own connection stalls, and slonik waits for a connection for five seconds; the server tells over another.
-            else if (await database.WithConnectionAsync((connection, token) => LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token), migrationLock.Lost))
+            else if (await database.WithConnectionAsync(
+                (connection, token) => LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token), migrationLock.Lost))
             {
                 answers.TryWrite(true);
             }
@@ -158,7 +169,8 @@ internal sealed class SupervisedCli(
     {
         var started = Stopwatch.GetTimestamp();
         var reported = false;
-        while (await watch.CountFreeSlotsAsync() is { } free && free < NeededSlots && Stopwatch.GetElapsedTime(started) < settings.ConnectTimeout)
+        while (await watch.CountFreeSlotsAsync() is { } free && free < NeededSlots
+            && Stopwatch.GetElapsedTime(started) < settings.ConnectTimeout)
         {
             if (!reported)
             {
@@ -172,7 +184,9 @@ internal sealed class SupervisedCli(
         held.ThrowIfCancellationRequested();
     }
 
-    /// <summary>Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.</summary>
+    /// <summary>
+    /// Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.
+    /// </summary>
     /// <param name="running">The CLI.</param>
     /// <param name="watch">Looks at its sessions.</param>
     /// <param name="migrationLock">The right to be there.</param>
@@ -180,7 +194,9 @@ internal sealed class SupervisedCli(
     /// <param name="output">What it printed.</param>
     /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
     /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
-    private async Task WatchAsync(Task running, SessionWatch watch, MigrationLock migrationLock, CliJob job, CliOutput output, Func<bool> believesInConnection, CancellationTokenSource halfOpen)
+    private async Task WatchAsync(
+        Task running, SessionWatch watch, MigrationLock migrationLock, CliJob job, CliOutput output, Func<bool> believesInConnection,
+        CancellationTokenSource halfOpen)
     {
         long? unknownSince = null;
         var pace = new ReportPace();
@@ -191,7 +207,8 @@ internal sealed class SupervisedCli(
                 output.Finished, job.Alterations.Count, Stopwatch.GetElapsedTime(started).TotalSeconds,
                 watch.WaitsFor is { } blocker ? $"waits for {blocker}" : output.Running?.Name ?? "Logto's CLI");
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
-            unknownSince = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
+            var isUnknown = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection();
+            unknownSince = isUnknown ? unknownSince ?? Stopwatch.GetTimestamp() : null;
             if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > settings.Timings.HalfOpen)
             {
                 await halfOpen.CancelAsync();

@@ -11,7 +11,9 @@ namespace LogtoMigrateInit.Migration;
 /// <summary>What <c>check</c> prints on standard output.</summary>
 internal static class CheckReport
 {
-    /// <summary>The verdict's sentence, a line for each pending alteration, and one for each difference of the schema with what mends it.</summary>
+    /// <summary>
+    /// The verdict's sentence, a line for each pending alteration, and one for each difference of the schema with what mends it.
+    /// </summary>
     /// <param name="outcome">How it ended.</param>
     /// <param name="drift">Null when the schema was not compared.</param>
     public static string AsText(Outcome outcome, DriftReport? drift)

@@ -14,8 +14,8 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary><c>check</c>: the same verdict as a migration's, without a lock and without a write.</summary>
 internal sealed class Checker(
-    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins, DatabaseBackup backup,
-    ILogger logger)
+    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins,
+    DatabaseBackup backup, ILogger logger)
 {
     /// <param name="wait">Poll until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
@@ -31,7 +31,8 @@ internal sealed class Checker(
             if (!wait || !MayChange(outcome) || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {
                 // Better heard in daylight than as exit code 13 at the upgrade.
-                if (outcome is Outcome.AlterationsPending && settings.BackupDirectory is not null && await backup.WhyImpossibleAsync(stop) is { } impossible)
+                if (outcome is Outcome.AlterationsPending && settings.BackupDirectory is not null
+                    && await backup.WhyImpossibleAsync(stop) is { } impossible)
                 {
                     logger.BackupWouldFail(impossible);
                 }

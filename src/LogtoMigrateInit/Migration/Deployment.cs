@@ -14,7 +14,8 @@ namespace LogtoMigrateInit.Migration;
 
 /// <summary>A deploy or a seed under the lock: preflight → back up → rehearse → run the CLI → verify.</summary>
 internal sealed class Deployment(
-    ProgramSettings settings, LogtoTarget target, WatchedInspection watched, CliJobRunner cli, TenantLogins logins, Precautions precautions, ILogger logger)
+    ProgramSettings settings, LogtoTarget target, WatchedInspection watched, CliJobRunner cli, TenantLogins logins,
+    Precautions precautions, ILogger logger)
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
@@ -111,7 +112,8 @@ internal sealed class Deployment(
             Verdict.Pending rest => new Outcome.DeployFailed(
                 CliFailure.Describe(ended, job), count - rest.Alterations.Count, count, ended.Failed ?? rest.Alterations[0].FileName,
                 CliFailure.Explain(ended)),
-            _ => await SucceedAsync(ended, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} deployed", job.Database, run.Stop),
+            _ => await SucceedAsync(ended, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} " +
+                $"deployed", job.Database, run.Stop),
         };
     }
 
@@ -136,14 +138,17 @@ internal sealed class Deployment(
         Outcome outcome = verdict switch
         {
             _ when ended.End == CliEnd.Stopped => throw new OperationCanceledException(run.Stop),
-            null or Verdict.Empty => new Outcome.SeedFailed(CliFailure.Describe(ended, job), verdict is Verdict.Empty, CliFailure.Explain(ended)),
+            null or Verdict.Empty => new Outcome.SeedFailed(
+                CliFailure.Describe(ended, job), verdict is Verdict.Empty, CliFailure.Explain(ended)),
             _ => await SucceedAsync(ended, verdict, "seeded", inspection, run.Stop),
         };
         return (outcome, ended);
     }
 
     /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
-    /// <returns>Null when the database did not answer at once after a signal or the loss of the lock, when there is no time to wait for it.</returns>
+    /// <returns>
+    /// Null when the database did not answer at once after a signal or the loss of the lock, when there is no time to wait for it.
+    /// </returns>
     private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken whileLocked) => end is CliEnd.Stopped or CliEnd.LockLost
         ? await VerifyBrieflyAsync()
         : Judge(await watched.ReadAsync(whileLocked));

@@ -14,7 +14,8 @@ namespace LogtoMigrateInit.Migration;
 /// <see cref="LockedWork"/> takes the lock and <see cref="Deployment"/> works under it.
 /// </summary>
 internal sealed class MigrationRunner(
-    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, LockedWork locked, OtherRuns others, Deployment deployment, ILogger logger)
+    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, LockedWork locked, OtherRuns others,
+    Deployment deployment, ILogger logger)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(CancellationToken stop) => locked.RunAsync(

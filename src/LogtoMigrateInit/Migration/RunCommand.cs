@@ -19,8 +19,10 @@ internal static partial class RunCommand
 
     public static Command Create(RunInHost inHost)
     {
-        var words = new Argument<string[]>("command") { Description = "The command and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never starts.") { words };
+        var words = new Argument<string[]>("command") { Description = "The command and its arguments, after " +
+            "--.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never " +
+            "starts.") { words };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
         return command;
     }
@@ -34,7 +36,8 @@ internal static partial class RunCommand
             // Before the database is touched: an upgrade whose command cannot start would only look like one.
             if (program is null)
             {
-                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this image after `run --`"]);
+                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this " +
+                    $"image after `run --`"]);
             }
 
             databaseUrl = parts.GetRequiredService<ProgramSettings>() is { DatabaseUrlIsFromFile: true } settings ? settings.Main.Url.Text : null;
@@ -44,7 +47,8 @@ internal static partial class RunCommand
         {
             var reason = Become(program!, words, databaseUrl);
             outcome = await inHost("run", (_, _) => Task.FromResult<Outcome>(
-                new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a program of this image after `run --`"])));
+                new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a " +
+                    $"program of this image after `run --`"])));
         }
 
         return (int)outcome.ExitCode;

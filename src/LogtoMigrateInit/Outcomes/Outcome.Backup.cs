@@ -7,15 +7,18 @@ internal abstract partial record Outcome
     public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, bool IsRestored, string Restore)
         : Outcome(
             "backedUp", ExitCode.Success,
-            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, {(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`.");
+            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, " +
+            $"{(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`.");
 
     public sealed record BackupFailed(string Reason, string? NotDone)
-        : Outcome("backupFailed", ExitCode.BackupFailed, $"The backup was not made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {Reason}.");
+        : Outcome("backupFailed", ExitCode.BackupFailed, $"The backup was not " +
+            $"made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {Reason}.");
 
     public sealed record Restored(string Database, string? Former, string Level)
         : Outcome(
             "restored", ExitCode.Success,
-            $"The database '{Database}' is restored{(Former is null ? "" : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)")}. {Level}");
+            $"The database '{Database}' is " +
+            $"restored{(Former is null ? "" : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)")}. {Level}");
 
     public sealed record RestoreRefused(string Reason)
         : Outcome("restoreRefused", ExitCode.RestoreRefused, $"Nothing was restored and nothing was changed: {Reason}.");
@@ -24,6 +27,7 @@ internal abstract partial record Outcome
         : Outcome(
             "restoreUnknown", ExitCode.RestoreFailed,
             $"The connection broke while the server put the restored database in its place ({Reason}). Nothing is lost: if there is " +
-            $"a database '{Fresh}', the old one is still '{Database}', and the same command does it again; if not, '{Database}' is the restored one" +
+            $"a database '{Fresh}', the old one is still '{Database}', and the same command does it again; if not, '{Database}' is the " +
+            $"restored one" +
             $"{(Former is null ? "" : $", and the old one is '{Former}'")}.");
 }

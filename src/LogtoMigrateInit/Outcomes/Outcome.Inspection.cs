@@ -8,13 +8,16 @@ namespace LogtoMigrateInit.Outcomes;
 internal abstract partial record Outcome
 {
     public sealed record Matches(AlterationCatalog Catalog, AlterationState State, string Done = "nothing was pending")
-        : Outcome("matches", ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can start.", State);
+        : Outcome("matches", ExitCode.Success, $"The schema matches Logto {Catalog.TargetVersion} (state {State}, {Done}). Logto can " +
+            $"start.", State);
 
     public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State, ProgramSettings Settings, string Compared = "")
         : Outcome(
             "aheadAllowed", ExitCode.Success,
-            $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at {Catalog.Last.FormattedTimestamp}) " +
-            $"and LOGTO_INIT_AHEAD={(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} says that this is meant{Compared}. Logto can start.", State);
+            $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at " +
+            $"{Catalog.Last.FormattedTimestamp}) " +
+            $"and LOGTO_INIT_AHEAD={(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} " +
+            $"says that this is meant{Compared}. Logto can start.", State);
 
     public sealed record AlterationsPending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending)
         : Outcome(
@@ -40,7 +43,8 @@ internal abstract partial record Outcome
             $"{SqlNames.Quote(Tables[0])} enable row level security` and restore its policies from a backup.", State, Pending);
 
     public sealed record RolesUnusable(AlterationState State, IReadOnlyList<Alteration> Pending, TenantRoles Roles)
-        : Outcome("rolesUnusable", ExitCode.Unstartable, $"{Before(Pending)} Logto would start and answer nothing but errors: {RoleAdvice.Describe(Roles)}", State, Pending);
+        : Outcome("rolesUnusable", ExitCode.Unstartable, $"{Before(Pending)} Logto would start and answer nothing but errors: " +
+            $"{RoleAdvice.Describe(Roles)}", State, Pending);
 
     public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed)
         : Outcome(
@@ -53,7 +57,8 @@ internal abstract partial record Outcome
         : Outcome(
             "tenantsHidden", ExitCode.Refused,
             $"User '{Settings.Main.User}' may not read in Logto's table 'tenants' how its tenants log in: " +
-            $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's tables.", State);
+            $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's " +
+            $"tables.", State);
 
     public sealed record Empty(string Database)
         : Outcome(
@@ -62,7 +67,8 @@ internal abstract partial record Outcome
             "for a first installation set LOGTO_INIT_SEED=true for this one start.");
 
     public sealed record WouldSeed(string Database)
-        : Outcome("wouldSeed", ExitCode.Empty, $"The database '{Database}' is empty. Run `logto-migrate-init migrate`, which seeds it, as LOGTO_INIT_SEED says.");
+        : Outcome("wouldSeed", ExitCode.Empty, $"The database '{Database}' is empty. Run `logto-migrate-init migrate`, which seeds it, " +
+            $"as LOGTO_INIT_SEED says.");
 
     public sealed record NotLogto(string Database, string Reason)
         : Outcome(

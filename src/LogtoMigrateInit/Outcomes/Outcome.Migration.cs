@@ -18,7 +18,8 @@ internal abstract partial record Outcome
             "scripts. If it is stuck, end it, then start again; or give each run an installation of its own.");
 
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
-        : Outcome("preflightFailed", ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: {string.Join("; ", Problems)}.");
+        : Outcome("preflightFailed", ExitCode.PreflightFailed, $"The deploy would fail half way, so it was not begun: " +
+            $"{string.Join("; ", Problems)}.");
 
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
         : Outcome(
@@ -37,7 +38,8 @@ internal abstract partial record Outcome
         : Outcome(
             "deployUnverified", ExitCode.DeployFailed,
             $"Logto's CLI has run and reported {Reported} of {Planned} alterations as deployed, " +
-            $"but the database could not be inspected afterwards: {Reason.TrimEnd('.')}. {Sentence(Remedy)}, and start again: what is applied is complete.");
+            $"but the database could not be inspected afterwards: {Reason.TrimEnd('.')}. {Sentence(Remedy)}, and start again: what is " +
+            $"applied is complete.");
 
     public sealed record SeedFailed(string What, bool IsStillEmpty, string Reason)
         : Outcome(
@@ -54,7 +56,8 @@ internal abstract partial record Outcome
     public sealed record AlterationsLeft(AlterationCatalog Catalog, AlterationState State, int Left)
         : Outcome(
             "alterationsLeft", ExitCode.Unstartable,
-            $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends at " +
+            $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends " +
+            $"at " +
             $"{Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's " +
             "output above.");
 

@@ -9,10 +9,12 @@ internal abstract partial record Outcome
             "Please report it with the log above; starting again is safe.");
 
     public sealed record WrongUsage(IReadOnlyList<string> Problems)
-        : Outcome("wrongUsage", ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: {string.Join("; ", Problems)}.");
+        : Outcome("wrongUsage", ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: " +
+            $"{string.Join("; ", Problems)}.");
 
     public sealed record TargetUnusable(string Problem) : Outcome("targetUnusable", ExitCode.TargetUnusable, Problem);
 
     public sealed record Stopped(ExitCode Signal, string SignalName)
-        : Outcome("stopped", Signal, $"Stopped by {SignalName}. What was applied is complete, nothing stays locked, and the same command, started again, carries on.");
+        : Outcome("stopped", Signal, $"Stopped by {SignalName}. What was applied is complete, nothing stays locked, and the same " +
+            $"command, started again, carries on.");
 }

@@ -7,13 +7,15 @@ internal abstract partial record Outcome
     public sealed record Rehearsed(AlterationCatalog Catalog, int Count, string Summary)
         : Outcome(
             "rehearsed", ExitCode.Success,
-            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Count} {(Count == 1 ? "alteration" : "alterations")}): {Summary}. " +
+            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Count} " +
+            $"{(Count == 1 ? "alteration" : "alterations")}): {Summary}. " +
             "The real database is as it was; `logto-migrate-init migrate` deploys them.");
 
     public sealed record RehearsalFailed(AlterationCatalog Catalog, string? Alteration, string Reason)
         : Outcome(
             "rehearsalFailed", ExitCode.RehearsalFailed,
-            $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
+            $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the " +
+            $"database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
             "The real database is as it was, and nothing was deployed. Mend the cause there, and start again.");
 
     public sealed record RehearsalImpossible(string Reason)
@@ -28,5 +30,6 @@ internal abstract partial record Outcome
             "Logto can start; what mends each is in the report above.", State);
 
     public sealed record DriftUnknown(string Reason)
-        : Outcome("driftUnknown", ExitCode.RehearsalFailed, $"The schema could not be compared with what this image itself creates: {Reason.TrimEnd('.')}.");
+        : Outcome("driftUnknown", ExitCode.RehearsalFailed, $"The schema could not be compared with what this image itself creates: " +
+            $"{Reason.TrimEnd('.')}.");
 }

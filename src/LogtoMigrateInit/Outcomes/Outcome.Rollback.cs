@@ -14,8 +14,10 @@ internal abstract partial record Outcome
     public sealed record AtLevel(string Version, AlterationState State, Alteration Level)
         : Outcome(
             "atLevel", ExitCode.Success,
-            $"The database is at Logto {Version} already (state {State}, that release ends at {Level.FormattedTimestamp}), and nothing was rolled back. " +
-            $"Start Logto {Version}{(State.Timestamp > Level.Timestamp ? $" with LOGTO_INIT_AHEAD={State}" : "")}; the schema was not looked at, which `check --drift` in that image does.");
+            $"The database is at Logto {Version} already (state {State}, that release ends at {Level.FormattedTimestamp}), and nothing " +
+            $"was rolled back. " +
+            $"Start Logto {Version}{(State.Timestamp > Level.Timestamp ? $" with LOGTO_INIT_AHEAD={State}" : "")}; the schema was not " +
+            $"looked at, which `check --drift` in that image does.");
 
     public sealed record RollbackRefused(string Reason)
         : Outcome("rollbackRefused", ExitCode.RestoreRefused, $"Nothing was rolled back and nothing was changed: {Reason.TrimEnd('.')}.");
@@ -23,7 +25,8 @@ internal abstract partial record Outcome
     public sealed record RollbackWouldFail(string Version, string? Alteration, string Reason, (string Restore, DateTime TakenAt)? Earlier)
         : Outcome(
             "rollbackWouldFail", ExitCode.RehearsalFailed,
-            $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
+            $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: " +
+            $"{Reason.TrimEnd('.')}. " +
             "The real database is as it was, and nothing was rolled back. Mend the cause there and start again" +
             $"{(Earlier is { } backup ? $"; or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since" : "")}.");
 
@@ -40,5 +43,6 @@ internal abstract partial record Outcome
             $"{(Alteration is null ? "" : $", and {Alteration} is the next")}. " +
             (Reverted == Planned
                 ? $"The state is that of Logto {Version}; mend what differs, and see with `check --drift` in its image that nothing does."
-                : $"All data is in the database. Mend the cause and run `logto-migrate-init rollback {Version}` again, which carries on; until then do not start the newer Logto or its init container, for indexes may be gone."));
+                : $"All data is in the database. Mend the cause and run `logto-migrate-init rollback {Version}` again, which carries " +
+                    $"on; until then do not start the newer Logto or its init container, for indexes may be gone."));
 }

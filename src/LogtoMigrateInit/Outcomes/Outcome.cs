@@ -13,7 +13,8 @@ namespace LogtoMigrateInit.Outcomes;
 /// </summary>
 internal abstract partial record Outcome
 {
-    private Outcome(string name, ExitCode exitCode, string message, AlterationState? state = null, IReadOnlyList<Alteration>? pending = null) =>
+    private Outcome(
+        string name, ExitCode exitCode, string message, AlterationState? state = null, IReadOnlyList<Alteration>? pending = null) =>
         (Name, ExitCode, Message, State, Pending) = (name, exitCode, OneLine.Escape(message), state, pending ?? []);
 
     /// <summary>How <c>check --output json</c> names it. Scripts act on it, so it does not follow the names of types.</summary>
@@ -39,7 +40,8 @@ internal abstract partial record Outcome
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
-        Verdict.Ahead ahead => ahead.State.Timestamp <= settings.AheadLimit ? new AheadAllowed(catalog, ahead.State, settings) : new Ahead(catalog, ahead.State, settings),
+        Verdict.Ahead ahead when ahead.State.Timestamp <= settings.AheadLimit => new AheadAllowed(catalog, ahead.State, settings),
+        Verdict.Ahead ahead => new Ahead(catalog, ahead.State, settings),
         Verdict.Unstartable open => new RowSecurityOff(open.State, open.Alterations, open.TablesWithoutRowSecurity),
         Verdict.LockedOut lockedOut => new RolesUnusable(lockedOut.State, lockedOut.Alterations, lockedOut.Roles),
         Verdict.Hidden hidden => new TenantsHidden(settings, hidden.State, hidden.Reason),

@@ -25,7 +25,8 @@ internal sealed record RollbackRequest(string Version, RehearsalMode Mode, Func<
 /// image's own CLI → verify. Up to the CLI nothing of the operator's is changed.
 /// </summary>
 internal sealed class DatabaseRollback(
-    ProgramSettings settings, LogtoTarget target, RollbackChecks checks, CliJobRunner cli, DatabaseBackup backup, AlterationRehearsal rehearsal, ILogger logger)
+    ProgramSettings settings, LogtoTarget target, RollbackChecks checks, CliJobRunner cli, DatabaseBackup backup,
+    AlterationRehearsal rehearsal, ILogger logger)
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
@@ -52,7 +53,8 @@ internal sealed class DatabaseRollback(
         };
     }
 
-    private async Task<Outcome> RunAsync(RollbackRequest request, RollbackPlan.Steps steps, AlterationState state, Survey.Clear survey, LockedRun run)
+    private async Task<Outcome> RunAsync(
+        RollbackRequest request, RollbackPlan.Steps steps, AlterationState state, Survey.Clear survey, LockedRun run)
     {
         var count = steps.Alterations.Count;
         logger.PlannedRollback(count, request.Version, $"{state}", $"{steps.StateAfter}");
@@ -101,10 +103,12 @@ internal sealed class DatabaseRollback(
             logger.RollbackLoses(loss);
         }
 
-        var question = $"Revert {count} {(count == 1 ? "alteration" : "alterations")} of the database '{settings.Main.Database}', back to Logto {request.Version}?";
+        var question = $"Revert {count} {(count == 1 ? "alteration" : "alterations")} of the database '{settings.Main.Database}', back " +
+            $"to Logto {request.Version}?";
         if (!request.Confirm(question))
         {
-            return new Outcome.RollbackRefused("it was not confirmed; read what is lost in the report above, and add --yes, or answer y at a terminal");
+            return new Outcome.RollbackRefused("it was not confirmed; read what is lost in the report above, and add --yes, or answer y " +
+                "at a terminal");
         }
 
         // Somebody may have started Logto while we copied and asked.
@@ -130,7 +134,9 @@ internal sealed class DatabaseRollback(
         }
 
         var problem = Preflight.WhyImpossible(Preflight.OfDeploy(inspection, privileges, []), inspection, settings, target.Installation);
-        return problem is Outcome.PreflightFailed { Problems: var problems } ? new Outcome.RollbackRefused(string.Join("; ", problems)) : problem;
+        return problem is Outcome.PreflightFailed { Problems: var problems }
+            ? new Outcome.RollbackRefused(string.Join("; ", problems))
+            : problem;
     }
 
     /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has reverted is complete.</summary>
@@ -179,14 +185,17 @@ internal sealed class DatabaseRollback(
     private Outcome WhyNotRun(CliJobResult result, RehearsalReport report, CliJob job, LockedRun run)
     {
         var folder = target.Installation.CliDirectory;
-        return (result, run.HasBegun) switch
+        if (run.HasBegun)
         {
-            (CliJobResult.FolderBusy, false) => new Outcome.FolderBusy(folder, settings.LockTimeout),
-            (CliJobResult.FolderBusy, true) => Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], $"another process has the folder of Logto's CLI, {folder}"),
-            (CliJobResult.Blocked { Problems: var problems }, false) => new Outcome.RollbackRefused(string.Join("; ", problems)),
-            (CliJobResult.Blocked { Problems: var problems }, true) => Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], string.Join("; ", problems)),
-            _ => throw new UnreachableException(),
-        };
+            var reason = result is CliJobResult.Blocked blocked
+                ? string.Join("; ", blocked.Problems)
+                : $"another process has the folder of Logto's CLI, {folder}";
+            return Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], reason);
+        }
+
+        return result is CliJobResult.Blocked { Problems: var problems }
+            ? new Outcome.RollbackRefused(string.Join("; ", problems))
+            : new Outcome.FolderBusy(folder, settings.LockTimeout);
     }
 
     private static Outcome.RollbackFailed Failed(RehearsalReport report, int? reverted, Alteration? next, string reason) =>

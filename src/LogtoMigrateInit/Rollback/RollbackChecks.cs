@@ -26,7 +26,8 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         while (true)
         {
             var sessions = await database.WithConnectionAsync(
-                (connection, token) => ClusterQueries.FindSessionsAsync(connection, database.Target.Database, [run.Lock.Pid, connection.ProcessID], token),
+                (connection, token) => ClusterQueries.FindSessionsAsync(
+                    connection, database.Target.Database, [run.Lock.Pid, connection.ProcessID], token),
                 run.WhileLocked);
             if (sessions.Count == 0)
             {
@@ -57,7 +58,8 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             async (connection, token) =>
             {
                 var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
-                return (inspection.ServerVersion, SchemaDrift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), name, name));
+                var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
+                return (inspection.ServerVersion, SchemaDrift.Normalise(objects, name, name));
             },
             whileLocked);
 
@@ -86,8 +88,10 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         var hidden = sessions.Any(session => session.Query == "<hidden>")
             ? " (a worker of an extension may be among them: after `grant pg_read_all_stats` to this user those are told apart)"
             : "";
-        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({some}), and a Logto that " +
-            $"runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits included, " +
+        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({some}), and a " +
+            $"Logto that " +
+            $"runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits " +
+            $"included, " +
             $"and start again{hidden}";
     }
 }

@@ -5,7 +5,8 @@ namespace LogtoMigrateInit.Rollback;
 
 /// <summary>
 /// What a rollback to a release means for a state: what the target's own CLI would revert
-/// (<c>chooseRevertAlterationsByVersion</c> in <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun. The
+/// (<c>chooseRevertAlterationsByVersion</c> in <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun.
+/// The
 /// cases: <see cref="Steps"/>, <see cref="AlreadyThere"/>, <see cref="Refused"/>.
 /// </summary>
 internal abstract record RollbackPlan
@@ -42,14 +43,18 @@ internal abstract record RollbackPlan
     public static RollbackPlan Decide(AlterationCatalog catalog, string version, AlterationState state)
     {
         var wanted = SemVersion.Parse(version, SemVersionStyles.Strict);
-        if (SemVersion.TryParse(catalog.TargetVersion, SemVersionStyles.Strict, out var own) && SemVersion.ComparePrecedence(wanted, own) > 0)
+        if (SemVersion.TryParse(catalog.TargetVersion, SemVersionStyles.Strict, out var own)
+            && SemVersion.ComparePrecedence(wanted, own) > 0)
         {
-            return new Refused($"Logto {version} is newer than this image, which is Logto {catalog.TargetVersion} and cannot know it; name an older release, or start the image of Logto {version} to upgrade");
+            return new Refused($"Logto {version} is newer than this image, which is Logto {catalog.TargetVersion} and cannot know it; " +
+                $"name an older release, or start the image of Logto {version} to upgrade");
         }
 
         if (state.Timestamp > catalog.Last.Timestamp)
         {
-            return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image (Logto {catalog.TargetVersion}), and cannot be reverted with its scripts; run this command in the newer image that deployed the rest, or that rolled it back");
+            return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image " +
+                $"(Logto {catalog.TargetVersion}), and cannot be reverted with its scripts; run this command in the newer image that " +
+                $"deployed the rest, or that rolled it back");
         }
 
         var all = catalog.PendingAfter(new AlterationState(0));
@@ -58,13 +63,18 @@ internal abstract record RollbackPlan
             return new Refused($"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}");
         }
 
-        Alteration[] reverted = [.. all.Where(alteration => alteration.Timestamp <= state.Timestamp && ComparePrecedence(alteration, wanted) > 0).Reverse()];
+        Alteration[] reverted =
+        [
+            .. all.Where(alteration => alteration.Timestamp <= state.Timestamp && ComparePrecedence(alteration, wanted) > 0).Reverse(),
+        ];
         return reverted.Length == 0
             ? state.Timestamp >= level.Timestamp
                 ? new AlreadyThere(level)
-                : new Refused($"the state {state} is older than Logto {version}, which ends at {level.FormattedTimestamp}: there is nothing to go back from; to go forward, run `logto-migrate-init migrate` in the image of Logto {version}")
+                : new Refused($"the state {state} is older than Logto {version}, which ends at {level.FormattedTimestamp}: there is " +
+                    $"nothing to go back from; to go forward, run `logto-migrate-init migrate` in the image of Logto {version}")
             : level.Timestamp >= reverted[^1].Timestamp
-                ? new Refused($"alterations of Logto {version} ({level.FileName}) stand above some of later releases ({reverted[^1].FileName}) in this image, so that no state would say what is deployed; restore a backup instead")
+                ? new Refused($"alterations of Logto {version} ({level.FileName}) stand above some of later releases " +
+                    $"({reverted[^1].FileName}) in this image, so that no state would say what is deployed; restore a backup instead")
                 : new Steps(reverted, level);
     }
 

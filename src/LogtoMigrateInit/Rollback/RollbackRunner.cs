@@ -6,7 +6,10 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rollback;
 
-/// <summary><c>rollback</c>: goes back to an older release. <see cref="LockedWork"/> takes the lock and <see cref="DatabaseRollback"/> works under it.</summary>
+/// <summary>
+/// <c>rollback</c>: goes back to an older release. <see cref="LockedWork"/> takes the lock and <see cref="DatabaseRollback"/> works under
+/// it.
+/// </summary>
 internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, DatabaseRollback rollback)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
@@ -14,7 +17,9 @@ internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog
     public Task<Outcome> RunAsync(RollbackRequest request, CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {
-            Settle = verdict => verdict is Verdict.Empty or Verdict.Foreign or Verdict.Damaged ? Outcome.Of(verdict, catalog, settings) : null,
+            Settle = verdict => verdict is Verdict.Empty or Verdict.Foreign or Verdict.Damaged
+                ? Outcome.Of(verdict, catalog, settings)
+                : null,
             Work = (run, survey) => rollback.RunAsync(request, survey, run),
             LockLost = run => Task.FromResult<Outcome>(run.HasBegun
                 ? Unfinished(request, run, Outcome.WhyLockLost)
