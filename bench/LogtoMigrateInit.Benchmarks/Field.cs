@@ -24,7 +24,11 @@ internal sealed class Field : IAsyncDisposable
     /// <summary>The program itself, not Debian's wrapper in Perl.</summary>
     public static string Psql => Directory.GetDirectories("/usr/lib/postgresql").Order().Select(version => Path.Combine(version, "bin", "psql")).Last(File.Exists);
 
-    private static string InspectionSql => string.Join(";\n", InspectionQuery.Statements);
+    private static string InspectionSql => string.Join(";\n", InspectionQuery.Statements(Tables));
+
+    /// <summary>Logto's tables, as the program reads them from the release.</summary>
+    private static string[] Tables =>
+        [.. Directory.GetFiles(Path.Combine(Path.GetDirectoryName(LogtoRelease.Newest.AlterationsDirectory)!, "tables"), "*.sql").Select(file => Path.GetFileNameWithoutExtension(file)).Where(name => name[0] != '_'), "tenants"];
 
     public static async Task<Field> OpenAsync(bool quick)
     {

@@ -24,7 +24,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private LogtoInstallation Installation => field ??= LogtoInstallation.Find(settings.LogtoDirectory, settings.ExpectedVersion);
 
-    private LogtoTarget Target => field ??= new(Installation, Installation.ReadCatalog());
+    private LogtoTarget Target => field ??= new(Installation, Installation.ReadCatalog(settings.NeedsDefaultTenant));
 
     private AlterationCatalog Catalog => Target.Catalog;
 
@@ -32,9 +32,9 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private DirectServer Server => _server ??= new(settings.Server, settings, logger);
 
-    private WatchedInspection Watched => field ??= new(settings.Timings, Catalog, Database, logger);
+    private WatchedInspection Watched => field ??= new(settings, Catalog, Database, logger);
 
-    private TenantLogins Logins => field ??= new(Database, logger);
+    private TenantLogins Logins => field ??= new(Database, Catalog.Requirements.Tables, logger);
 
     private OtherRuns Others => field ??= new(settings, _sessionName, Database, Watched, logger);
 
@@ -88,6 +88,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
     public static void AddTo(IServiceCollection services, ProgramSettings settings) => services
         .AddSingleton(settings)
         .AddSingleton(host => new Parts(settings, host.GetRequiredService<ILogger>()))
+        .AddSingleton(host => host.GetRequiredService<Parts>().Target)
         .AddSingleton(host => host.GetRequiredService<Parts>().Catalog)
         .AddSingleton(host => host.GetRequiredService<Parts>().Migration)
         .AddSingleton(host => host.GetRequiredService<Parts>().Checker)

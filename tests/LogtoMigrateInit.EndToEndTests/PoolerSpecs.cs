@@ -34,19 +34,54 @@ public sealed class PoolerSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task What_the_CLI_needs_of_the_pooler_is_explained_before_the_deploy()
+    public async Task What_Logto_needs_of_the_pooler_is_explained_before_the_deploy()
     {
         await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
         await using var pooler = await PgBouncer.StartAsync(scenario.Server, "extra_float_digits", FakeWorld.Token);
 
         var result = await scenario.RunAsync("migrate", ("DB_URL", pooler.Url(scenario.Database)));
 
-        Expect.Ending(6, result);
-        const string Setting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
-        var explained = result.LogLines.Index().First(line => line.Item.Contains(Setting, StringComparison.Ordinal)).Index;
-        Assert.DoesNotContain(result.LogLines.Take(explained), line => line.Contains("Logto's CLI (", StringComparison.Ordinal));
-        Assert.Contains(Setting, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Expect.Ending(4, result);
+        Assert.Contains("unsupported startup parameter: statement_timeout", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains(
+            "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout",
+            FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Equal(new LogtoRelease("1.40.1").LastTimestamp, await scenario.StateAsync());
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("extra_float_digits,options", null, "statement_timeout")]
+    [InlineData("extra_float_digits,options", "DISABLE_TIMEOUT", "idle_in_transaction_session_timeout")]
+    [InlineData("extra_float_digits,options,statement_timeout", "5000", "idle_in_transaction_session_timeout")]
+    [InlineData("extra_float_digits,options,idle_in_transaction_session_timeout", "DISABLE_TIMEOUT", null)]
+    [InlineData("extra_float_digits,options,idle_in_transaction_session_timeout", null, "statement_timeout")]
+    public async Task A_pooler_that_refuses_Logtos_driver_is_found_with_nothing_pending_too(string ignored, string? timeout, string? refused)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, ignored, FakeWorld.Token);
+
+        var result = await world.RunAsync("deploy", ("DB_URL", pooler.Url(world.Database)), ("DATABASE_STATEMENT_TIMEOUT", timeout));
+
+        Expect.Ending(refused is null ? Expect.Success : 4, result);
+        if (refused is not null)
+        {
+            Assert.Contains($"unsupported startup parameter: {refused}", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("pool_mode = statement", 4, "set pool_mode of the connection pooler to transaction or session")]
+    [InlineData("default_pool_size = 1\nquery_wait_timeout = 1", 3, "the connection pooler's pool was full: raise default_pool_size")]
+    public async Task A_pooler_that_cannot_carry_a_migration_is_named_with_its_setting(string setting, int exitCode, string advice)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, WhatSlonikSends, FakeWorld.Token, settings: setting);
+
+        var result = await world.RunAsync("deploy", ("DB_URL", pooler.Url(world.Database)), ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "3"));
+
+        Expect.Ending(exitCode, result);
+        Assert.Contains(advice, FakeWorld.LastLine(result).Replace("Set pool_mode", "set pool_mode", StringComparison.Ordinal).Replace("The connection pooler's", "the connection pooler's", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
     [Fact(Timeout = 120_000)]

@@ -15,7 +15,7 @@ public sealed class InspectionSpecs(TestServer server)
     {
         var inspection = await InspectAsync(await server.CreateDatabaseAsync());
 
-        Assert.Equal((0L, "public", true), (inspection.ObjectCount, inspection.Schema, inspection.TenantRoles is null));
+        Assert.Equal((0L, "public", true), (inspection.ObjectCount, inspection.Schema, inspection.Start is null));
         Assert.Empty(inspection.Relations);
         Assert.Empty(inspection.States);
     }
@@ -27,7 +27,7 @@ public sealed class InspectionSpecs(TestServer server)
         await server.ExecuteAsync(name, $"create schema own; set search_path = own; {Systems}; create role r_{name} login password 'pw'; grant usage on schema own to r_{name}; grant select on systems to r_{name}; alter role r_{name} set search_path = own");
         await using var database = server.Connect(name, ("DB_URL", server.Server.Url(name, $"r_{name}", "pw")));
 
-        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, TestContext.Current.CancellationToken);
+        var inspection = await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), TestContext.Current.CancellationToken);
 
         Assert.Equal(("own", "systems", true), (inspection.Schema, Assert.Single(inspection.Relations).Name, inspection.SystemsHasKey));
         Assert.Equal(["""{"timestamp": 1786431364}"""], inspection.States);
@@ -67,7 +67,7 @@ public sealed class InspectionSpecs(TestServer server)
         await server.ExecuteAsync(name, $"{Systems}; create role n_{name} login password 'pw'");
         await using var database = server.Connect(name, ("DB_URL", server.Server.Url(name, $"n_{name}", "pw")));
 
-        var refusal = await Assert.ThrowsAsync<DatabaseException>(() => database.WithConnectionAsync(InspectionQuery.ReadAsync, TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<DatabaseException>(() => database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), TestContext.Current.CancellationToken));
 
         Assert.Equal(DatabaseFailure.Never, refusal.Failure);
         Assert.Contains("permission denied for table systems", refusal.Message, StringComparison.Ordinal);
@@ -107,6 +107,6 @@ public sealed class InspectionSpecs(TestServer server)
     private async Task<Inspection> InspectAsync(string name)
     {
         await using var database = server.Connect(name);
-        return await database.WithConnectionAsync(InspectionQuery.ReadAsync, TestContext.Current.CancellationToken);
+        return await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), TestContext.Current.CancellationToken);
     }
 }

@@ -47,7 +47,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
         var inspection = await InspectAsync(major, sql);
 
         Assert.Equal((kind, hasKey, states), (Assert.Single(inspection.Relations).Kind, inspection.SystemsHasKey, inspection.States.Count));
-        Assert.Null(inspection.TenantRoles);
+        Assert.Null(inspection.Start);
     }
 
     [Theory(Timeout = 60_000)]
@@ -84,7 +84,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
             Token);
 
         await using var database = TestServer.Connect(server.Url(name));
-        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, Token);
+        var inspection = await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), Token);
 
         Assert.Equal((1L, "foreign table f"), (inspection.ObjectCount, inspection.Objects));
     }
@@ -107,6 +107,6 @@ public sealed class RecognitionSpecs(SharedServers servers)
         var name = await server.CreateDatabaseAsync(owner: owner, cancellationToken: Token);
         await server.ExecuteAsync(name, $"grant all on schema public to {owner}; set role {owner}; {sql.Replace("database current ", $"database {name} ", StringComparison.Ordinal)}", Token);
         await using var database = TestServer.Connect(server.Url(name, owner, "pw"));
-        return await database.WithConnectionAsync(InspectionQuery.ReadAsync, Token);
+        return await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), Token);
     }
 }

@@ -18,6 +18,17 @@ public sealed class EndingsSpecs
     private static readonly AlterationState Now = new(1786431364);
     private static readonly AlterationState Newer = new(1790000000);
     private static readonly IReadOnlyList<Alteration> Pending = Catalog.PendingAfter(Old);
+    private static readonly IReadOnlyList<Fault> StartFaults = StartConditions.FindFaults(
+        new LogtoRequirements(["users"], KeysHaveStatus: true),
+        MigrationPlanSpecs.Logto with
+        {
+            Start = MigrationPlanSpecs.Healthy with
+            {
+                Tenants = [MigrationPlanSpecs.Healthy.Tenants[0], MigrationPlanSpecs.Healthy.Tenants[1] with { RoleProblem = "is missing" }],
+            },
+        },
+        Now, _ => false);
+
     private const string Backup = "/backups/logto-logto-1779421396-to-1.43.0-20261126T144143023Z.dump";
 
     private static readonly ProgramSettings Settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!;
@@ -52,8 +63,9 @@ public sealed class EndingsSpecs
         new Outcome.SeedFailed("Logto's CLI failed with exit code 1", IsStillEmpty: true, "permission denied to create role"),
         new Outcome.AlterationsLeft(Catalog, Old, 2),
         new Outcome.RowSecurityOff(Now, [], ["notes"]),
-        new Outcome.RolesUnusable(Now, [], new TenantRoles(2, 1, [new UnusableRole("logto_tenant_logto_admin", "is missing")])),
-        new Outcome.LoginsFailed(Catalog, Now, [new FailedLogin("logto_tenant_logto_admin", "password authentication failed", IsPassword: true, IsRight: false)]),
+        new Outcome.WouldFail(Now, [], StartFaults),
+        new Outcome.DriverRefused(Settings, "unsupported startup parameter: statement_timeout"),
+        new Outcome.LoginsFailed(Catalog, Now, [new FailedLogin("logto_tenant_logto_admin", "password authentication failed", LoginTrouble.Password)], BehindPooler: false),
         new Outcome.Ahead(Catalog, Newer, Settings),
         new Outcome.Empty("logto"),
         new Outcome.WouldSeed("logto"),

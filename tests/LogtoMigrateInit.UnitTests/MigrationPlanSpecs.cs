@@ -13,6 +13,23 @@ public sealed class MigrationPlanSpecs
         "1.42.0", ["1.40.0-1779421396-a.js", "1.41.0-1782375106-b.js", "1.42.0-1784620000-c.js"],
         alteration => alteration.Name == "c" ? "alter table notes enable row level security" : "");
 
+    /// <summary>The two tenants of every installation, as a seed leaves them.</summary>
+    internal static readonly StartFacts Healthy = new()
+    {
+        Tenants =
+        [
+            new TenantFacts("admin", "logto_tenant_logto_admin", null, null, -1, null),
+            new TenantFacts("default", "logto_tenant_logto_default", null, null, -1, null),
+        ],
+        OtherTenants = 0,
+        UnusableOtherTenants = 0,
+        Keys =
+        [
+            new KeySet("admin", KeySet.PrivateKeys, 1, 1, 0, 0), new KeySet("admin", KeySet.CookieKeys, 1, 1, 0, 0),
+            new KeySet("default", KeySet.PrivateKeys, 1, 1, 0, 0), new KeySet("default", KeySet.CookieKeys, 1, 1, 0, 0),
+        ],
+    };
+
     /// <summary>A database that matches the catalog.</summary>
     internal static readonly Inspection Logto = new()
     {
@@ -30,7 +47,8 @@ public sealed class MigrationPlanSpecs
         TablesWithoutRowSecurity = [],
         InvalidIndexes = [],
         States = [State(1784620000)],
-        TenantRoles = new TenantRoles(2, 0, []),
+        Start = Healthy,
+        UnprotectedTables = [],
         TenantsRefusal = null,
     };
 
@@ -39,7 +57,7 @@ public sealed class MigrationPlanSpecs
         Relations = [],
         SystemsHasKey = false,
         States = [],
-        TenantRoles = null,
+        Start = null,
     };
 
     [Fact]
@@ -82,18 +100,23 @@ public sealed class MigrationPlanSpecs
     [InlineData(1784620000)]
     [InlineData(1799999999)]
     [InlineData(1782375106)]
-    public void Roles_that_cannot_be_used_lock_Logto_out_whatever_the_state(double state)
+    public void A_role_that_cannot_be_used_makes_Logto_fail_whatever_the_state(double state)
     {
-        foreach (var roles in new[] { new TenantRoles(2, 1, [new UnusableRole("logto_tenant_logto_admin", "is missing")]), new TenantRoles(0, 0, []) })
-        {
-            Assert.Equal(roles, Assert.IsType<Verdict.LockedOut>(Decide(Logto with { TenantRoles = roles, States = [State(state)] })).Roles);
-        }
+        var broken = Healthy with { Tenants = [Healthy.Tenants[0] with { RoleProblem = "is missing" }, Healthy.Tenants[1]] };
+
+        var fault = Assert.Single(Assert.IsType<Verdict.Failing>(Decide(Logto with { Start = broken, States = [State(state)] })).Faults);
+
+        Assert.Equal("the role 'logto_tenant_logto_admin' of the tenant 'admin' is missing", fault.What);
     }
+
+    [Fact]
+    public void A_pooler_that_refuses_Logtos_driver_comes_first() =>
+        Assert.IsType<Verdict.DriverRefused>(Decide(Logto with { DriverRefusal = "unsupported startup parameter: statement_timeout", States = [] }));
 
     [Fact]
     public void Tenants_that_we_may_not_read_are_no_match_and_are_left_to_the_preflight_when_something_is_pending()
     {
-        var hidden = Logto with { TenantRoles = null, TenantsRefusal = "permission denied" };
+        var hidden = Logto with { Start = null, TenantsRefusal = "permission denied" };
 
         Assert.Equal("permission denied", Assert.IsType<Verdict.Hidden>(Decide(hidden)).Reason);
         Assert.IsType<Verdict.Hidden>(Decide(hidden with { States = [State(1799999999)] }));
@@ -103,7 +126,7 @@ public sealed class MigrationPlanSpecs
     [Fact]
     public void Before_tenants_had_roles_alterations_are_pending()
     {
-        var early = Logto with { TenantRoles = null };
+        var early = Logto with { Start = null };
 
         Assert.IsType<Verdict.Pending>(Decide(early with { States = [State(1674987042)] }));
         Assert.IsType<Verdict.Damaged>(Decide(early));

@@ -69,12 +69,17 @@ public sealed partial class PlanProperties
         (1, from plain in PlainNames from odd in Gen.Elements("1-1784620000000-a.js", "next-.5-a.js", "next-1.2.3-a.js", "1.0-2.0.js-1.5.5.js", "a-.-.js", "x-12345678901.js", "a-1-2.2.2.js") select (string[])[.. plain, odd]),
         (1, Gen.Constant<string[]>(["utils", "readme.js"])));
 
+    private static readonly StartFacts LockedOut = MigrationPlanSpecs.Healthy with
+    {
+        Tenants = [MigrationPlanSpecs.Healthy.Tenants[0] with { RoleProblem = "may not log in" }, MigrationPlanSpecs.Healthy.Tenants[1]],
+    };
+
     private static Gen<(Inspection Database, JsonTexts.Json? State)> Databases =>
         from relations in Relations
         from hasKey in Gen.Frequency((9, Gen.Constant(true)), (1, Gen.Constant(false)))
         from objects in Gen.Elements(0, 1, 70)
         from unprotected in Gen.Frequency((3, Gen.Constant<string[]>([])), (1, Gen.Constant<string[]>(["users"])))
-        from roles in Gen.Frequency((8, Gen.Constant(MigrationPlanSpecs.Logto.TenantRoles)), (1, Gen.Constant<TenantRoles?>(new TenantRoles(2, 1, []))), (1, Gen.Constant<TenantRoles?>(null)))
+        from start in Gen.Frequency((8, Gen.Constant<StartFacts?>(MigrationPlanSpecs.Healthy)), (1, Gen.Constant<StartFacts?>(LockedOut)), (1, Gen.Constant<StartFacts?>(null)))
         from refusal in Gen.Elements(null, "permission denied")
         from copies in Gen.Frequency((9, Gen.Constant(1)), (1, Gen.Choose(0, 2)))
         from state in Gen.Frequency(
@@ -88,8 +93,8 @@ public sealed partial class PlanProperties
                 ObjectCount = objects,
                 TablesWithoutRowSecurity = unprotected,
                 States = [.. Enumerable.Repeat(state.Item1, copies)],
-                TenantRoles = roles,
-                TenantsRefusal = roles is null ? refusal : null,
+                Start = start,
+                TenantsRefusal = start is null ? refusal : null,
             },
             copies == 1 ? state.Item2 : null);
 
@@ -118,7 +123,7 @@ public sealed partial class PlanProperties
         {
             Verdict.Pending pending => $"pending {string.Join(' ', pending.Alterations.Select(each => each.FileName))}",
             Verdict.Unstartable unstartable => $"unstartable {string.Join(' ', unstartable.TablesWithoutRowSecurity)} {unstartable.Alterations.Count}",
-            Verdict.LockedOut lockedOut => $"lockedout {lockedOut.Alterations.Count}",
+            Verdict.Failing failing => $"failing {failing.Alterations.Count}",
             var other => other.GetType().Name.ToLowerInvariant(),
         };
     }
@@ -156,10 +161,10 @@ public sealed partial class PlanProperties
         var numbered = alterations.Select(each => (each.Name, Timestamp: double.Parse(each.Part, CultureInfo.InvariantCulture))).OrderBy(each => each.Timestamp).ToArray();
         var pending = numbered.Where(each => each.Timestamp > state).Select(each => each.Name).ToArray();
         return database.TablesWithoutRowSecurity.Count > 0 ? $"unstartable {string.Join(' ', database.TablesWithoutRowSecurity)} {pending.Length}"
-            : database.TenantRoles is { UnusableCount: 1 } ? $"lockedout {pending.Length}"
+            : database.Start == LockedOut ? $"failing {pending.Length}"
             : pending.Length > 0 ? $"pending {string.Join(' ', pending)}"
             : database.TenantsRefusal is not null ? "hidden"
-            : database.TenantRoles is null ? "damaged"
+            : database.Start is null ? "damaged"
             : numbered.All(each => each.Timestamp < state) ? "ahead"
             : "matching";
     }

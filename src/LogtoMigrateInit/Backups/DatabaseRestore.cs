@@ -122,7 +122,7 @@ internal sealed class DatabaseRestore(
                     await contentsOfNew.ApplyAsync(properties.Select(statement => ForDatabase(statement, fresh)), stop);
                 }
 
-                if (record is null && MigrationPlan.Decide(catalog, await restored.WithConnectionAsync(InspectionQuery.ReadAsync, stop)) is Verdict.Empty or Verdict.Foreign or Verdict.Damaged)
+                if (record is null && MigrationPlan.Decide(catalog, await InspectAsync(restored, stop)) is Verdict.Empty or Verdict.Foreign or Verdict.Damaged)
                 {
                     return new Outcome.RestoreRefused("what it holds is no whole Logto database, such as a dump without rows, and it has no record that says the same of what was dumped");
                 }
@@ -229,13 +229,16 @@ internal sealed class DatabaseRestore(
     {
         try
         {
-            return Describe(MigrationPlan.Decide(catalog, await database.WithConnectionAsync(InspectionQuery.ReadAsync, stop)));
+            return Describe(MigrationPlan.Decide(catalog, await InspectAsync(database, stop)));
         }
         catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
         {
             return $"It could not be looked at just now ({unseen.Message.TrimEnd('.')}); `logto-migrate-init check` says what it is to this image.";
         }
     }
+
+    private Task<Inspection> InspectAsync(LogtoDatabase inspected, CancellationToken stop) => inspected.WithConnectionAsync(
+        (connection, token) => InspectionQuery.ReadAsync(connection, catalog.Requirements.Tables, token), stop);
 
     private string Describe(Verdict verdict) => verdict switch
     {
@@ -260,7 +263,8 @@ internal sealed class DatabaseRestore(
 
     /// <summary>The roles of the cluster may have other passwords than the restored table says; Logto would then answer nothing but errors.</summary>
     private async Task<IReadOnlyList<string>> FindOtherPasswordsAsync(LogtoDatabase restored, CancellationToken stop) =>
-        [.. (await new TenantLogins(restored, logger).TryAsync(behindPooler: false, stop)).Where(login => login.IsPassword).Select(login => login.Role)];
+        [.. (await new TenantLogins(restored, catalog.Requirements.Tables, logger).TryAsync(serverIsReadOnly: false, stop))
+            .Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)];
 
     /// <summary>Only now: up to the swap the Logto that runs on the old database logs in with the old ones.</summary>
     /// <returns>A sentence when they could not be set; else nothing.</returns>
@@ -277,7 +281,7 @@ internal sealed class DatabaseRestore(
         }
         catch (Exception refusal) when (refusal is OperationCanceledException || DatabaseException.From(refusal) is not null)
         {
-            return $"Its roles {string.Join(", ", roles)} still have other passwords ({refusal.Message.TrimEnd('.')}), and Logto cannot log in: {RoleAdvice.HowToRun} `{TenantRolesSql.SetPasswords(roles)}`. ";
+            return $"Its roles {string.Join(", ", roles)} still have other passwords ({refusal.Message.TrimEnd('.')}), and Logto cannot log in: {TenantRolesSql.HowToRun} `{TenantRolesSql.SetPasswords(roles)}`. ";
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase databas
         var (inspection, found) = await database.WithConnectionAsync(
             async (connection, token) =>
             {
-                var inspection = await InspectionQuery.ReadAsync(connection, token);
+                var inspection = await InspectionQuery.ReadAsync(connection, [], token);
                 return (inspection, SchemaDrift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), settings.Main.Database, settings.Main.Database));
             },
             stop);

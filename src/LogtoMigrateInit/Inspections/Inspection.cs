@@ -23,6 +23,9 @@ internal sealed record Inspection
     /// <summary>A connection pooler answers for the server: the process it named at login is not the one that runs our statements.</summary>
     public required bool BehindPooler { get; init; }
 
+    /// <summary>What a pooler says of the parameters that Logto's driver sends at login; null when it takes them, when it was not asked, or when none answers.</summary>
+    public string? DriverRefusal { get; init; }
+
     /// <summary>What the names of <see cref="LogtoNames"/> mean here, where they mean anything.</summary>
     public required IReadOnlyList<Relation> Relations { get; init; }
 
@@ -65,10 +68,13 @@ internal sealed record Inspection
         }
     }
 
-    /// <summary>The roles that Logto logs in as; null when <c>tenants</c> could not be asked.</summary>
-    public required TenantRoles? TenantRoles { get; init; }
+    /// <summary>What core reads of the tenants <c>default</c> and <c>admin</c>; null when <c>tenants</c> could not be read.</summary>
+    public required StartFacts? Start { get; init; }
 
-    /// <summary>Why we may not see the rows of <c>tenants</c>; null when we may, or when there is no such table or column.</summary>
+    /// <summary>Those of Logto's tables that lack a policy or an enabled trigger, in alphabetical order.</summary>
+    public required IReadOnlyList<UnprotectedTable> UnprotectedTables { get; init; }
+
+    /// <summary>Why we may not read <c>tenants</c> or <c>logto_configs</c>; null when we may, or when there is no such table or column.</summary>
     public required string? TenantsRefusal { get; init; }
 }
 
@@ -80,16 +86,3 @@ internal sealed record Relation(string Name, string Kind, uint Schema)
 {
     public const string Table = "table";
 }
-
-/// <summary>
-/// The roles that <c>tenants.db_user</c> names: core reads the table as the user of <c>DB_URL</c> and does all its work as these
-/// (<c>packages/core/src/utils/tenant.ts</c>).
-/// </summary>
-/// <param name="Count">How many the table names.</param>
-/// <param name="UnusableCount">How many of them cannot do what core does as them.</param>
-/// <param name="Unusable">The first five of those.</param>
-internal sealed record TenantRoles(long Count, long UnusableCount, IReadOnlyList<UnusableRole> Unusable);
-
-/// <param name="Name">The role.</param>
-/// <param name="Problem">A clause without its subject, such as <c>is missing</c>.</param>
-internal sealed record UnusableRole(string Name, string Problem);

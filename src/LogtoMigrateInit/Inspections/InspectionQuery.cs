@@ -53,25 +53,6 @@ internal static class InspectionQuery
           limit 2
         """;
 
-    // A name that is too long is cut by the server, when the role is made and when it logs in.
-    private const string Roles = """
-        (select t.db_user::text as name, case
-            when r.oid is null then 'is missing'
-            when not r.rolcanlogin or r.rolconnlimit = 0 then 'may not log in'
-            when r.rolvaliduntil <= now() then 'has a password that is no longer valid'
-            when not has_database_privilege(r.oid, current_database(), 'CONNECT') then 'may not connect to this database'
-            when not has_schema_privilege(r.oid, (select relnamespace from pg_catalog.pg_class where oid = to_regclass('applications')), 'USAGE')
-              or not has_table_privilege(r.oid, 'applications', 'SELECT') then 'may not read Logto''s tables'
-          end as problem
-          from tenants t left join pg_catalog.pg_roles r on r.rolname = t.db_user::name
-          where t.db_user is not null) as roles
-        """;
-
-    private const string RoleCounts = $"select count(*), count(problem) from {Roles}";
-
-    // Asked only where there are some.
-    private const string UnusableRoles = $"select name, problem from {Roles} where problem is not null order by name limit 5";
-
     // Asked only where nothing is called "systems": planning it takes longer than everything above.
     private const string Objects = $"""
         select count(*), coalesce(string_agg(object, ', ' order by object) filter (where number <= 5), '') from (
@@ -88,24 +69,30 @@ internal static class InspectionQuery
           ) as objects) as numbered
         """;
 
-    /// <summary>All that one round trip asks; <c>bench/</c> asks the same of psql.</summary>
-    internal static IReadOnlyList<string> Statements => [Facts, TablesWithoutRowSecurity, Indexes, State, RoleCounts];
+    /// <summary>All that one round trip asks; <c>bench/</c> asks the same of psql. Those that read Logto's own tables come last, because they may fail.</summary>
+    /// <param name="tables">The names of Logto's tables; see <see cref="LogtoRequirements.Tables"/>.</param>
+    internal static IReadOnlyList<string> Statements(IReadOnlyList<string> tables) =>
+    [
+        Facts, TablesWithoutRowSecurity, Indexes, StartQuery.ProtectionOf(tables), State, .. StartQuery.Statements(tables),
+    ];
 
-    public static async Task<Inspection> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <param name="connection">Outside of a transaction.</param>
+    /// <param name="tables">The names of Logto's tables; none where only the other facts matter.</param>
+    /// <param name="cancellationToken">Ends the inspection.</param>
+    public static async Task<Inspection> ReadAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {
-        var inspection = await ReadBatchAsync(connection, cancellationToken);
-        return inspection switch
-        {
-            { TenantRoles: { UnusableCount: > 0 } roles } => inspection with { TenantRoles = roles with { Unusable = await ReadUnusableRolesAsync(connection, cancellationToken) } },
-            _ when inspection.Relations.All(relation => relation.Name != LogtoNames.Systems) => await ReadObjectsAsync(inspection, connection, cancellationToken),
-            _ => inspection,
-        };
+        var inspection = await ReadBatchAsync(connection, tables, cancellationToken);
+        return inspection.Relations.All(relation => relation.Name != LogtoNames.Systems)
+            ? await ReadObjectsAsync(inspection, connection, cancellationToken)
+            : inspection;
     }
 
-    private static async Task<Inspection> ReadBatchAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Inspection> ReadBatchAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
-        foreach (var statement in Statements)
+        foreach (var statement in Statements(tables))
         {
             batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
         }
@@ -129,7 +116,8 @@ internal static class InspectionQuery
             TablesWithoutRowSecurity = [],
             InvalidIndexes = [],
             States = [],
-            TenantRoles = null,
+            Start = null,
+            UnprotectedTables = [],
             TenantsRefusal = null,
         };
 
@@ -137,6 +125,8 @@ internal static class InspectionQuery
         inspection = inspection with { TablesWithoutRowSecurity = await reader.ReadNamesAsync(cancellationToken) };
         await reader.NextResultAsync(cancellationToken);
         inspection = await ReadIndexesAsync(inspection, reader, cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        inspection = inspection with { UnprotectedTables = await StartQuery.ReadProtectionAsync(reader, cancellationToken) };
 
         try
         {
@@ -150,9 +140,7 @@ internal static class InspectionQuery
 
         try
         {
-            await reader.NextResultAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            return inspection with { TenantRoles = new TenantRoles(reader.GetInt64(0), reader.GetInt64(1), []) };
+            return inspection with { Start = await StartQuery.ReadAsync(reader, cancellationToken) };
         }
         catch (PostgresException other) when (IsAboutAnotherTable(other))
         {
@@ -162,20 +150,6 @@ internal static class InspectionQuery
         {
             return inspection with { TenantsRefusal = refusal.MessageText };
         }
-    }
-
-    private static async Task<IReadOnlyList<UnusableRole>> ReadUnusableRolesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new($"select {SeeAllRows}"), new(UnusableRoles) } };
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-        var roles = new List<UnusableRole>();
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            roles.Add(new UnusableRole(reader.GetString(0), reader.GetString(1)));
-        }
-
-        return roles;
     }
 
     private static async Task<Inspection> ReadObjectsAsync(Inspection inspection, NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -13,6 +13,7 @@ internal static class MigrationPlan
         var missing = LogtoNames.Tables.Where(name => !HasTable(database, name, systems)).ToArray();
         return systems switch
         {
+            _ when database.DriverRefusal is { } refusal => new Verdict.DriverRefused(refusal),
             null => DecideWithoutState(database, missing, hasLegacyConfigs),
 
             // Others have views and tables of this name too; it says something about Logto only beside other tables of Logto's.
@@ -63,14 +64,16 @@ internal static class MigrationPlan
         }
 
         var pending = catalog.PendingAfter(state);
-        var open = database.TablesWithoutRowSecurity.Where(table => !pending.Any(alteration => catalog.Names(alteration, table))).ToArray();
+        bool IsMended(string table) => pending.Any(alteration => catalog.Names(alteration, table));
+        var open = database.TablesWithoutRowSecurity.Where(table => !IsMended(table)).ToArray();
 
-        // No alteration makes or mends roles, so what is wrong before a deploy is wrong after it.
+        // No alteration creates or repairs roles, tenants or keys, so what is wrong before a deploy is wrong after it.
+        var faults = StartConditions.FindFaults(catalog.Requirements, database, state, IsMended);
         return open.Length > 0 ? new Verdict.Unstartable(state, pending, open)
-            : database.TenantRoles is { UnusableCount: > 0 } or { Count: 0 } ? new Verdict.LockedOut(state, pending, database.TenantRoles)
+            : faults.Count > 0 ? new Verdict.Failing(state, pending, faults)
             : pending.Count > 0 ? new Verdict.Pending(state, pending)
             : database.TenantsRefusal is { } refusal ? new Verdict.Hidden(state, refusal)
-            : database.TenantRoles is null ? new Verdict.Damaged("its table 'tenants' has no column 'db_user', which every release since 1.0 has")
+            : database.Start is null ? new Verdict.Damaged("its table 'tenants' has no column 'db_user', which every release since 1.0 has")
             : state.Timestamp > catalog.Last.Timestamp ? new Verdict.Ahead(state)
             : new Verdict.Matching(state);
     }

@@ -5,95 +5,156 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Inspections;
 
+/// <summary>Why a role of Logto's could not do what core does as it.</summary>
+internal enum LoginTrouble
+{
+    /// <summary>Something else, such as <c>pg_hba.conf</c>.</summary>
+    Other,
+
+    /// <summary>The password in the table <c>tenants</c> is not the role's.</summary>
+    Password,
+
+    /// <summary>The role may not log in, or may not read or write.</summary>
+    Right,
+
+    /// <summary>The role's <c>search_path</c> does not lead to Logto's tables.</summary>
+    SearchPath,
+
+    /// <summary>A time-out of the role's ended a query that takes milliseconds.</summary>
+    TimeOut,
+
+    /// <summary>The role's transactions are read-only.</summary>
+    ReadOnly,
+}
+
 /// <summary>A role of Logto's that could not do what core does as it.</summary>
 /// <param name="Role">Its name.</param>
-/// <param name="Reason">The server's words.</param>
-/// <param name="IsPassword">The password in the table is not the role's.</param>
-/// <param name="IsRight">The role may not log in, or may not read.</param>
-internal sealed record FailedLogin(string Role, string Reason, bool IsPassword, bool IsRight);
+/// <param name="Reason">The server's words, or a clause.</param>
+/// <param name="Trouble">The kind of reason.</param>
+internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble);
 
 /// <summary>
 /// Logs in as Logto's own roles, as core does: same server, same trust, the user and the password of the table <c>tenants</c>
 /// (<c>packages/core/src/utils/tenant.ts</c>).
 /// </summary>
-internal sealed class TenantLogins(LogtoDatabase database, ILogger logger)
+internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string> tables, ILogger logger)
 {
     // A cloud has thousands of tenants, and an installation of one's own two; these first.
     private const string Some = """
-        select db_user::text, db_user_password::text, (select count(*) from tenants where db_user is not null)
-          from tenants where db_user is not null order by id in ('default', 'admin') desc, id limit 5
+        select db_user::text, db_user_password::text, (select count(*) from tenants where db_user is not null),
+          id in ('default', 'admin')
+        from tenants
+        where db_user is not null
+        order by id in ('default', 'admin') desc, id
+        limit 5
         """;
 
-    // Logto's tables are those with the policy of its own name (packages/schemas/tables/_after_each.sql).
     private const string ClosedTables = """
-        select c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_policy p on p.polrelid = c.oid and p.polname = (c.relname || '_tenant_id')::name
-          where c.relnamespace = (select relnamespace from pg_catalog.pg_class where oid = 'applications'::regclass)
-            and c.relname <> 'tenants' and not has_table_privilege(c.oid, 'SELECT')
-          order by 1
+        select c.relname::text
+        from pg_catalog.pg_class c
+        where c.relnamespace = (select relnamespace from pg_catalog.pg_class where oid = 'applications'::regclass)
+          and c.relkind = 'r'
+          and c.relname = any (string_to_array($1, ',')::name[])
+          and c.relname not in ('tenants', 'systems', 'service_logs')
+          and not (has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT')
+            and has_table_privilege(c.oid, 'UPDATE') and has_table_privilege(c.oid, 'DELETE'))
+        order by 1
         """;
+
+    private const string IsReadOnly = "select current_setting('transaction_read_only')";
 
     /// <summary>Tries five at most, and says in the log which ones.</summary>
-    /// <param name="behindPooler">A pooler may not know these roles, though Logto connects without it: then failures are warnings.</param>
+    /// <param name="serverIsReadOnly">Whether all sessions are read-only there, and so not because of a role.</param>
     /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
-    /// <returns>Those that failed.</returns>
+    /// <returns>Those of the tenants <c>default</c> and <c>admin</c> that failed. Other tenants do no harm to these, and are warned of.</returns>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
-    public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool behindPooler, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
         var (tenants, count) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
         var failed = new List<FailedLogin>();
-        foreach (var (role, password) in tenants)
+        var succeeded = 0;
+        foreach (var (role, password, isNeeded) in tenants)
         {
-            try
+            var failure = await TryAsync(role, password, serverIsReadOnly, cancellationToken);
+            succeeded += failure is null ? 1 : 0;
+            if (failure is not null && isNeeded)
             {
-                var closed = await database.WithConnectionAsync(role, password, ReadClosedTablesAsync, cancellationToken);
-                if (closed.Count > 0)
-                {
-                    failed.Add(new FailedLogin(role, $"permission denied for {closed.Count} of Logto's tables, such as {closed[0]}", IsPassword: false, IsRight: true));
-                }
+                failed.Add(failure);
             }
-            catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet || behindPooler)
+            else if (failure is not null)
             {
-                failed.Add(new FailedLogin(
-                    role, refusal.Message,
-                    IsPassword: refusal.InnerException is PostgresException { SqlState: PostgresErrorCodes.InvalidPassword },
-                    IsRight: refusal.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidAuthorizationSpecification }));
+                logger.LoginOfOtherTenantFailed(failure.Role, failure.Reason);
             }
         }
 
-        logger.TriedLogins(tenants.Count - failed.Count, tenants.Count, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
-        if (!behindPooler)
-        {
-            return failed;
-        }
-
-        foreach (var login in failed)
-        {
-            logger.LoginThroughPoolerFailed(login.Role, login.Reason);
-        }
-
-        return [];
+        logger.TriedLogins(succeeded, tenants.Count, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
+        return failed;
     }
 
-    private static async Task<(IReadOnlyList<(string Role, string? Password)> Tenants, long Count)> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <returns>Null when the role can work.</returns>
+    private async Task<FailedLogin?> TryAsync(string role, string? password, bool serverIsReadOnly, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (closed, isReadOnly) = await database.WithConnectionAsync(role, password, WorkAsync, cancellationToken);
+            return closed.Count > 0
+                ? new FailedLogin(role, $"permission denied for {closed.Count} of Logto's tables, such as {closed[0]}", LoginTrouble.Right)
+                : isReadOnly && !serverIsReadOnly
+                    ? new FailedLogin(role, "its transactions are read-only (default_transaction_read_only)", LoginTrouble.ReadOnly)
+                    : null;
+        }
+        catch (DatabaseException refusal) when (refusal.Load == ServerLoad.Full)
+        {
+            return null; // The server counts a role's connections after it has checked the password.
+        }
+        catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet || TroubleOf(refusal) == LoginTrouble.TimeOut)
+        {
+            return new FailedLogin(role, refusal.Message, TroubleOf(refusal));
+        }
+    }
+
+    private static LoginTrouble TroubleOf(DatabaseException refusal) => refusal.InnerException is PostgresException { SqlState: var state }
+        ? state switch
+        {
+            PostgresErrorCodes.InvalidPassword => LoginTrouble.Password,
+            PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidAuthorizationSpecification => LoginTrouble.Right,
+            PostgresErrorCodes.UndefinedTable => LoginTrouble.SearchPath,
+            PostgresErrorCodes.QueryCanceled or "25P03" or "25P04" or "57P05" => LoginTrouble.TimeOut,
+            _ => LoginTrouble.Other,
+        }
+        : LoginTrouble.Other;
+
+    private static async Task<(IReadOnlyList<(string Role, string? Password, bool IsNeeded)> Tenants, long Count)> ReadAsync(
+        NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Some, connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var tenants = new List<(string, string?)>();
+        var tenants = new List<(string, string?, bool)>();
         var count = 0L;
         while (await reader.ReadAsync(cancellationToken))
         {
-            tenants.Add((reader.GetString(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1)));
+            tenants.Add((reader.GetString(0), await reader.ReadTextAsync(1, cancellationToken), reader.GetBoolean(3)));
             count = reader.GetInt64(2);
         }
 
         return (tenants, count);
     }
 
-    private static async Task<IReadOnlyList<string>> ReadClosedTablesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<(IReadOnlyList<string> ClosedTables, bool IsReadOnly)> WorkAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("select id from applications limit 1"), new(ClosedTables) } };
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new("select id from applications limit 1"),
+                new(ClosedTables) { Parameters = { new() { Value = string.Join(',', tables) } } },
+                new(IsReadOnly),
+            },
+        };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
-        return await reader.ReadNamesAsync(cancellationToken);
+        var closed = await reader.ReadNamesAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return (closed, await reader.ReadNamesAsync(cancellationToken) is ["on"]);
     }
 }

@@ -10,6 +10,25 @@ namespace LogtoMigrateInit.Inspections;
 /// </summary>
 internal static class TenantRolesSql
 {
+    /// <summary>Where to run the SQL; a backquote follows.</summary>
+    public const string HowToRun = "In psql, connected to this database as the owner of Logto's tables or as a superuser, run";
+
+    /// <summary>What an operator can do about more Previous keys than core accepts: an imperative clause.</summary>
+    /// <param name="tenant">The tenant's id.</param>
+    /// <param name="surplus">How many keys are too many.</param>
+    public static string TrimKeys(string tenant, int surplus) =>
+        $"drop the {surplus} oldest {(surplus == 1 ? "key" : "keys")} of that tenant: with `npm run cli db config trim oidc.privateKeys {surplus}` in the " +
+        "image of a Logto older than 1.39, or with `update logto_configs set value = jsonb_path_query_array(value, '$[0 to 1]') " +
+        $"where key = 'oidc.privateKeys' and tenant_id = {SqlNames.Literal(tenant)}` in this database. Tokens that the dropped keys signed are " +
+        "no longer accepted. Then start again";
+
+    /// <summary>Takes a setting back that a role has in all databases, or in this one.</summary>
+    public static string Reset(string role, string setting) => $"alter role {SqlNames.Quote(role)} reset {setting}";
+
+    /// <summary>Gives a role the value of a setting that core needs. One for a role in a database counts before all others.</summary>
+    public static string Correct(string role, string database, string setting) =>
+        $"alter role {SqlNames.Quote(role)} in database {SqlNames.Quote(database)} set {setting} = {(setting == "row_security" ? "on" : "off")}";
+
     /// <summary>
     /// Makes what is missing and mends what is there: the parent role with the rights that Logto's seed grants
     /// (<c>packages/schemas/tables/_after_all.sql</c>), and each tenant's role as its member. Whoever may log in already is only made a member.

@@ -50,7 +50,7 @@ internal sealed class LockedWork(
             switch (poll)
             {
                 case Poll.Settled settled:
-                    WarnOf(settled.Inspection);
+                    watched.Warn(settled.Inspection);
                     return settled.Outcome;
 
                 case Poll.LockTaken taken:
@@ -144,19 +144,6 @@ internal sealed class LockedWork(
             {
                 await connection.DisposeAsync();
             }
-        }
-    }
-
-    private void WarnOf(Inspection inspection)
-    {
-        foreach (var index in inspection.InvalidIndexes)
-        {
-            logger.InvalidIndex(index, SqlNames.Quote(index));
-        }
-
-        if (inspection.InRecovery || inspection.ReadOnly)
-        {
-            logger.ServerIsReadOnly(inspection.InRecovery ? "in recovery" : "read-only");
         }
     }
 }

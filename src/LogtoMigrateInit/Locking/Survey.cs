@@ -25,14 +25,16 @@ internal abstract record Survey
     /// <param name="connection">Outside of a transaction.</param>
     /// <param name="ownName">The <c>application_name</c> of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
-    /// <param name="cancellationToken">Ends the look.</param>
+    /// <param name="tables">The names of Logto's tables.</param>
+    /// <param name="cancellationToken">Ends the survey.</param>
     public static async Task<Survey> ReadAsync(
-        NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, string ownName, int lockPid, IReadOnlyList<string> tables, CancellationToken cancellationToken) =>
         await SessionQueries.FenceAsync(connection, ownName, lockPid, cancellationToken) switch
         {
             { AtWork: { Count: > 0 } sessions } => new OthersAtWork(sessions),
             { Ended: { Count: > 0 } sessions } => new OthersEnded(sessions),
             _ => new Clear(
-                await InspectionQuery.ReadAsync(connection, cancellationToken), await PreflightQuery.ReadAsync(connection, cancellationToken)),
+                await InspectionQuery.ReadAsync(connection, tables, cancellationToken),
+                await PreflightQuery.ReadAsync(connection, cancellationToken)),
         };
 }

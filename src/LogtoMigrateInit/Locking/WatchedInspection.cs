@@ -13,7 +13,7 @@ namespace LogtoMigrateInit.Locking;
 /// session
 /// over another connection, within seconds, and in the outcome when the wait was too long.
 /// </summary>
-internal sealed class WatchedInspection(Timings timings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
+internal sealed class WatchedInspection(ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
 {
     /// <summary>A starved server needs seconds too, and must not get a second connection from each of a hundred replicas.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -23,10 +23,16 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
     /// </summary>
     private Alteration? _searched;
 
+    /// <summary>A pooler has taken what Logto's driver sends at login.</summary>
+    private bool _poolerTakesDriver;
+
+    /// <summary>The names of Logto's tables.</summary>
+    public IReadOnlyList<string> Tables => catalog.Requirements.Tables;
+
     /// <summary>Inspects the database, and waits for it where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or did not answer within the connect time-out.</exception>
     public Task<Inspection> ReadAsync(CancellationToken cancellationToken) =>
-        database.WithConnectionAsync((connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, token)), cancellationToken);
+        database.WithConnectionAsync((connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, Tables, token)), cancellationToken);
 
     /// <summary>
     /// Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.
@@ -34,7 +40,16 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
     public async Task<(
         Inspection Inspection, Verdict Verdict)> DecideAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var inspection = await WatchAsync(InspectionQuery.ReadAsync(connection, cancellationToken));
+        var inspection = await WatchAsync(InspectionQuery.ReadAsync(connection, Tables, cancellationToken));
+        if (inspection.BehindPooler && !_poolerTakesDriver)
+        {
+            inspection = inspection with
+            {
+                DriverRefusal = await DriverLogin.WhyRefusedAsync(database.Target, settings.LogtosStatementTimeout, cancellationToken),
+            };
+            _poolerTakesDriver = inspection.DriverRefusal is null; // once is enough
+        }
+
         var verdict = MigrationPlan.Decide(catalog, inspection);
         if (verdict is Verdict.Matching or Verdict.Pending)
         {
@@ -53,7 +68,7 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
             return await reading;
         }
 
-        await using var watch = new SessionWatch(database, SessionNames.Own, timings.Lease, logger);
+        await using var watch = new SessionWatch(database, SessionNames.Own, settings.Timings.Lease, logger);
         do
         {
             await watch.ReportWaitsAsync();
@@ -71,6 +86,25 @@ internal sealed class WatchedInspection(Timings timings, AlterationCatalog catal
                 DatabaseFailure.NotYet, $"the database cannot be read, which waits for " +
                     $"{watch.WaitsFor}", "end that session or transaction, or wait for it",
                 failure);
+        }
+    }
+
+    /// <summary>Logs what is wrong, or may become wrong, and does not keep Logto from starting.</summary>
+    public void Warn(Inspection inspection)
+    {
+        foreach (var index in inspection.InvalidIndexes)
+        {
+            logger.InvalidIndex(index, SqlNames.Quote(index));
+        }
+
+        if (inspection.InRecovery || inspection.ReadOnly)
+        {
+            logger.ServerIsReadOnly(inspection.InRecovery ? "in recovery" : "read-only");
+        }
+
+        foreach (var warning in inspection.Start is { } start ? StartConditions.FindWarnings(catalog.Requirements, start) : [])
+        {
+            logger.StartWarning(warning);
         }
     }
 

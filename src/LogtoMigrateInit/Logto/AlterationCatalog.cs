@@ -6,13 +6,18 @@ internal sealed class AlterationCatalog
     private readonly Alteration[] _alterations;
     private readonly Func<Alteration, string> _readScript;
 
-    private AlterationCatalog(string targetVersion, Alteration[] alterations, Func<Alteration, string> readScript) =>
-        (TargetVersion, _alterations, _readScript, Last) = (targetVersion, alterations, readScript, alterations.Aggregate((last, each) => each.Timestamp >= last.Timestamp ? each : last));
+    private AlterationCatalog(string targetVersion, LogtoRequirements requirements, Alteration[] alterations, Func<Alteration, string> readScript) =>
+        (TargetVersion, Requirements, _alterations, _readScript, Last) = (
+            targetVersion, requirements, alterations, readScript,
+            alterations.Aggregate((last, each) => each.Timestamp >= last.Timestamp ? each : last));
 
     /// <summary>The version of the target's <c>@logto/cli</c>, such as <c>1.43.0</c>.</summary>
     public string TargetVersion { get; }
 
     public int Count => _alterations.Length;
+
+    /// <summary>What the target needs of its database.</summary>
+    public LogtoRequirements Requirements { get; }
 
     /// <summary>The newest alteration: a matching database's state is its timestamp.</summary>
     public Alteration Last { get; }
@@ -21,12 +26,14 @@ internal sealed class AlterationCatalog
     /// <param name="targetVersion">The target's version.</param>
     /// <param name="fileNames">All names in the folder.</param>
     /// <param name="readScript">Gives the text of a script, which few runs ask for; without it the scripts are empty.</param>
+    /// <param name="requirements">What the target needs of its database; null: nothing.</param>
     /// <exception cref="FormatException">A name that the CLI could not read, or not one alteration.</exception>
-    public static AlterationCatalog Read(string targetVersion, IEnumerable<string> fileNames, Func<Alteration, string>? readScript = null)
+    public static AlterationCatalog Read(
+        string targetVersion, IEnumerable<string> fileNames, Func<Alteration, string>? readScript = null, LogtoRequirements? requirements = null)
     {
         var alterations = fileNames.Select(Alteration.Parse).OfType<Alteration>().ToArray();
         return alterations.Length > 0
-            ? new AlterationCatalog(targetVersion, alterations, readScript ?? (_ => ""))
+            ? new AlterationCatalog(targetVersion, requirements ?? new LogtoRequirements([], KeysHaveStatus: false), alterations, readScript ?? (_ => ""))
             : throw new FormatException("it holds no alteration; every Logto release ships some");
     }
 

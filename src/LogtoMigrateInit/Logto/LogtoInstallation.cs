@@ -20,15 +20,18 @@ internal sealed class LogtoInstallation
     private LogtoInstallation(string root, string cli, string schemas, string version)
     {
         CliDirectory = Path.Combine(root, cli);
-        AlterationsDirectory = Path.Combine(root, schemas, "alterations-js");
+        SchemasDirectory = Path.Combine(root, schemas);
         Version = version;
     }
 
     /// <summary>The folder of <c>@logto/cli</c>.</summary>
     public string CliDirectory { get; }
 
+    /// <summary>The folder of <c>@logto/schemas</c>.</summary>
+    public string SchemasDirectory { get; }
+
     /// <summary>The folder with the scripts that the release ships.</summary>
-    public string AlterationsDirectory { get; }
+    public string AlterationsDirectory => Path.Combine(SchemasDirectory, "alterations-js");
 
     /// <summary>The version of <c>@logto/cli</c>, such as <c>1.43.0</c>.</summary>
     public string Version { get; }
@@ -68,20 +71,50 @@ internal sealed class LogtoInstallation
         return installation;
     }
 
-    /// <summary>Reads the names of the alterations; their contents are not opened.</summary>
+    /// <summary>Reads the names of the alterations and of Logto's tables; the files are not opened.</summary>
+    /// <param name="needsDefaultTenant">See <see cref="LogtoRequirements.NeedsDefaultTenant"/>.</param>
     /// <exception cref="UnusableTargetException">There are none, or one has a name that the CLI could not read.</exception>
-    public AlterationCatalog ReadCatalog()
+    public AlterationCatalog ReadCatalog(bool needsDefaultTenant)
     {
         try
         {
             var names = new FileSystemEnumerable<string>(AlterationsDirectory, (ref entry) => entry.FileName.ToString(), AllEntries);
-            return AlterationCatalog.Read(Version, names, ReadScript);
+            return AlterationCatalog.Read(Version, names, ReadScript, ReadRequirements(needsDefaultTenant));
         }
         catch (Exception unusable) when (unusable is FormatException or IOException or UnauthorizedAccessException)
         {
             throw new UnusableTargetException(
                 $"The alterations in {AlterationsDirectory} cannot be used: {unusable.Message.TrimEnd('.')}. Use a complete image of Logto.");
         }
+    }
+
+    /// <summary>
+    /// A seed creates a table from each file in <c>tables</c> whose name does not begin with an underscore, and <c>tenants</c>, which has no file
+    /// (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
+    /// </summary>
+    private LogtoRequirements ReadRequirements(bool needsDefaultTenant)
+    {
+        const string Ending = ".sql";
+        var folder = Path.Combine(SchemasDirectory, "tables");
+        string[] tables;
+        try
+        {
+            tables =
+            [
+                .. Directory.EnumerateFiles(folder, $"*{Ending}").Select(Path.GetFileName).OfType<string>()
+                    .Where(name => name[0] != '_')
+                    .Select(name => name[..^Ending.Length]),
+            ];
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            throw new UnusableTargetException(
+                $"The definitions of Logto's tables in {folder} cannot be read: {unusable.Message.TrimEnd('.')}. Use a complete image of Logto.");
+        }
+
+        // The code with which core counts signing keys came with 1.39.0.
+        var keysHaveStatus = File.Exists(Path.Combine(SchemasDirectory, "lib", "utils", "oidc-private-key.js"));
+        return new LogtoRequirements([.. tables, "tenants"], keysHaveStatus) { NeedsDefaultTenant = needsDefaultTenant };
     }
 
     /// <summary>The text of a shipped alteration.</summary>
@@ -117,7 +150,7 @@ internal sealed class LogtoInstallation
 
         return readOnly is null
             ? null
-            : $"Logto's CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
+            : $"Logto and its CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
     }
 
     /// <summary>A folder inside, such as <c>utils</c>, can only be removed by who may write in it.</summary>

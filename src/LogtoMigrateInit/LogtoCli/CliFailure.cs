@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.LogtoCli;
@@ -19,6 +20,6 @@ internal static class CliFailure
     /// <summary>What it said of the cause; empty when it said nothing that helps.</summary>
     public static string Explain(CliRun run) => run.GuardsReason is not null ? ""
         : run.Complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
-            ? $"{run.Complaint}. Give PgBouncer the setting {SupervisedCli.PoolerSetting}, or connect to the server directly"
+            ? $"{run.Complaint}. Give PgBouncer the setting {Outcome.PoolerSetting}, or connect to the server directly"
             : run.Complaint;
 }

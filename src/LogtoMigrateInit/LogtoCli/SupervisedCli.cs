@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
@@ -14,10 +15,6 @@ internal sealed class SupervisedCli(
     ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process,
     ILogger logger)
 {
-    /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
-    public const string PoolerSetting = "ignore_startup_parameters = " +
-        "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
-
     /// <summary>
     /// The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.
     /// </summary>
@@ -152,7 +149,7 @@ internal sealed class SupervisedCli(
     {
         if (behindPooler)
         {
-            logger.PoolerTakesNoOptions(PoolerSetting);
+            logger.PoolerTakesNoOptions(Outcome.PoolerSetting);
         }
 
         if (Version.TryParse(installation.Version.Split('-')[0], out var version) && version < FirstWithStatementTimeout)

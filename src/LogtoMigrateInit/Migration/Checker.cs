@@ -27,7 +27,7 @@ internal sealed class Checker(
         string? reported = null;
         while (true)
         {
-            var (outcome, sessions) = await PollAsync(wait, deep, stop);
+            var (outcome, inspection, sessions) = await PollAsync(wait, deep, stop);
             if (!wait || !MayChange(outcome) || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {
                 // Better heard in daylight than as exit code 13 at the upgrade.
@@ -35,6 +35,11 @@ internal sealed class Checker(
                     && await backup.WhyImpossibleAsync(stop) is { } impossible)
                 {
                     logger.BackupWouldFail(impossible);
+                }
+
+                if (inspection is not null)
+                {
+                    watched.Warn(inspection);
                 }
 
                 return outcome;
@@ -59,7 +64,7 @@ internal sealed class Checker(
     {
         // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
         var compares = outcome is Outcome.Matches or Outcome.AheadAllowed or Outcome.LoginsFailed
-            || outcome is Outcome.RowSecurityOff { Pending.Count: 0 } or Outcome.RolesUnusable { Pending.Count: 0 };
+            || outcome is Outcome.RowSecurityOff { Pending.Count: 0 } or Outcome.WouldFail { Pending.Count: 0 };
         if (!compares)
         {
             return outcome;
@@ -92,7 +97,7 @@ internal sealed class Checker(
     /// <param name="wait">Count the sessions too, by which those that wait pace themselves.</param>
     /// <param name="deep">See <see cref="CheckAsync"/>.</param>
     /// <param name="stop">Ends the poll.</param>
-    private async Task<(Outcome Outcome, long? Sessions)> PollAsync(bool wait, bool deep, CancellationToken stop)
+    private async Task<(Outcome Outcome, Inspection? Inspection, long? Sessions)> PollAsync(bool wait, bool deep, CancellationToken stop)
     {
         try
         {
@@ -107,13 +112,13 @@ internal sealed class Checker(
                 ? new Outcome.WouldSeed(settings.Main.Database)
                 : Outcome.Of(verdict, catalog, settings);
             return deep && outcome is (Outcome.Matches or Outcome.AheadAllowed)
-                && await logins.TryAsync(inspection.BehindPooler, stop) is { Count: > 0 } failed
-                ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed), sessions)
-                : (outcome, sessions);
+                && await logins.TryAsync(inspection.ReadOnly, stop) is { Count: > 0 } failed
+                ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed, inspection.BehindPooler), inspection, sessions)
+                : (outcome, inspection, sessions);
         }
         catch (DatabaseException failure)
         {
-            return (Outcome.Of(failure, settings), null);
+            return (Outcome.Of(failure, settings), null, null);
         }
     }
 }

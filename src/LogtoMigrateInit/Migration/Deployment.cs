@@ -171,7 +171,7 @@ internal sealed class Deployment(
     private Verdict Judge(Inspection inspection) => MigrationPlan.Decide(_catalog, inspection) switch
     {
         Verdict.Unstartable { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
-        Verdict.LockedOut { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
+        Verdict.Failing { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
         var verdict => verdict,
     };
 
@@ -194,8 +194,8 @@ internal sealed class Deployment(
             logger.CliFailedInVain(ended.ExitCode, ended.Complaint);
         }
 
-        return await logins.TryAsync(before.BehindPooler, stop) is { Count: > 0 } failed
-            ? new Outcome.LoginsFailed(_catalog, matching.State, failed)
+        return await logins.TryAsync(before.ReadOnly, stop) is { Count: > 0 } failed
+            ? new Outcome.LoginsFailed(_catalog, matching.State, failed, before.BehindPooler)
             : new Outcome.Matches(_catalog, matching.State, done);
     }
 }

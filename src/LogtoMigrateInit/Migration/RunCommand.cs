@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
 using LogtoMigrateInit.CommandLine;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.Settings;
@@ -19,10 +20,12 @@ internal static partial class RunCommand
 
     public static Command Create(RunInHost inHost)
     {
-        var words = new Argument<string[]>("command") { Description = "The command and its arguments, after " +
-            "--.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never " +
-            "starts.") { words };
+        var words = new Argument<string[]>("command")
+        {
+            Description = "The command and its arguments, after --.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never starts.") { words };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
         return command;
     }
@@ -40,7 +43,14 @@ internal static partial class RunCommand
                     $"image after `run --`"]);
             }
 
-            databaseUrl = parts.GetRequiredService<ProgramSettings>() is { DatabaseUrlIsFromFile: true } settings ? settings.Main.Url.Text : null;
+            // Logto itself writes there at every start, also with nothing pending, and ends with 0 where it may not.
+            if (parts.GetRequiredService<LogtoTarget>().Installation.WhyScratchIsReadOnly() is { } readOnly)
+            {
+                return new Outcome.TargetUnusable(readOnly);
+            }
+
+            var settings = parts.GetRequiredService<ProgramSettings>();
+            databaseUrl = settings.DatabaseUrlIsFromFile ? settings.Main.Url.Text : null;
             return await parts.GetRequiredService<MigrationRunner>().RunAsync(stop);
         });
         if (outcome.ExitCode == ExitCode.Success)
@@ -75,7 +85,10 @@ internal static partial class RunCommand
     private static IEnumerable<byte[]> VariablesAsGiven(string? databaseUrl)
     {
         var name = Encoding.UTF8.GetBytes($"{Variables.DatabaseUrl.Name}=");
-        var given = ReadWords("/proc/self/environ") ?? [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}"))];
+        var given = ReadWords("/proc/self/environ") ??
+        [
+            .. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}")),
+        ];
         return databaseUrl is null
             ? given
             : given.Where(variable => !variable.AsSpan().StartsWith(name)).Append([.. name, .. Encoding.UTF8.GetBytes(databaseUrl)]);

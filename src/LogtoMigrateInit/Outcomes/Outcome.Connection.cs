@@ -5,6 +5,9 @@ namespace LogtoMigrateInit.Outcomes;
 
 internal abstract partial record Outcome
 {
+    /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
+    public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
+
     public sealed record Unreachable(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
             "unreachable", ExitCode.Unreachable,
@@ -39,6 +42,13 @@ internal abstract partial record Outcome
             "unsupportedServer", ExitCode.Refused,
             $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. " +
             "Nothing was deployed. Upgrade PostgreSQL first.");
+
+    public sealed record DriverRefused(ProgramSettings Settings, string Reason)
+        : Outcome(
+            "driverRefused", ExitCode.Refused,
+            $"The connection pooler at {Settings.Main.Host}:{Settings.Main.Port} refuses what Logto's driver sends at login: {Reason}. " +
+            $"Give PgBouncer the setting `{PoolerSetting}`, or let DB_URL name the server itself. " +
+            "This assumes the same DATABASE_STATEMENT_TIMEOUT for Logto as for this program.");
 
     public sealed record ReadOnly(int PendingCount, bool InRecovery, TimeSpan Waited)
         : Outcome(

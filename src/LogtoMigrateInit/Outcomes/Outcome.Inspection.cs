@@ -42,16 +42,19 @@ internal abstract partial record Outcome
             $"{Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table " +
             $"{SqlNames.Quote(Tables[0])} enable row level security` and restore its policies from a backup.", State, Pending);
 
-    public sealed record RolesUnusable(AlterationState State, IReadOnlyList<Alteration> Pending, TenantRoles Roles)
-        : Outcome("rolesUnusable", ExitCode.Unstartable, $"{Before(Pending)} Logto would start and answer nothing but errors: " +
-            $"{RoleAdvice.Describe(Roles)}", State, Pending);
+    public sealed record WouldFail(AlterationState State, IReadOnlyList<Alteration> Pending, IReadOnlyList<Fault> Faults)
+        : Outcome(
+            "wouldFail", ExitCode.Unstartable,
+            $"{Before(Pending)} Logto would start and fail: {string.Join("; ", Faults.Select(fault => fault.What))}. " +
+            string.Join(". ", Faults.Select(fault => Sentence(fault.Remedy)).Distinct()) + ".",
+            State, Pending);
 
-    public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed)
+    public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed, bool BehindPooler)
         : Outcome(
             "loginsFailed", ExitCode.Unstartable,
             $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, " +
             "because it cannot work as its tenants' roles: " +
-            $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed)}", State);
+            $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed, BehindPooler)}", State);
 
     public sealed record TenantsHidden(ProgramSettings Settings, AlterationState State, string Reason)
         : Outcome(

@@ -2,24 +2,29 @@ using LogtoMigrateInit.Inspections;
 
 namespace LogtoMigrateInit.Outcomes;
 
-/// <summary>What is wrong with the roles that Logto logs in as, and the SQL that mends it.</summary>
+/// <summary>What an operator can do about roles of Logto's that could not log in or work.</summary>
 internal static class RoleAdvice
 {
-    /// <summary>Where to run the SQL; a backquote ends it.</summary>
-    public const string HowToRun = "In psql, connected to this database as the owner of Logto's tables or as a superuser, run";
+    /// <param name="failed">Never empty.</param>
+    /// <param name="behindPooler">A pooler answers, which may not know the roles.</param>
+    public static string Remedy(IReadOnlyList<FailedLogin> failed, bool behindPooler) => string.Join(
+        " ", failed.Select(login => login.Trouble).Distinct().Select(trouble => Remedy(trouble, [.. failed.Where(login => login.Trouble == trouble)], behindPooler)));
 
-    /// <summary>Sentences; the first goes on after a colon.</summary>
-    public static string Describe(TenantRoles roles) => roles.Count == 0
-        ? "its table 'tenants' names no role that it could log in as. Restore that table from a backup."
-        : $"{roles.UnusableCount} of the {roles.Count} roles that it logs in as cannot be used: " +
-            $"{string.Join(", ", roles.Unusable.Select(role => $"'{role.Name}' {role.Problem}"))}{(roles.UnusableCount > roles.Unusable.Count ? ", …" : "")}. {HowToRun} `{TenantRolesSql.MakeRoles}`, and start again.";
+    private static string Remedy(LoginTrouble trouble, IReadOnlyList<FailedLogin> failed, bool behindPooler) => trouble switch
+    {
+        _ when behindPooler && trouble is LoginTrouble.Password or LoginTrouble.Other =>
+            "Make the pooler know these roles and their passwords (PgBouncer: auth_query, or auth_file with the rows of the table 'tenants').",
+        LoginTrouble.Password =>
+            "If no other database's Logto uses these roles, give them the passwords that are in the table 'tenants'. " +
+            $"{TenantRolesSql.HowToRun} `{TenantRolesSql.SetPasswords(failed.Select(login => login.Role))}`, and start again.",
+        LoginTrouble.Right =>
+            $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`; let pg_hba.conf admit these roles as it admits the user of DB_URL; and start again.",
+        LoginTrouble.SearchPath => Reset(failed, "search_path"),
+        LoginTrouble.TimeOut => Reset(failed, "statement_timeout"),
+        LoginTrouble.ReadOnly => Reset(failed, "default_transaction_read_only"),
+        _ => "Let these roles in as the user of DB_URL is let in, and start again.",
+    };
 
-    public static string Remedy(IReadOnlyList<FailedLogin> failed) =>
-        failed.Where(login => login.IsPassword).Select(login => login.Role).ToArray() is { Length: > 0 } roles
-            ? $"If no other database's Logto uses these roles, give them the passwords that are in the table 'tenants'. {HowToRun} " +
-                $"`{TenantRolesSql.SetPasswords(roles)}`, and start again."
-        : failed.Any(login => login.IsRight)
-            ? $"{HowToRun} `{TenantRolesSql.MakeRoles}`; let pg_hba.conf admit these roles as it admits the user of DB_URL; and start " +
-                $"again."
-        : "Let these roles in as the user of DB_URL is let in, and start again.";
+    private static string Reset(IReadOnlyList<FailedLogin> failed, string setting) =>
+        $"Run {string.Join(", ", failed.Select(login => $"`{TenantRolesSql.Reset(login.Role, setting)}`"))}, and start again.";
 }

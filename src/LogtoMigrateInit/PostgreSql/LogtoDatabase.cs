@@ -1,3 +1,4 @@
+using System.Text;
 using System.Net;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
@@ -13,6 +14,10 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
 {
     /// <summary>All that Npgsql knows, named: without a value it would read <c>PGREQUIREAUTH</c>, which Logto does not.</summary>
     private const string EveryMethod = "Password,MD5,GSS,SSPI,ScramSHA256,None";
+
+    /// <summary>pg 8.8.0 and 8.11.3, which all images of Logto up to 1.43 carry, send it raw; libpq and the server prepare it.</summary>
+    private const string UseAsciiPassword =
+        "give the role a password of ASCII letters and digits: PostgreSQL keeps this one in a prepared form (SASLprep, NFKC), and Logto's driver sends it raw";
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
 
@@ -99,7 +104,9 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         {
             throw attempt.Rejection is { } rejection
                 ? DatabaseException.OfTls($"{rejection} (Logto's sslmode=require checks it)", exception)
-                : failure;
+                : exception is PostgresException { SqlState: PostgresErrorCodes.InvalidPassword } && !Ascii.IsValid(target.Password)
+                    ? new DatabaseException(DatabaseFailure.Never, failure.Message, UseAsciiPassword, exception)
+                    : failure;
         }
         catch (Exception odd) when (odd is ArgumentException or InvalidOperationException || odd.GetType() == typeof(Exception))
         {

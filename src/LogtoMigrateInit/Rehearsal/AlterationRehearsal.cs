@@ -78,7 +78,7 @@ internal sealed class AlterationRehearsal(
             // Node.js needs longer to read the CLI than the CLI for most of its work.
             var begun = Stopwatch.GetTimestamp();
             var job = plan.Job with { TimeLimit = Limit() };
-            var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAll(expecting, scriptsFree.Task));
+            var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAny(expecting, scriptsFree.Task));
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
             return new RehearsalResult.Done(
                 await findings.ReportAsync(plan with { Job = job }, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token));

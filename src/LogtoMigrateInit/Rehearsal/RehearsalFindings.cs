@@ -31,7 +31,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         var schema = job.Database.Schema!;
         var (state, traced, found) = await copy.WithConnectionAsync(
             async (connection, token) => (
-                (await InspectionQuery.ReadAsync(connection, token)).State,
+                (await InspectionQuery.ReadAsync(connection, [], token)).State,
                 await AlterationTrace.ReadAsync(connection, token),
                 await SchemaObjects.ReadAsync(connection, schema, token)),
             held);

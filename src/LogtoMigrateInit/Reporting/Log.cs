@@ -47,8 +47,8 @@ internal static partial class Log
     [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
     public static partial void InvalidIndex(this ILogger logger, string index, string quoted);
 
-    [LoggerMessage(1210, LogLevel.Warning, "The database password has characters that PostgreSQL keeps in another form (SASLprep, RFC 4013), and node-postgres in this image sends them as they are: where the server asks for SCRAM it refuses Logto. Give the role a password of ASCII letters and digits")]
-    public static partial void PasswordIsNotPrepared(this ILogger logger);
+    [LoggerMessage(1209, LogLevel.Warning, "{Warning}")]
+    public static partial void StartWarning(this ILogger logger, string warning);
 
     [LoggerMessage(1300, LogLevel.Information, "Another replica migrates this database: {Holder}; waiting for it")]
     public static partial void WaitingForLock(this ILogger logger, string holder);
@@ -122,8 +122,8 @@ internal static partial class Log
     [LoggerMessage(1600, LogLevel.Information, "Logged in as {Succeeded} of {Tried} of Logto's own roles ({Count} in all): {Roles}")]
     public static partial void TriedLogins(this ILogger logger, int succeeded, int tried, long count, string roles);
 
-    [LoggerMessage(1601, LogLevel.Warning, "Through the connection pooler, nobody could log in as {Role}, one of Logto's own roles: {Reason}. When Logto goes the same way, it answers nothing but errors: make the pooler know the roles that the table \"tenants\" names (PgBouncer's auth_query)")]
-    public static partial void LoginThroughPoolerFailed(this ILogger logger, string role, string reason);
+    [LoggerMessage(1601, LogLevel.Warning, "Nobody can work as {Role}, the role of another tenant than 'default' and 'admin': {Reason}")]
+    public static partial void LoginOfOtherTenantFailed(this ILogger logger, string role, string reason);
 
     [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
     public static partial void Waits(this ILogger logger, string what, string remedy);

@@ -57,7 +57,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         var (serverVersion, found) = await database.WithConnectionAsync(
             async (connection, token) =>
             {
-                var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, token));
+                var inspection = await watched.WatchAsync(InspectionQuery.ReadAsync(connection, [], token));
                 var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
                 return (inspection.ServerVersion, SchemaDrift.Normalise(objects, name, name));
             },

@@ -80,7 +80,7 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
     private async Task<CliRun> RunOnceAsync(ServerTarget there, CliJob job, FolderLock folder, Task? turn, CancellationToken held)
     {
         await using var database = new LogtoDatabase(there, settings.ConnectTimeout, logger);
-        var inspection = await database.WithConnectionAsync(InspectionQuery.ReadAsync, held);
+        var inspection = await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), held);
         await using var migrationLock = await TakeLockAsync(database, held);
         var cli = new SupervisedCli(settings, target.Installation, sessionName, database, new LogtoCliProcess(settings, target.Installation), logger);
         using var shared = folder.Share();

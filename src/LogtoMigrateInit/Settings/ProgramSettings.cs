@@ -26,6 +26,9 @@ internal sealed record ProgramSettings
     /// <summary>Null: any version will do.</summary>
     public required string? ExpectedVersion { get; init; }
 
+    /// <summary>Requests without another tenant in their address go to the tenant <c>default</c>: no <c>*</c> in <c>ENDPOINT</c>, no <c>PATH_BASED_MULTI_TENANCY</c>.</summary>
+    public required bool NeedsDefaultTenant { get; init; }
+
     public required SeedMode Seed { get; init; }
 
     public required IReadOnlyList<string> SeedArguments { get; init; }
@@ -57,6 +60,9 @@ internal sealed record ProgramSettings
     /// would kill a long index build.
     /// </summary>
     public required string StatementTimeout { get; init; }
+
+    /// <summary>What Logto's own driver sends as <c>statement_timeout</c> at login; null: nothing.</summary>
+    public required string? LogtosStatementTimeout { get; init; }
 
     /// <summary>An <c>sslmode</c> of <c>DB_URL</c> that Logto does not know, and so connects in plaintext; null when there is none.</summary>
     public required string? UnknownSslMode { get; init; }

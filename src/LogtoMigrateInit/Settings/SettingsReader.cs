@@ -57,6 +57,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             DatabaseUrlIsFromFile = isFromFile,
             LogtoDirectory = logtoDirectory,
             ExpectedVersion = environment.Optional(Variables.ExpectedVersion.Name),
+            NeedsDefaultTenant = ReadNeedsDefaultTenant(),
             Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
             AheadLimit = ReadAheadLimit(),
@@ -69,6 +70,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             TerminationLog = Text(Variables.TerminationLog),
             Node = Text(Variables.Node),
             StatementTimeout = ReadStatementTimeout(),
+            LogtosStatementTimeout = StatementTimeout.ForLogto(environment.Optional(StatementTimeout.Variable) ?? ""),
             UnknownSslMode = url?.UnknownSslMode,
             IgnoredParameters = url?.IgnoredParameters ?? [],
             IgnoredPasswordFile = connection.IgnoredPasswordFile,
@@ -87,6 +89,11 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             Scratch = ReadServer(Variables.ScratchUrl, null, connection)?.Named(main.Database),
         };
     }
+
+    /// <summary>As core chooses the tenant of a request (<c>packages/core/src/utils/tenant.ts</c>); <c>yes</c> is that of <c>@silverhand/essentials</c>.</summary>
+    private bool ReadNeedsDefaultTenant() =>
+        environment.Optional("ENDPOINT")?.Contains('*', StringComparison.Ordinal) != true
+        && environment.Optional("PATH_BASED_MULTI_TENANCY")?.ToUpperInvariant() is not ("1" or "TRUE" or "Y" or "YES" or "YEP" or "YEAH");
 
     /// <summary>Nothing, everything, or the ten digits of an alteration's timestamp, which a rollback prints.</summary>
     private double ReadAheadLimit()

@@ -1,0 +1,137 @@
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Settings;
+
+namespace LogtoMigrateInit.Inspections;
+
+/// <summary>
+/// Decides from one inspection whether Logto would start and fail: pure, and the same before a deploy, after it, and with nothing pending.
+/// docs/reliability.md lists the conditions beside what the real core does.
+/// </summary>
+internal static class StartConditions
+{
+    /// <summary>The alteration <c>1.0.0_rc.1-1676115897</c> gives every tenant its own keys. Before it they are elsewhere.</summary>
+    private const double FirstWithTenants = 1676115897;
+
+    private static readonly string[] BothTenants = ["admin", "default"];
+
+    private static readonly string[] AdminTenant = ["admin"];
+
+    private const string Restore = "restore that table from a backup";
+
+    /// <summary>Returns all that is wrong; empty when nothing is known to be.</summary>
+    /// <param name="target">What the target needs.</param>
+    /// <param name="database">What the database shows.</param>
+    /// <param name="state">Its state.</param>
+    /// <param name="isMended">Whether a pending alteration works on this table, and so may give it what it lacks.</param>
+    public static IReadOnlyList<Fault> FindFaults(LogtoRequirements target, Inspection database, AlterationState state, Func<string, bool> isMended)
+    {
+        if (database.Start is not { } start)
+        {
+            return [];
+        }
+
+        var isOld = state.Timestamp < FirstWithTenants;
+        return
+        [
+            .. isOld ? [] : FindMissingTenants(target, start),
+            .. start.Tenants.SelectMany(tenant => FindFaults(tenant, database.Database)),
+            .. isOld || start.Keys is null ? [] : FindKeyFaults(target, start, start.Keys),
+            .. FindTableFaults([.. database.UnprotectedTables.Where(table => !isMended(table.Table))]),
+        ];
+    }
+
+    /// <summary>Returns what does not keep Logto from answering, and may disturb it; a sentence each.</summary>
+    public static IEnumerable<string> FindWarnings(LogtoRequirements target, StartFacts start)
+    {
+        const int FewConnections = 5;
+        const int ShortStatement = 1000;
+        if (!target.NeedsDefaultTenant && start.Tenants.All(tenant => tenant.Tenant != "default"))
+        {
+            yield return "The table 'tenants' has no row 'default'. ENDPOINT or PATH_BASED_MULTI_TENANCY choose the tenant, so this may be meant.";
+        }
+
+        foreach (var tenant in start.Tenants.Where(tenant => tenant.ConnectionLimit is > 0 and < FewConnections))
+        {
+            yield return $"The role '{tenant.Role}' may have {tenant.ConnectionLimit} connections. Logto opens up to 20 for each tenant, and " +
+                "answers 500 when it gets none. Raise the limit with `alter role … connection limit …`.";
+        }
+
+        foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementTimeout is > 0 and < ShortStatement))
+        {
+            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementTimeout:0} ms, which may end Logto's queries.";
+        }
+
+        if (start.UnusableOtherTenants > 0)
+        {
+            yield return $"{start.UnusableOtherTenants} of {start.OtherTenants} other tenants have no password, or no role that may log in. " +
+                "Logto answers 500 for each of these, and serves the tenants 'default' and 'admin'.";
+        }
+    }
+
+    private static IEnumerable<Fault> FindMissingTenants(LogtoRequirements target, StartFacts start) =>
+        from tenant in target.NeedsDefaultTenant ? BothTenants : AdminTenant
+        where start.Tenants.All(found => found.Tenant != tenant)
+        select new Fault($"the table 'tenants' has no row '{tenant}'", Restore);
+
+    private static IEnumerable<Fault> FindFaults(TenantFacts tenant, string database)
+    {
+        if (tenant.Role is not { } role)
+        {
+            yield return new Fault($"the tenant '{tenant.Tenant}' names no role that Logto could log in as", Restore);
+        }
+        else if (tenant.RoleProblem is { } problem)
+        {
+            yield return new Fault($"the role '{role}' of the tenant '{tenant.Tenant}' {problem}", Remedy(tenant, role, database));
+        }
+    }
+
+    private static string Remedy(TenantFacts tenant, string role, string database) => tenant switch
+    {
+        { RoleProblem: "has no password in the table tenants" } => Restore,
+        { RoleProblem: "is not held by row-level security" } =>
+            $"give that tenant a role of its own, which is no superuser, has no BYPASSRLS and does not own Logto's tables",
+        { Setting: { } setting } => $"run `{TenantRolesSql.Correct(role, database, setting)}` as a superuser or as the role that created it",
+        _ => $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, and start again",
+    };
+
+    private static IEnumerable<Fault> FindKeyFaults(LogtoRequirements target, StartFacts start, IReadOnlyList<KeySet> keys)
+    {
+        foreach (var tenant in start.Tenants.Select(tenant => tenant.Tenant))
+        {
+            foreach (var name in KeySet.Names)
+            {
+                var set = keys.FirstOrDefault(set => set.Tenant == tenant && set.Key == name);
+                if (set is not { Count: > 0 })
+                {
+                    var what = set is null ? "is missing" : set.Count is null ? "is no array" : "holds no key";
+                    yield return new Fault($"'{name}' of the tenant '{tenant}' in the table 'logto_configs' {what}", Restore);
+                }
+                else if (name == KeySet.PrivateKeys && target.KeysHaveStatus && !IsAccepted(set))
+                {
+                    yield return new Fault(
+                        $"'{name}' of the tenant '{tenant}' holds {set.Count} keys ({set.Current} Current, {set.Next} Next, {set.Previous} Previous), " +
+                        "and Logto from 1.39 on accepts exactly one Current, at most one Next and at most one Previous key",
+                        set is { Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
+                            ? TenantRolesSql.TrimKeys(tenant, set.Previous - 1)
+                            : $"correct the statuses of these keys, or {Restore}");
+                }
+            }
+        }
+    }
+
+    private static bool IsAccepted(KeySet set) =>
+        set is { Current: 1, Next: <= 1, Previous: <= 1 } && set.Current + set.Next + set.Previous == set.Count;
+
+    private static IEnumerable<Fault> FindTableFaults(IReadOnlyList<UnprotectedTable> tables)
+    {
+        const int Few = 3;
+        if (tables.Count > 0)
+        {
+            var some = string.Join(", ", tables.Take(Few).Select(table => $"'{table.Table}' {table.Problem}"));
+            yield return new Fault(
+                $"{tables.Count} of Logto's tables {(tables.Count == 1 ? "lacks" : "lack")} a policy or a trigger: {some}{(tables.Count > Few ? ", …" : "")}",
+                "run `check --drift`, which prints the SQL that restores each");
+        }
+    }
+}
