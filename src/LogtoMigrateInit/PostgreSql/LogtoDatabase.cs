@@ -11,7 +11,7 @@ namespace LogtoMigrateInit.PostgreSql;
 /// </summary>
 internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>All that Npgsql knows, named: without a value it would read <c>PGREQUIREAUTH</c>, which Logto does not.</summary>
+    /// <summary>All methods that Npgsql knows: without a value it would read <c>PGREQUIREAUTH</c>, which Logto does not.</summary>
     private const string EveryMethod = "Password,MD5,GSS,SSPI,ScramSHA256,None";
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
@@ -29,17 +29,22 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
     public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
         WithConnectionAsync(Source, use, cancellationToken);
 
-    /// <summary>The same as another user.</summary>
+    /// <summary>Does so as another user.</summary>
     /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
-    public async Task<T> WithConnectionAsync<T>(string user, string? password, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
+    public async Task<T> WithConnectionAsync<T>(
+        string user,
+        string? password,
+        Func<NpgsqlConnection, CancellationToken, Task<T>> use,
+        CancellationToken cancellationToken)
     {
         await using var source = CreateSource(target.Database, user, password);
         return await WithConnectionAsync(source, use, cancellationToken);
     }
 
-    /// <summary>The same in another database of the server.</summary>
+    /// <summary>Does so in another database of the server.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
-    public async Task<T> WithConnectionAsync<T>(string database, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
+    public async Task<T> WithConnectionAsync<T>(
+        string database, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
         await using var source = CreateSource(database, target.User, target.Password);
         return await WithConnectionAsync(source, use, cancellationToken);
@@ -47,7 +52,8 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
 
     /// <summary>Starts again where waiting may help; see <see cref="ServerWait"/>.</summary>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    public Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken) => new ServerWait(target, connectTimeout, logger).RunAsync(attempt, cancellationToken);
+    public Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken) =>
+        new ServerWait(target, connectTimeout, logger).RunAsync(attempt, cancellationToken);
 
     /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
@@ -58,7 +64,7 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
     public static string Reachable(string host) =>
         IPAddress.TryParse(host, out var address) && address.Equals(IPAddress.Any) ? $"{IPAddress.Loopback}" : host;
 
-    /// <summary>Closes a connection that may be broken or half open; nothing is left to do on one that is gone.</summary>
+    /// <summary>Closes a connection that may be broken or half open.</summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
     {
         try
@@ -79,8 +85,8 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         }
     }
 
-    private Task<T> WithConnectionAsync<T>(NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
-        RetryAsync(
+    private Task<T> WithConnectionAsync<T>(
+        NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) => RetryAsync(
             async token =>
             {
                 await using var connection = await OpenAsync(source, token);
@@ -95,7 +101,8 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         {
             return await source.OpenConnectionAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
+        catch (Exception exception)
+            when (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
         {
             throw attempt.Rejection is { } rejection
                 ? DatabaseException.OfTls($"{rejection} (Logto's sslmode=require checks it)", exception)
@@ -104,16 +111,17 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         catch (Exception odd) when (odd is ArgumentException or InvalidOperationException || odd.GetType() == typeof(Exception))
         {
             // A name too long for DNS, for a socket, or for the packet that names user and database; 0.0.0.0 by another name.
-            throw new DatabaseException(DatabaseFailure.Never, $"nothing can be connected with this host, user and database: {odd.Message.TrimEnd('.')}", "correct them in DB_URL (or PGHOST and PGUSER)", odd);
+            throw new DatabaseException(
+                DatabaseFailure.Never,
+                $"nothing can be connected with this host, user and database: {odd.Message.TrimEnd('.')}",
+                "correct them in DB_URL (or PGHOST and PGUSER)",
+                odd);
         }
     }
 
-    /// <param name="database">Its name.</param>
-    /// <param name="user">Who logs in.</param>
-    /// <param name="password">As it is; null when there is none.</param>
     private NpgsqlDataSource CreateSource(string database, string user, string? password)
     {
-        // Npgsql reads it, no setting of its own turns that off, and Logto does not know it. What `run` starts gets it all the same.
+        // Npgsql reads it, and no setting of its own turns that off. Logto does not. What `run` starts still gets it.
         Environment.SetEnvironmentVariable("PGTZ", null);
 
         var builder = new NpgsqlSlimDataSourceBuilder

@@ -7,8 +7,8 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>
-/// The variables with which libpq connects as Logto's <c>DB_URL</c> means it (https://www.postgresql.org/docs/current/libpq-envars.html). All
-/// others of its own are removed: none of them reaches Logto, and several would change what is trusted or read.
+/// The variables with which libpq connects as Logto's <c>DB_URL</c> says (https://www.postgresql.org/docs/current/libpq-envars.html).
+/// libpq's other variables are removed: Logto reads none of them, and several would change what is trusted or read.
 /// </summary>
 internal static class ToolEnvironment
 {
@@ -50,10 +50,15 @@ internal static class ToolEnvironment
         Environment.GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .Select(entry => (string)entry.Key)
-            .Where(name => name.StartsWith("PG", StringComparison.Ordinal) || name is "DB_URL" || name.StartsWith(Variables.Prefix, StringComparison.Ordinal))
+            .Where(IsRemoved)
             .ToDictionary(name => name, string? (_) => null),
         StringComparer.Ordinal)
     {
-        ["LC_ALL"] = "C", // what they print is read
-    };
+            ["LC_ALL"] = "C", // we read their output
+        };
+
+        private static bool IsRemoved(string name) =>
+            name is "DB_URL"
+            || name.StartsWith("PG", StringComparison.Ordinal)
+            || name.StartsWith(Variables.Prefix, StringComparison.Ordinal);
 }
