@@ -319,7 +319,7 @@ internal sealed class DatabaseRestore(
         {
             if (roles.Count > 0)
             {
-                await server.Database.WithConnectionAsync(
+                await server.Database.WithWorkConnectionAsync(
                     (connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
             }
 

@@ -32,7 +32,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
     public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken)
     {
-        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenForWorkAsync, cancellationToken), logger);
         try
         {
             await restored.ExecuteAsync(EnterLogtosSchema, cancellationToken);

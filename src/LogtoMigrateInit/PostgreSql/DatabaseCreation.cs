@@ -12,7 +12,7 @@ internal static class DatabaseCreation
     /// <returns>Whether we did.</returns>
     /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>
     public static Task<bool> CreateAsync(
-        LogtoDatabase database, string name, CancellationToken cancellationToken) => database.WithConnectionAsync(
+        LogtoDatabase database, string name, CancellationToken cancellationToken) => database.WithWorkConnectionAsync(
         MaintenanceDatabase,
         async (connection, token) =>
         {

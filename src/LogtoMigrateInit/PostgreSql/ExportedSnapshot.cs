@@ -37,17 +37,13 @@ internal sealed record RowsToHash(string Table, IReadOnlyList<string> Keys, IRea
 /// </summary>
 internal sealed class ExportedSnapshot : IAsyncDisposable
 {
-    // Whatever the role, the database or the server have set: no limit, and the same text for the same row wherever it is counted.
+    // The same row has the same text wherever it is counted, whatever the role, the database or the server has set.
     private static readonly string[] Settings =
     [
-        "set local statement_timeout = 0", "set local lock_timeout = 0", "set local idle_in_transaction_session_timeout = 0",
         "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'",
-        "set local bytea_output = 'hex'", "set local extra_float_digits = 1", "set local row_security = off",
-        "set local search_path = pg_catalog", "set local quote_all_identifiers = off", "set local lc_monetary = 'C'",
-        "set local max_parallel_workers_per_gather = 0",
+        "set local bytea_output = 'hex'", "set local extra_float_digits = 1", "set local quote_all_identifiers = off",
+        "set local lc_monetary = 'C'", "set local max_parallel_workers_per_gather = 0",
     ];
-
-    private const int FirstWithTransactionTimeout = 17;
 
     // Without tables of extensions, which a dump does not have. A partition is a table; its parent holds nothing.
     private const string Tables = """
@@ -76,15 +72,14 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public static async Task<ExportedSnapshot> TakeAsync(LogtoDatabase database, CancellationToken cancellationToken)
     {
-        var connection = await database.OpenAsync(cancellationToken);
+        var connection = await database.OpenForWorkAsync("pg_catalog", cancellationToken);
         try
         {
             await using var batch = new NpgsqlBatch(connection)
             {
                 BatchCommands = { new("begin isolation level repeatable read, read only") },
             };
-            var knowsLimit = connection.PostgreSqlVersion.Major >= FirstWithTransactionTimeout;
-            foreach (var setting in knowsLimit ? [.. Settings, "set local transaction_timeout = 0"] : Settings)
+            foreach (var setting in Settings)
             {
                 batch.BatchCommands.Add(new(setting));
             }

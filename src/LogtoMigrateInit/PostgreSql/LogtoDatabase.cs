@@ -2,6 +2,7 @@ using System.Net;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace LogtoMigrateInit.PostgreSql;
 
@@ -13,6 +14,24 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
 {
     /// <summary>All methods that Npgsql knows: without a value it would read <c>PGREQUIREAUTH</c>, which Logto does not.</summary>
     private const string EveryMethod = "Password,MD5,GSS,SSPI,ScramSHA256,None";
+
+    // A setting lasts as long as the connection. Through a pooler it would stay on one that other clients use later.
+    private const string ResetSettings = """
+        select pg_catalog.set_config(setting.name, setting.value, false)
+        from (values
+          ('statement_timeout', '0'),
+          ('lock_timeout', '0'),
+          ('transaction_timeout', '0'),
+          ('idle_session_timeout', '0'),
+          ('idle_in_transaction_session_timeout', '0'),
+          ('default_transaction_read_only', 'off'),
+          ('default_transaction_isolation', 'read committed'),
+          ('row_security', 'off'),
+          ('search_path', $2::text)) as setting (name, value)
+        where setting.value is not null
+          and pg_catalog.current_setting(setting.name, true) is not null
+          and pg_catalog.pg_backend_pid() = $1
+        """;
 
     private static readonly TimeSpan ConnectionAttempt = TimeSpan.FromSeconds(5);
 
@@ -27,7 +46,13 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
     /// <summary>Opens a connection, lets <paramref name="use"/> work with it and closes it; starts again where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
     public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
-        WithConnectionAsync(Source, use, cancellationToken);
+        UseAsync(OpenAsync, use, cancellationToken);
+
+    /// <summary>Does so over a connection for our own work; see <see cref="OpenForWorkAsync(CancellationToken)"/>.</summary>
+    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    public Task<T> WithWorkConnectionAsync<T>(
+        Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
+        UseAsync(OpenForWorkAsync, use, cancellationToken);
 
     /// <summary>Does so as another user.</summary>
     /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
@@ -38,16 +63,16 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         CancellationToken cancellationToken)
     {
         await using var source = CreateSource(target.Database, user, password);
-        return await WithConnectionAsync(source, use, cancellationToken);
+        return await UseAsync(token => OpenAsync(source, token), use, cancellationToken);
     }
 
-    /// <summary>Does so in another database of the server.</summary>
+    /// <summary>Does our own work in another database of the server.</summary>
     /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
-    public async Task<T> WithConnectionAsync<T>(
+    public async Task<T> WithWorkConnectionAsync<T>(
         string database, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
         await using var source = CreateSource(database, target.User, target.Password);
-        return await WithConnectionAsync(source, use, cancellationToken);
+        return await UseAsync(token => OpenForWorkAsync(source, null, token), use, cancellationToken);
     }
 
     /// <summary>Starts again where waiting may help; see <see cref="ServerWait"/>.</summary>
@@ -59,6 +84,18 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
         OpenAsync(Source, cancellationToken);
+
+    /// <summary>
+    /// Opens one connection for our own work, without the limits that a role, a database or <c>PGOPTIONS</c> sets. The caller closes it.
+    /// </summary>
+    /// <exception cref="DatabaseException">The connection failed.</exception>
+    public Task<NpgsqlConnection> OpenForWorkAsync(CancellationToken cancellationToken) =>
+        OpenForWorkAsync(null, cancellationToken);
+
+    /// <summary>Does so with a <c>search_path</c>; null keeps Logto's.</summary>
+    /// <exception cref="DatabaseException">The connection failed.</exception>
+    public Task<NpgsqlConnection> OpenForWorkAsync(string? searchPath, CancellationToken cancellationToken) =>
+        OpenForWorkAsync(Source, searchPath, cancellationToken);
 
     /// <summary>The address of all interfaces reaches this machine; .NET and libpq refuse to connect to it, Node.js does not.</summary>
     public static string Reachable(string host) =>
@@ -85,14 +122,45 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         }
     }
 
-    private Task<T> WithConnectionAsync<T>(
-        NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) => RetryAsync(
+    private Task<T> UseAsync<T>(
+        Func<CancellationToken, Task<NpgsqlConnection>> open,
+        Func<NpgsqlConnection, CancellationToken, Task<T>> use,
+        CancellationToken cancellationToken) => RetryAsync(
             async token =>
             {
-                await using var connection = await OpenAsync(source, token);
+                await using var connection = await open(token);
                 return await use(connection, token);
             },
             cancellationToken);
+
+    private async Task<NpgsqlConnection> OpenForWorkAsync(
+        NpgsqlDataSource source, string? searchPath, CancellationToken cancellationToken)
+    {
+        var connection = await OpenAsync(source, cancellationToken);
+        try
+        {
+            await using var command = new NpgsqlCommand(ResetSettings, connection)
+            {
+                Parameters =
+                {
+                    new() { Value = connection.ProcessID },
+                    new() { Value = (object?)searchPath ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+                },
+            };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            return connection;
+        }
+        catch (Exception exception)
+        {
+            await CloseAsync(connection);
+            if (exception is not OperationCanceledException && DatabaseException.From(exception) is { } failure)
+            {
+                throw failure;
+            }
+
+            throw;
+        }
+    }
 
     private async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {

@@ -120,6 +120,8 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
     public static (IReadOnlyList<string> Arguments, string? Tolerated) RestoreArguments(
         PostgresPrograms programs, string database, int serverVersion)
     {
+        const int FirstWithTransactionTimeout = 17;
+
         // From 17 on pg_restore turns this limit off, also on a server that lacks it. It must then continue after that error, and so after
         // every other one.
         var isUnknown = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout;
@@ -146,7 +148,7 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
             },
             null,
             stop);
-            return text;
+        return text;
     }
 
     private static Func<Stream, CancellationToken, Task> WriteList(IEnumerable<ArchiveEntry> entries) => async (input, _) =>

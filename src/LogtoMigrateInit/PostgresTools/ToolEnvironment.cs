@@ -15,6 +15,14 @@ internal static class ToolEnvironment
     /// <summary>libpq takes a file in the home folder where none is named.</summary>
     private const string NoFile = "/nonexistent";
 
+    /// <summary>
+    /// The role or the database may have other values. The tools' own settings do not cover them: <c>pg_restore</c> cannot write in a
+    /// read-only transaction, and is idle while it waits for its input. The user's own options come after these and win.
+    /// </summary>
+    private const string WithoutLimits =
+        "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 " +
+        "-c default_transaction_read_only=off";
+
     /// <param name="target">Where to connect, and as whom.</param>
     /// <param name="applicationName">The name of the tool's sessions.</param>
     /// <param name="roots">The file of the authorities that are trusted; null when nothing is checked.</param>
@@ -28,7 +36,7 @@ internal static class ToolEnvironment
         environment["PGPASSWORD"] = target.Password;
         environment["PGPASSFILE"] = "/dev/null";
         environment["PGAPPNAME"] = applicationName;
-        environment["PGOPTIONS"] = target.PgOptions;
+        environment["PGOPTIONS"] = $"{WithoutLimits} {target.PgOptions}".TrimEnd();
         environment["PGCONNECT_TIMEOUT"] = "30";
         environment["PGGSSENCMODE"] = "disable";
         environment["PGSSLMODE"] = target.Tls switch

@@ -61,8 +61,8 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         }
         catch (DatabaseException failure) when (settings.Scratch is { } named)
         {
-            var server = $"{named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}')";
-            throw new PostgresToolException($"the scratch server at {server} cannot be used: {failure.Message}", failure);
+            var place = $"{named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}')";
+            throw new PostgresToolException($"the scratch server at {place} cannot be used: {failure.Message}", failure);
         }
     }
 

@@ -113,11 +113,6 @@ internal sealed class ScratchServer : IAsyncDisposable
                 return scratch; // its connection would keep the lock for whoever it serves next
             }
 
-            foreach (var limit in new[] { "idle_session_timeout", "statement_timeout", "lock_timeout" })
-            {
-                await scratch.ExecuteAsync($"set {limit} = 0", cancellationToken); // whatever the role has
-            }
-
             await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1, hashtext($2))", connection)
             {
                 Parameters = { new() { Value = LockClass }, new() { Value = server.Target.Database } },
@@ -223,7 +218,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     public async Task<NpgsqlConnection> OpenAnotherAsync(CancellationToken cancellationToken)
     {
         await using var maintenance = _server.DatabaseNamed(Connection.Database);
-        return await maintenance.RetryAsync(maintenance.OpenAsync, cancellationToken);
+        return await maintenance.RetryAsync(maintenance.OpenForWorkAsync, cancellationToken);
     }
 
     /// <summary>Connects to <c>postgres</c>, or else to the template that every cluster has.</summary>
@@ -236,11 +231,11 @@ internal sealed class ScratchServer : IAsyncDisposable
             {
                 try
                 {
-                    return await usual.OpenAsync(token);
+                    return await usual.OpenForWorkAsync(token);
                 }
                 catch (DatabaseException closed) when (IsClosed(closed))
                 {
-                    return await template.OpenAsync(token);
+                    return await template.OpenForWorkAsync(token);
                 }
             },
             cancellationToken);
