@@ -24,6 +24,7 @@ internal sealed class ScratchCli(
 
     /// <summary>
     /// Removes left-over indexes, as a deploy does first: the dump has an index that a killed run has built, and its alteration would
+    /// fail.
     /// </summary>
     /// <param name="there">The copy.</param>
     /// <param name="job">What the CLI will do in it.</param>
@@ -36,7 +37,7 @@ internal sealed class ScratchCli(
             await using var copy = new LogtoDatabase(there, settings.ConnectTimeout, logger);
             await using var migrationLock = await TakeLockAsync(copy, held);
 
-                        // No logger: nothing that an operator has is dropped.
+            // No logger: nothing that an operator has is dropped.
             var leftOvers = new LeftOverIndexes(settings, sessionName, copy, NullLogger.Instance);
             var inTheWay = await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held);
             if (inTheWay.Count > 0)
