@@ -11,12 +11,11 @@ namespace LogtoMigrateInit.Backups;
 /// <summary>A file that an operator wants to have restored.</summary>
 internal sealed partial class BackupFile(Archive archive, ProgramSettings settings, AlterationCatalog catalog, ILogger logger)
 {
-    /// <summary>What was written when it was made; null: there is no record beside it, or none that can be read.</summary>
+    /// <summary>The record beside the file; null: it is missing or unreadable.</summary>
     public BackupRecord? Record { get; } = BackupRecord.TryRead(archive.Path);
 
     /// <summary>Reads the whole file once: against its record, or else by unpacking it.</summary>
-    /// <param name="stop">Ends it.</param>
-    /// <returns>Null when it is whole.</returns>
+    /// <returns>Null when it is whole; otherwise a clause for the operator.</returns>
     /// <exception cref="PostgresToolException">It cannot be unpacked.</exception>
     public async Task<string?> WhyDamagedAsync(CancellationToken stop)
     {
@@ -28,7 +27,8 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
 
         if (!Archive.IsArchive(file))
         {
-            return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); a plain one could run any command on this machine, and is not restored by this program";
+            return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); " +
+                "a plain one could run any command on this machine, and is not restored by this program";
         }
 
         if (Record is null)
@@ -40,22 +40,23 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
 
         return await Archive.HashAsync(file, stop) == Record.Sha256
             ? null
-            : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {Record.Bytes}, or other ones than were written; take another backup";
+            : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {Record.Bytes}, " +
+                "or other ones than were written; take another backup";
     }
 
-    /// <param name="contents">Of the archive.</param>
-    /// <param name="stop">Ends it.</param>
-    /// <returns>Null when it is a backup of this database that this image may restore.</returns>
+    /// <returns>Null when it is a backup of this database that this image may restore; otherwise a clause for the operator.</returns>
     public async Task<string?> WhyUnfitAsync(ArchiveContents contents, CancellationToken stop)
     {
         if (contents.Database != settings.Main.Database)
         {
-            return $"it is a dump of the database '{contents.Database}', and DB_URL names '{settings.Main.Database}'; Logto's roles carry the name of their database, so it can only be restored under its own";
+            return $"it is a dump of the database '{contents.Database}', and DB_URL names '{settings.Main.Database}'; " +
+                "Logto's roles carry the name of their database, so it can only be restored under its own";
         }
 
         var state = Record is not null ? Record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));
         return state is not null && state.Timestamp > catalog.Last.Timestamp && state.Timestamp > settings.AheadLimit
-            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} ({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD={state} if this is meant"
+            ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} " +
+                $"({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD={state} if this is meant"
             : null;
     }
 

@@ -6,8 +6,8 @@ using LogtoMigrateInit.PostgresTools;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// The folder that backups are in. A dump and its record get their names only when both are whole and on the disk, so whatever has such a
-/// name is a backup, and a file with our temporary name that nobody has open was left by a killed run.
+/// The folder of backups. A dump and its record get their names only when both are whole and on the disk. So a file with such a name
+/// is a backup, and a file with our temporary name that no process has open was left by a killed run.
 /// </summary>
 internal sealed class BackupFolder(string path)
 {
@@ -16,19 +16,28 @@ internal sealed class BackupFolder(string path)
     private const string Dump = ".dump";
 
     /// <summary>The name of a backup: what it holds, what it was made before, and when.</summary>
-    /// <param name="database">Its name.</param>
-    /// <param name="state">Null when it could not be read.</param>
+    /// <param name="state">Null: unreadable.</param>
     /// <param name="target">The release of Logto.</param>
     /// <param name="takenAt">In UTC.</param>
-    public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt) =>
-        $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture)}{Dump}";
+    public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt)
+    {
+        var moment = takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
+        return $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{moment}{Dump}";
+    }
 
     /// <summary>A file for a dump that is being written; another run knows by its lock that it is.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
     public FileStream CreatePartial(string database) => new(
         Path.Combine(path, $".{Prefix(database)}{Guid.NewGuid():n}{Partial}"),
-        new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Delete, UnixCreateMode = OwnerOnly, BufferSize = 0 });
+        new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.Delete,
+            UnixCreateMode = OwnerOnly,
+            BufferSize = 0,
+        });
 
     /// <summary>Removes what killed runs have left of this database.</summary>
     /// <returns>Their names.</returns>
@@ -60,7 +69,8 @@ internal sealed class BackupFolder(string path)
     {
         var final = Path.Combine(path, name);
         var recordFile = BackupRecord.PathOf(final);
-        using var stream = new FileStream(recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
+        using var stream = new FileStream(
+            recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
         try
         {
             stream.Write(record);
@@ -77,11 +87,11 @@ internal sealed class BackupFolder(string path)
     }
 
     /// <summary>
-    /// The backup to go back to when the upgrade to a target fails: of all that were made before that target, the newest of the oldest state. A
-    /// deploy that fails half way is tried again, and what was backed up in between is half upgraded. What lies before a rollback does not
-    /// count: since then somebody may have worked for weeks.
+    /// The backup to restore if the upgrade to a target fails: of those made before that target, the newest with the oldest state. Reason:
+    /// a deploy that fails midway is tried again, and a backup made in between is half upgraded. Backups from before a rollback do not
+    /// count, because users may have worked for weeks since.
     /// </summary>
-    /// <param name="latest">What was just made.</param>
+    /// <param name="latest">The backup that was just made.</param>
     /// <returns>Its path.</returns>
     public string BeforeUpgrade(BackupRecord latest)
     {
@@ -95,34 +105,43 @@ internal sealed class BackupFolder(string path)
             }
 
             state = backup.Record.State?.Timestamp ?? state;
-            best = backup.Record.Target == latest.Target && backup.Record.State?.Timestamp < (best.Record.State?.Timestamp ?? double.MaxValue) ? backup : best;
+            var isOlder = backup.Record.State?.Timestamp < (best.Record.State?.Timestamp ?? double.MaxValue);
+            best = backup.Record.Target == latest.Target && isOlder ? backup : best;
         }
 
         return best.Path;
     }
 
-    /// <summary>The newest backup that was made at a release's level; what a rollback leaves is compared with it.</summary>
+    /// <summary>The newest backup at a release's schema version. A rollback's result is compared with it.</summary>
     /// <param name="latest">What was just made.</param>
-    /// <param name="level">The last alteration of the release, seconds since 1970. After a rollback the state is another one, and what it left is no measure.</param>
+    /// <param name="level">The timestamp of the release's last alteration. The state that a rollback leaves is another one.</param>
     /// <returns>Null when there is none.</returns>
-    public (string Path, BackupRecord Record)? AtLevel(BackupRecord latest, double level) =>
-        Own(latest).Where(backup => backup.Record.State?.Timestamp == level).Select(backup => ((string, BackupRecord)?)backup).FirstOrDefault();
+    public (string Path, BackupRecord Record)? AtLevel(BackupRecord latest, double level) => Own(latest)
+        .Where(backup => backup.Record.State?.Timestamp == level)
+        .Select(backup => ((string, BackupRecord)?)backup)
+        .FirstOrDefault();
 
     /// <summary>
-    /// Removes old backups of this database; never the newest, nor the one to go back to from its target, nor one that was made before a
-    /// rollback, which alone holds what that has dropped, and never a file that is not ours or is of another cluster.
+    /// Removes old backups of this database. It keeps the newest, the one to restore if the upgrade fails, and those made before a
+    /// rollback, which alone hold what the rollback dropped. It leaves files of other programs and other clusters alone.
     /// </summary>
     /// <param name="latest">What was just made.</param>
-    /// <param name="keep">How many to keep, that one included.</param>
-    /// <param name="failed">Told the name of each that could not be removed, and why.</param>
+    /// <param name="keep">How many to keep, with the latest.</param>
+    /// <param name="failed">Gets the name of each backup that could not be removed, and why.</param>
     /// <returns>The names of those removed.</returns>
     public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
     {
         var own = Own(latest).ToArray();
-        var beforeRollbacks = own.Zip(own.Skip(1)).Where(pair => pair.Second.Record.State?.Timestamp > pair.First.Record.State?.Timestamp).Select(pair => pair.Second.Path);
+        var beforeRollbacks = own.Zip(own.Skip(1))
+            .Where(pair => pair.Second.Record.State?.Timestamp > pair.First.Record.State?.Timestamp)
+            .Select(pair => pair.Second.Path);
         string[] kept = [BeforeUpgrade(latest), .. beforeRollbacks];
         var removed = new List<string>();
-        foreach (var dump in Own(latest).Select(backup => backup.Path).Where(dump => Path.GetFileName(dump) != latest.File).Skip(keep - 1).Where(dump => !kept.Contains(dump)).ToArray())
+        var superfluous = own.Select(backup => backup.Path)
+            .Where(dump => Path.GetFileName(dump) != latest.File)
+            .Skip(keep - 1)
+            .Where(dump => !kept.Contains(dump));
+        foreach (var dump in superfluous)
         {
             try
             {
@@ -143,13 +162,14 @@ internal sealed class BackupFolder(string path)
     private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
         from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
         let record = BackupRecord.TryRead(dump)
-        where record is not null && record.File == Path.GetFileName(dump) && record.Database == latest.Database && record.Cluster == latest.Cluster
+        where record is not null && record.File == Path.GetFileName(dump)
+        where record.Database == latest.Database && record.Cluster == latest.Cluster
         orderby record.TakenAt descending
         select (dump, record);
 
     private static string Prefix(string database) => $"logto-{Plain(database)}-";
 
-    /// <summary>A database may be called anything; what would not be a plain file name becomes an underscore.</summary>
+    /// <summary>Replaces characters that do not belong in a file name with underscores: a database's name may hold any.</summary>
     private static string Plain(string text) =>
         string.Concat(text.Select(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' ? character : '_'));
 }

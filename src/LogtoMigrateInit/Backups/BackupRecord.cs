@@ -8,7 +8,7 @@ namespace LogtoMigrateInit.Backups;
 /// <summary>What stands beside a backup as <c>.json</c>; its names are a contract (docs/backup.md).</summary>
 internal sealed record BackupRecord
 {
-    /// <summary>Grows when a reader of the older form could be misled.</summary>
+    /// <summary>Increases with every incompatible change of the format.</summary>
     private const int Version = 1;
 
     /// <summary>Bytes; a record has some hundred for each table.</summary>
@@ -24,10 +24,10 @@ internal sealed record BackupRecord
 
     public required string Database { get; init; }
 
-    /// <summary>PostgreSQL's number of the cluster; null where it could not be seen.</summary>
+    /// <summary>PostgreSQL's number of the cluster; null: not visible.</summary>
     public required string? Cluster { get; init; }
 
-    /// <summary>The timestamp of Logto's alteration state; null when there was none that could be read.</summary>
+    /// <summary>Logto's alteration state; null: missing or unreadable.</summary>
     public required AlterationState? State { get; init; }
 
     /// <summary>The release of Logto in whose image the backup was made.</summary>
@@ -52,7 +52,7 @@ internal sealed record BackupRecord
     /// <summary>Where the record of a dump is.</summary>
     public static string PathOf(string dump) => Path.ChangeExtension(dump, ".json");
 
-    /// <returns>Null when there is none beside the dump, or one that says something else.</returns>
+    /// <returns>Null when the dump has no record, or an unreadable one.</returns>
     public static BackupRecord? TryRead(string dump)
     {
         try
@@ -72,25 +72,29 @@ internal sealed record BackupRecord
                 Sha256 = root.GetProperty("sha256").GetString()!,
                 Database = root.GetProperty("database").GetString()!,
                 Cluster = root.GetProperty("cluster").GetString(),
-                State = root.GetProperty("state") is { ValueKind: JsonValueKind.Number } state ? new AlterationState(state.GetDouble()) : null,
+                State = root.GetProperty("state") is { ValueKind: JsonValueKind.Number } state
+                    ? new AlterationState(state.GetDouble())
+                    : null,
                 Target = root.GetProperty("target").GetString()!,
                 TakenAt = root.GetProperty("takenAt").GetDateTime(),
                 ServerVersion = root.GetProperty("serverVersion").GetInt32(),
                 DumpedBy = root.GetProperty("dumpedBy").GetString()!,
                 Verified = root.GetProperty("verified").GetString()!,
-                Tables =
-                [
-                    .. root.GetProperty("tables").EnumerateArray().Select(table => new TableContents(
-                        table.GetProperty("table").GetString()!, table.GetProperty("rows") is { ValueKind: JsonValueKind.Number } rows ? rows.GetInt64() : null, table.TryGetProperty("sum", out var sum) ? sum.GetString() : null)),
-                ],
+                Tables = [.. root.GetProperty("tables").EnumerateArray().Select(ReadTable)],
             };
             return record is null or { Rows: < 0 } ? null : record;
         }
-        catch (Exception unreadable) when (unreadable is OverflowException or IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or JsonException
+            or OverflowException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }
     }
+
+    private static TableContents ReadTable(JsonElement table) => new(
+        table.GetProperty("table").GetString()!,
+        table.GetProperty("rows") is { ValueKind: JsonValueKind.Number } rows ? rows.GetInt64() : null,
+        table.TryGetProperty("sum", out var sum) ? sum.GetString() : null);
 
     /// <param name="restore">The command that restores it.</param>
     public byte[] ToJson(string restore)
@@ -123,23 +127,7 @@ internal sealed record BackupRecord
             json.WriteStartArray("tables");
             foreach (var table in Tables)
             {
-                json.WriteStartObject();
-                json.WriteString("table", table.Table);
-                if (table.Rows is { } rows)
-                {
-                    json.WriteNumber("rows", rows);
-                }
-                else
-                {
-                    json.WriteNull("rows");
-                }
-
-                if (table.Sum is not null)
-                {
-                    json.WriteString("sum", table.Sum);
-                }
-
-                json.WriteEndObject();
+                Write(json, table);
             }
 
             json.WriteEndArray();
@@ -147,5 +135,26 @@ internal sealed record BackupRecord
         }
 
         return [.. buffer.ToArray(), (byte)'\n'];
+    }
+
+    private static void Write(Utf8JsonWriter json, TableContents table)
+    {
+        json.WriteStartObject();
+        json.WriteString("table", table.Table);
+        if (table.Rows is { } rows)
+        {
+            json.WriteNumber("rows", rows);
+        }
+        else
+        {
+            json.WriteNull("rows");
+        }
+
+        if (table.Sum is not null)
+        {
+            json.WriteString("sum", table.Sum);
+        }
+
+        json.WriteEndObject();
     }
 }

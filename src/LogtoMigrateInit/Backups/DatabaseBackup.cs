@@ -16,15 +16,14 @@ internal abstract record BackupResult
     {
     }
 
-    /// <summary>It is there and proven.</summary>
-    /// <param name="Path">The dump; its record stands beside it.</param>
-    /// <param name="Record">What it holds.</param>
+    /// <summary>The backup exists and is verified.</summary>
+    /// <param name="Path">The dump; the record is beside it.</param>
     public sealed record Made(string Path, BackupRecord Record) : BackupResult
     {
-        /// <summary>What an operator types to have it back.</summary>
+        /// <summary>The command that restores it.</summary>
         public string Restore => RestoreCommandFor(Path);
 
-        /// <summary>The same for the state before the upgrade, of which this backup may be another try.</summary>
+        /// <summary>The command that restores the state before the upgrade, which an earlier backup may hold.</summary>
         public string WayBack { get; init; } = RestoreCommandFor(Path);
     }
 
@@ -32,26 +31,41 @@ internal abstract record BackupResult
     /// <param name="Reason">A clause for the operator.</param>
     public sealed record Failed(string Reason) : BackupResult;
 
-    /// <summary>As it is typed; a path with odd characters in quotes.</summary>
-    internal static string RestoreCommandFor(string path) =>
-        path.All(character => char.IsAsciiLetterOrDigit(character) || character is '/' or '-' or '_' or '.') ? $"logto-migrate-init restore {path}" : $"logto-migrate-init restore '{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+    /// <summary>The command as it is typed, with quotes around a path that needs them.</summary>
+    internal static string RestoreCommandFor(string path) => path.All(IsPlain)
+        ? $"logto-migrate-init restore {path}"
+        : $"logto-migrate-init restore '{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+
+    private static bool IsPlain(char character) => char.IsAsciiLetterOrDigit(character) || character is '/' or '-' or '_' or '.';
 }
 
-/// <summary>Makes one proven backup: check → snapshot → dump, unpack and count at once → read again → (restore and compare) → name → prune.</summary>
+/// <summary>
+/// Makes one verified backup: check → snapshot → dump, unpack and count at once → read again → (restore and compare) → name →
+/// prune.
+/// </summary>
 internal sealed class DatabaseBackup(
-    ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, DirectServer server, ScratchCopies scratch, ILogger logger)
+    ProgramSettings settings,
+    LogtoInstallation installation,
+    string sessionName,
+    LogtoDatabase database,
+    DirectServer server,
+    ScratchCopies scratch,
+    ILogger logger)
 {
-    /// <param name="state">What the database says of its level; null when it cannot be read.</param>
-    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing is left.</exception>
+    private bool WithRestore => settings.BackupVerify == BackupVerification.Restore;
+
+    /// <param name="state">The database's state; null: unreadable.</param>
+    /// <param name="held">Canceled when the lock is lost, or by a signal.</param>
+    /// <exception cref="OperationCanceledException">Canceled; nothing is left.</exception>
     public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held) =>
         (await ExplainAsync(path => MakeAsync(path, state, held)))!;
 
-    /// <summary>Looks for what would keep a backup from being made, without making one.</summary>
-    /// <returns>Null when nothing is known to; otherwise a clause for the operator.</returns>
+    /// <summary>Checks whether a backup is possible, without making one.</summary>
+    /// <returns>Null when no obstacle is known; otherwise a clause for the operator.</returns>
     public async Task<string?> WhyImpossibleAsync(CancellationToken stop)
     {
-        var result = await ExplainAsync(async path => await PrepareAsync(path, stop) is { Problem: { } problem } ? new BackupResult.Failed(problem) : null);
+        var result = await ExplainAsync(
+            async path => await PrepareAsync(path, stop) is { Problem: { } problem } ? new BackupResult.Failed(problem) : null);
         return (result as BackupResult.Failed)?.Reason;
     }
 
@@ -83,18 +97,22 @@ internal sealed class DatabaseBackup(
         {
             return new BackupResult.Failed(failure.Message);
         }
-        catch (Exception failure) when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
+        catch (Exception failure)
+            when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
             return new BackupResult.Failed($"{refusal.Message}; {refusal.Remedy}");
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
-            return new BackupResult.Failed($"{path} cannot be written: {unwritable.Message.TrimEnd('.')}; make room there, or name another folder in LOGTO_INIT_BACKUP_DIR");
+            return new BackupResult.Failed(
+                $"{path} cannot be written: {unwritable.Message.TrimEnd('.')}; " +
+                "make room there, or name another folder in LOGTO_INIT_BACKUP_DIR");
         }
     }
 
-    /// <summary>The folder, the programs and the server, each looked at.</summary>
-    private async Task<(PostgresPrograms? Programs, ServerIdentity? Identity, string? Problem)> PrepareAsync(string path, CancellationToken held)
+    /// <summary>Checks the folder, the programs and the server.</summary>
+    private async Task<(PostgresPrograms? Programs, ServerIdentity? Identity, string? Problem)> PrepareAsync(
+        string path, CancellationToken held)
     {
         if (WhyUnusable(path) is { } unusable)
         {
@@ -124,51 +142,16 @@ internal sealed class DatabaseBackup(
 
         logger.BackingUp(settings.Main.Database, identity.Bytes / 1048576.0, path, programs.Version);
 
-        var tool = new PostgresTool(server.Target, logger);
         var partial = folder.CreatePartial(settings.Main.Database);
         try
         {
-            BackupRecord record;
-            await using (var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held))
+            var record = await DumpAsync(state, identity, programs, partial, held);
+            if (await WhyBrokenAsync(path, record, programs, partial, held) is { } broken)
             {
-                var (dumped, tables) = await DumpAsync(snapshot, new Dump(server.Target, programs, tool), partial, held);
-                record = new BackupRecord
-                {
-                    File = BackupFolder.NameOf(settings.Main.Database, state, installation.Version, snapshot.TakenAt),
-                    Bytes = dumped.Bytes,
-                    Sha256 = dumped.Sha256,
-                    Database = settings.Main.Database,
-                    Cluster = identity.Cluster,
-                    State = state,
-                    Target = installation.Version,
-                    TakenAt = snapshot.TakenAt,
-                    ServerVersion = identity.ServerVersion,
-                    DumpedBy = programs.Version,
-                    Verified = settings.BackupVerify == BackupVerification.Restore ? "restore" : "read",
-                    Tables = tables,
-                };
+                return new BackupResult.Failed(broken);
             }
 
-            RandomAccess.FlushToDisk(partial.SafeFileHandle);
-            if (await Archive.HashAsync(partial, held) != record.Sha256)
-            {
-                return new BackupResult.Failed($"what was read again from {path} is not what was written; look at that disk");
-            }
-
-            if (settings.BackupVerify == BackupVerification.Restore && await scratch.WhyDifferentAsync(new Archive(server.Target, programs, tool, partial.Name), record, held) is { } difference)
-            {
-                return new BackupResult.Failed(difference);
-            }
-
-            var made = new BackupResult.Made(Path.Combine(path, record.File), record);
-            folder.Publish(partial, record.File, record.ToJson(made.Restore));
-            logger.BackedUp(made.Path, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, Stopwatch.GetElapsedTime(started).TotalSeconds);
-            foreach (var old in folder.Prune(record, settings.BackupKeep, logger.PruningFailed))
-            {
-                logger.PrunedBackup(old);
-            }
-
-            return made with { WayBack = BackupResult.RestoreCommandFor(folder.BeforeUpgrade(record)) };
+            return Publish(folder, path, partial, record, started);
         }
         finally
         {
@@ -177,12 +160,37 @@ internal sealed class DatabaseBackup(
         }
     }
 
+    /// <summary>Writes the dump, and describes it.</summary>
+    private async Task<BackupRecord> DumpAsync(
+        AlterationState? state, ServerIdentity identity, PostgresPrograms programs, FileStream partial, CancellationToken held)
+    {
+        var dump = new Dump(server.Target, programs, new PostgresTool(server.Target, logger));
+        await using var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held);
+        var (dumped, tables) = await DumpAsync(snapshot, dump, partial, held);
+        return new BackupRecord
+        {
+            File = BackupFolder.NameOf(settings.Main.Database, state, installation.Version, snapshot.TakenAt),
+            Bytes = dumped.Bytes,
+            Sha256 = dumped.Sha256,
+            Database = settings.Main.Database,
+            Cluster = identity.Cluster,
+            State = state,
+            Target = installation.Version,
+            TakenAt = snapshot.TakenAt,
+            ServerVersion = identity.ServerVersion,
+            DumpedBy = programs.Version,
+            Verified = WithRestore ? "restore" : "read",
+            Tables = tables,
+        };
+    }
+
     /// <summary>Dumps, and counts in the same snapshot meanwhile.</summary>
-    private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken held)
+    private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(
+        ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken held)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
         var dumping = WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, settings.LockTimeout, partial, either.Token), dump);
-        var counting = snapshot.CountAsync(settings.BackupVerify == BackupVerification.Restore, either.Token);
+        var counting = snapshot.CountAsync(WithRestore, either.Token);
         try
         {
             await (await Task.WhenAny(dumping, counting)); // the first that fails ends the other
@@ -195,6 +203,47 @@ internal sealed class DatabaseBackup(
         }
     }
 
+    private async Task<DumpedFile> WatchAsync(Task<DumpedFile> dumping, Dump dump)
+    {
+        await WatchedDump.WatchAsync(
+            dumping,
+            server.Database,
+            sessionName,
+            settings,
+            seconds => logger.StillDumping(dump.Bytes / 1048576.0, seconds),
+            logger);
+        return await dumping;
+    }
+
+    /// <returns>Null when the dump on the disk is whole, and can be restored if that is asked for.</returns>
+    private async Task<string?> WhyBrokenAsync(
+        string path, BackupRecord record, PostgresPrograms programs, FileStream partial, CancellationToken held)
+    {
+        RandomAccess.FlushToDisk(partial.SafeFileHandle);
+        if (await Archive.HashAsync(partial, held) != record.Sha256)
+        {
+            return $"what was read again from {path} is not what was written; look at that disk";
+        }
+
+        var archive = new Archive(server.Target, programs, new PostgresTool(server.Target, logger), partial.Name);
+        return WithRestore ? await scratch.WhyDifferentAsync(archive, record, held) : null;
+    }
+
+    /// <summary>Gives the dump its name, and removes old ones.</summary>
+    private BackupResult.Made Publish(BackupFolder folder, string path, FileStream partial, BackupRecord record, long started)
+    {
+        var made = new BackupResult.Made(Path.Combine(path, record.File), record);
+        folder.Publish(partial, record.File, record.ToJson(made.Restore));
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        logger.BackedUp(made.Path, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, seconds);
+        foreach (var old in folder.Prune(record, settings.BackupKeep, logger.PruningFailed))
+        {
+            logger.PrunedBackup(old);
+        }
+
+        return made with { WayBack = BackupResult.RestoreCommandFor(folder.BeforeUpgrade(record)) };
+    }
+
     /// <returns>Null when the folder can be used.</returns>
     private string? WhyUnusable(string path)
     {
@@ -205,10 +254,11 @@ internal sealed class DatabaseBackup(
 
         if (!FilePermission.MayWrite(path) || !FilePermission.MayExecute(path))
         {
-            return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); give it the folder (chown, or fsGroup in Kubernetes)";
+            return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); " +
+                "give it the folder (chown, or fsGroup in Kubernetes)";
         }
 
-        if (MountTable.WhyNotLasting(path) is { } passing)
+        if (WhyNotLasting(path) is { } passing)
         {
             logger.BackupFolderDoesNotLast(path, passing);
         }
@@ -216,9 +266,21 @@ internal sealed class DatabaseBackup(
         return null;
     }
 
-    private async Task<DumpedFile> WatchAsync(Task<DumpedFile> dumping, Dump dump)
+    /// <returns>Null when the folder outlives the container, or when its file system is unknown.</returns>
+    private static string? WhyNotLasting(string path)
     {
-        await WatchedDump.WatchAsync(dumping, server.Database, sessionName, settings, seconds => logger.StillDumping(dump.Bytes / 1048576.0, seconds), logger);
-        return await dumping;
+        try
+        {
+            return new DriveInfo(path).DriveFormat switch
+            {
+                "overlay" or "overlayfs" => "it is part of the container, and goes with it",
+                "tmpfs" => "it is in memory",
+                _ => null,
+            };
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null; // no more than a warning is lost
+        }
     }
 }

@@ -15,37 +15,50 @@ internal abstract record SwapResult
     /// <summary>The new database has the name.</summary>
     public sealed record Done : SwapResult;
 
-    /// <summary>Nothing was changed, because others are connected; empty when they could not be seen.</summary>
+    /// <summary>Nothing was changed, because other sessions are connected; empty: they are not visible.</summary>
     public sealed record InUse(IReadOnlyList<ServerSession> Sessions) : SwapResult;
 
-    /// <summary>The connection broke while the server committed: one or the other.</summary>
+    /// <summary>The connection broke while the server committed, so either database may have the name.</summary>
     public sealed record Unknown(string Reason) : SwapResult;
 }
 
 /// <summary>
-/// Gives a new database the name of another, which keeps its contents under a third: both renames in one transaction, so that at every
-/// moment a database of the name is there. The server lets nobody new in as long as the first rename waits for those who are still connected
-/// (five seconds; <c>CountOtherDBBackends</c> in PostgreSQL's <c>procarray.c</c>).
+/// Gives a new database the name of another, which gets a third name. One transaction has both renames, so a database of the name exists
+/// at every moment. While the first rename waits for the sessions that are connected, the server accepts no new ones (five seconds;
+/// <c>CountOtherDBBackends</c> in PostgreSQL's <c>procarray.c</c>).
 /// </summary>
 internal static class DatabaseSwap
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     private const string IsRenaming = """
-        select exists (select from pg_catalog.pg_locks where pid = $1 and locktype = 'object' and classid = 'pg_database'::regclass and mode = 'AccessExclusiveLock' and granted)
+        select exists (
+          select from pg_catalog.pg_locks
+          where pid = $1
+            and locktype = 'object'
+            and classid = 'pg_database'::regclass
+            and mode = 'AccessExclusiveLock'
+            and granted)
         """;
 
-    /// <param name="renamer">To a database that is neither; outside of a transaction.</param>
+    /// <param name="renamer">A connection to a third database, outside a transaction.</param>
     /// <param name="ender">Another such connection.</param>
     /// <param name="fresh">The new database.</param>
     /// <param name="name">The name that it gets.</param>
-    /// <param name="former">What becomes of the name of the one that has it now; null when there is none.</param>
-    /// <param name="leave">Closes our own sessions in the old database, once nobody new can come in.</param>
-    /// <param name="endSessions">Whether to end the sessions of others there.</param>
-    /// <param name="cancellationToken">Ends it, without a change, before the commit.</param>
+    /// <param name="former">The new name of the database that has it now; null: none has it.</param>
+    /// <param name="leave">Closes our own sessions in the old database, once it accepts no new ones.</param>
+    /// <param name="endSessions">Whether to terminate other sessions there.</param>
+    /// <param name="cancellationToken">Before the commit it undoes everything; the commit itself is not canceled.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task<SwapResult> RunAsync(
-        NpgsqlConnection renamer, NpgsqlConnection ender, string fresh, string name, string? former, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
+        NpgsqlConnection renamer,
+        NpgsqlConnection ender,
+        string fresh,
+        string name,
+        string? former,
+        Func<Task> leave,
+        bool endSessions,
+        CancellationToken cancellationToken)
     {
         var committing = false;
         try
@@ -53,7 +66,8 @@ internal static class DatabaseSwap
             await ExecuteAsync(renamer, "begin", cancellationToken);
             if (former is not null)
             {
-                var renaming = ExecuteAsync(renamer, $"alter database {SqlNames.Quote(name)} rename to {SqlNames.Quote(former)}", cancellationToken);
+                var rename = $"alter database {SqlNames.Quote(name)} rename to {SqlNames.Quote(former)}";
+                var renaming = ExecuteAsync(renamer, rename, cancellationToken);
                 try
                 {
                     await EmptyAsync(renaming, renamer.ProcessID, ender, name, leave, endSessions, cancellationToken);
@@ -75,7 +89,10 @@ internal static class DatabaseSwap
         {
             await ExecuteAsync(renamer, "rollback", cancellationToken);
             return new SwapResult.InUse(
-                [.. await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken), .. await ClusterQueries.FindSessionsAsync(ender, fresh, [], cancellationToken)]);
+            [
+                .. await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken),
+                .. await ClusterQueries.FindSessionsAsync(ender, fresh, [], cancellationToken),
+            ]);
         }
         catch (OperationCanceledException) when (!committing)
         {
@@ -88,7 +105,14 @@ internal static class DatabaseSwap
         }
     }
 
-    private static async Task EmptyAsync(Task renaming, int pid, NpgsqlConnection ender, string name, Func<Task> leave, bool endSessions, CancellationToken cancellationToken)
+    private static async Task EmptyAsync(
+        Task renaming,
+        int pid,
+        NpgsqlConnection ender,
+        string name,
+        Func<Task> leave,
+        bool endSessions,
+        CancellationToken cancellationToken)
     {
         while (!renaming.IsCompleted && !await IsRenamingAsync(ender, pid, cancellationToken))
         {

@@ -7,23 +7,28 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The database that a restore puts another in the place of: we hold its migration lock, so that nobody deploys meanwhile. A damaged one, or one that lets nobody in, blocks nothing.</summary>
+/// <summary>
+/// The database that a restore replaces. We hold its migration lock, so that no other run deploys meanwhile. A damaged database, or one
+/// that accepts no connections, does not prevent the restore.
+/// </summary>
 internal sealed class DatabaseToReplace : IAsyncDisposable
 {
     private readonly LogtoDatabase _database;
     private MigrationLock? _lock;
 
-    private DatabaseToReplace(LogtoDatabase database, MigrationLock? migrationLock, string? holder) => (_database, _lock, LockHolder) = (database, migrationLock, holder);
+    private DatabaseToReplace(LogtoDatabase database, MigrationLock? migrationLock, string? holder) =>
+        (_database, _lock, LockHolder) = (database, migrationLock, holder);
 
-    /// <summary>Who has the migration lock instead of us; null when nobody has.</summary>
+    /// <summary>The session that holds the migration lock instead of us; null: none.</summary>
     public string? LockHolder { get; }
 
-    /// <summary>The server process of our own session there; 0 when there is none.</summary>
+    /// <summary>The server process of our own session there; 0: we have none.</summary>
     public int Pid => _lock?.Pid ?? 0;
 
     /// <exception cref="DatabaseException">The server was not reached in time.</exception>
-    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller inside the result.")]
-    public static async Task<DatabaseToReplace> OpenAsync(DirectServer server, Timings timings, ILogger logger, CancellationToken cancellationToken)
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The lock goes to the caller.")]
+    public static async Task<DatabaseToReplace> OpenAsync(
+        DirectServer server, Timings timings, ILogger logger, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection;
         try
@@ -55,12 +60,13 @@ internal sealed class DatabaseToReplace : IAsyncDisposable
         return new DatabaseToReplace(server.Database, null, holder);
     }
 
-    /// <summary>What it has gained since a moment; null when it cannot tell.</summary>
+    /// <summary>The rows that it has gained since a moment; null: it has no such tables.</summary>
     public async Task<NewerRows?> ReadNewerAsync(DateTime moment, CancellationToken cancellationToken)
     {
         try
         {
-            return await _database.WithConnectionAsync((connection, token) => NewerRows.ReadAsync(connection, moment, token), cancellationToken);
+            return await _database.WithConnectionAsync(
+                (connection, token) => NewerRows.ReadAsync(connection, moment, token), cancellationToken);
         }
         catch (DatabaseException closed) when (closed.Failure != DatabaseFailure.NotYet)
         {

@@ -2,17 +2,20 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What a database has gained since a moment, and a restore of that moment would lose.</summary>
+/// <summary>The rows that a database has gained since a moment. A restore of that moment would lose them.</summary>
 /// <param name="Users">Users who registered since.</param>
 /// <param name="SignIns">Users who signed in since.</param>
-/// <param name="Latest">The latest entry of the log; null when there is none.</param>
+/// <param name="Latest">The time of the log's latest entry; null: the log is empty.</param>
 internal sealed record NewerRows(long Users, long SignIns, DateTime? Latest)
 {
     private const string Query = """
-        select (select count(*) from users where created_at > $1), (select count(*) from users where last_sign_in_at > $1), (select max(created_at) from logs)
+        select
+          (select count(*) from users where created_at > $1),
+          (select count(*) from users where last_sign_in_at > $1),
+          (select max(created_at) from logs)
         """;
 
-    /// <returns>Null when this database cannot tell: it is damaged, or not Logto's.</returns>
+    /// <returns>Null when the database is damaged or not Logto's.</returns>
     public static async Task<NewerRows?> ReadAsync(NpgsqlConnection connection, DateTime moment, CancellationToken cancellationToken)
     {
         try
@@ -20,7 +23,8 @@ internal sealed record NewerRows(long Users, long SignIns, DateTime? Latest)
             await using var command = new NpgsqlCommand(Query, connection) { Parameters = { new() { Value = moment } } };
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
-            return new NewerRows(reader.GetInt64(0), reader.GetInt64(1), await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetDateTime(2));
+            var latest = await reader.IsDBNullAsync(2, cancellationToken) ? (DateTime?)null : reader.GetDateTime(2);
+            return new NewerRows(reader.GetInt64(0), reader.GetInt64(1), latest);
         }
         catch (PostgresException other) when (other.SqlState.StartsWith("42", StringComparison.Ordinal))
         {

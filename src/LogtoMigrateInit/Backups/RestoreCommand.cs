@@ -11,7 +11,10 @@ internal static class RestoreCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var file = new Argument<string>("file") { Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format." };
+        var file = new Argument<string>("file")
+        {
+            Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format.",
+        };
         file.Validators.Add(given =>
         {
             // As in `restore "$UNSET"`.
@@ -20,8 +23,15 @@ internal static class RestoreCommand
                 given.AddError("The name of the file is empty.");
             }
         });
-        var yes = new Option<bool>("--yes") { Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup." };
-        var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.") { file, yes };
+        var yes = new Option<bool>("--yes")
+        {
+            Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup.",
+        };
+        var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.")
+        {
+            file,
+            yes,
+        };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file)!, parsed.GetValue(yes)));
         return command;
     }
@@ -30,6 +40,7 @@ internal static class RestoreCommand
         (int)(await inHost("restore", (parts, stop) =>
         {
             var logger = parts.GetRequiredService<ILogger>();
-            return parts.GetRequiredService<DatabaseRestore>().RunAsync(file, question => Confirmation.Ask(question, yes, logger), stop);
+            var restore = parts.GetRequiredService<DatabaseRestore>();
+            return restore.RunAsync(file, question => Confirmation.Ask(question, yes, logger), stop);
         })).ExitCode;
 }

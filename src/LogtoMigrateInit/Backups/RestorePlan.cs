@@ -5,23 +5,35 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What is done with each entry of an archive, decided before anything is begun.</summary>
+/// <summary>What a restore does with each entry of an archive, decided before it changes anything.</summary>
 /// <param name="Entries">What <c>pg_restore</c> restores, in the order of the archive.</param>
-/// <param name="Grants">Rights, which are given one by one, because an archive puts those of Logto's roles and of others into one entry.</param>
-/// <param name="Properties">What belongs to the database itself: how it is made, its settings, its rights.</param>
-/// <param name="LeftOut">What is not carried over and why, as phrases for the operator.</param>
+/// <param name="Grants">
+/// Rights. They are granted one by one, because an archive puts those of Logto's roles and of others into one entry.
+/// </param>
+/// <param name="Properties">Entries about the database itself: its creation, its settings, its rights.</param>
+/// <param name="LeftOut">What is not restored and why, as phrases for the operator.</param>
 internal sealed partial record RestorePlan(
-    IReadOnlyList<ArchiveEntry> Entries, IReadOnlyList<ArchiveEntry> Grants, IReadOnlyList<ArchiveEntry> Properties, IReadOnlyList<string> LeftOut)
-{
-    private static readonly string[] OfDatabase = ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
+    IReadOnlyList<ArchiveEntry> Entries,
+    IReadOnlyList<ArchiveEntry> Grants,
+    IReadOnlyList<ArchiveEntry> Properties,
+    IReadOnlyList<string> LeftOut)
+    {
+    private static readonly string[] OfDatabase =
+        ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
 
     /// <summary>Only a superuser makes these.</summary>
     private static readonly string[] OfSuperuser =
-        ["EVENT TRIGGER ", "SUBSCRIPTION ", "FOREIGN DATA WRAPPER ", "PROCEDURAL LANGUAGE ", "ACCESS METHOD ", "TRANSFORM ", "PUBLICATION TABLES IN SCHEMA "];
+    [
+        "EVENT TRIGGER ", "SUBSCRIPTION ", "FOREIGN DATA WRAPPER ", "PROCEDURAL LANGUAGE ", "ACCESS METHOD ", "TRANSFORM ",
+        "PUBLICATION TABLES IN SCHEMA ",
+    ];
 
-    /// <param name="entries">All of the archive.</param>
-    /// <param name="rights">Those of the user who restores.</param>
-    /// <param name="publicationsOfAllTables">The names of these, which only a superuser makes too.</param>
+    /// <summary>Every new database has these.</summary>
+    private static readonly string[] OfEveryDatabase = ["SCHEMA - public ", "COMMENT - SCHEMA public ", "COMMENT - EXTENSION plpgsql "];
+
+    /// <param name="entries">All entries of the archive.</param>
+    /// <param name="rights">The rights of the user who restores.</param>
+    /// <param name="publicationsOfAllTables">The names of publications for all tables, which only a superuser creates.</param>
     public static RestorePlan Of(IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables)
     {
         var leftOut = new List<string>();
@@ -33,7 +45,7 @@ internal sealed partial record RestorePlan(
             {
                 var named = NamedObject().Match(entry.Description);
                 var name = named.Success ? $"{named.Groups[1].Value} {named.Groups[2].Value}" : entry.Description;
-                names.UnionWith([name, $"{named.Groups[1].Value} {SqlNames.Quote(named.Groups[2].Value)}"]); // a comment quotes it where it must
+                names.UnionWith([name, $"{named.Groups[1].Value} {SqlNames.Quote(named.Groups[2].Value)}"]); // PostgreSQL may quote it
                 leftOut.Add($"{name.ToLowerInvariant()} ({reason})");
             }
             else
@@ -42,22 +54,18 @@ internal sealed partial record RestorePlan(
             }
         }
 
-        bool IsOfDatabase(ArchiveEntry entry) => OfDatabase.Any(entry.Is);
-        bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
-        bool IsAboutLeftOut(ArchiveEntry entry) => (entry.Is("COMMENT - ") || entry.Is("SECURITY LABEL - ") || entry.Is("ACL - ")) && names.Any(name => entry.Description.Contains($"- {name} ", StringComparison.Ordinal));
-        bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
-        var foreignToo = leftOut.Any(text => text.StartsWith("extension", StringComparison.Ordinal) || text.StartsWith("foreign data wrapper", StringComparison.Ordinal));
-        if (foreignToo && kept.Any(IsForeign))
+        bool IsAboutLeftOut(ArchiveEntry entry) =>
+            IsRemark(entry) && names.Any(name => entry.Description.Contains($"- {name} ", StringComparison.Ordinal));
+        if (leftOut.Any(IsNeededByForeign) && kept.Any(IsForeign))
         {
             leftOut.Add("foreign servers and tables (they need what is left out)");
             kept.RemoveAll(entry => IsForeign(entry));
         }
 
-
-        // "public" is there in every new database.
-        var restored = kept.Where(entry => !IsOfDatabase(entry) && !IsGrant(entry) && !IsAboutLeftOut(entry) && !entry.Is("SCHEMA - public ") && !entry.Is("COMMENT - SCHEMA public ") && !entry.Is("COMMENT - EXTENSION plpgsql "));
-        return new RestorePlan(
-            [.. restored], [.. kept.Where(entry => IsGrant(entry) && !IsOfDatabase(entry) && !IsAboutLeftOut(entry))], [.. kept.Where(IsOfDatabase)], leftOut);
+        var grants = kept.Where(entry => IsGrant(entry) && !IsOfDatabase(entry) && !IsAboutLeftOut(entry));
+        var restored = kept.Where(
+            entry => !IsOfDatabase(entry) && !IsGrant(entry) && !IsAboutLeftOut(entry) && !OfEveryDatabase.Any(entry.Is));
+        return new RestorePlan([.. restored], [.. grants], [.. kept.Where(IsOfDatabase)], leftOut);
     }
 
     /// <summary>The roles that a grant, a default privilege or a setting is about.</summary>
@@ -81,14 +89,29 @@ internal sealed partial record RestorePlan(
         return at < 0 ? statement : $"{statement[..at]}DATABASE {to} {statement[(at + $"DATABASE {from} ".Length)..]}";
     }
 
-    private static string? WhyNot(ArchiveEntry entry, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables) =>
-        entry.Is("EXTENSION ") && NamedObject().Match(entry.Description).Groups[2].Value is { Length: > 0 } extension && !rights.Extensions.Contains(extension)
-            ? "this server does not have it, or only a superuser may create it"
-        : rights.IsSuperuser ? null
-        : OfSuperuser.Any(entry.Is) ? "only a superuser may create it"
-        : entry.Is("PUBLICATION ") && NamedObject().Match(entry.Description) is { Success: true } publication && publicationsOfAllTables.Contains(publication.Groups[2].Value)
-            ? "it is for all tables, and only a superuser may create that"
-        : null;
+    private static bool IsOfDatabase(ArchiveEntry entry) => OfDatabase.Any(entry.Is);
+
+    private static bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
+
+    /// <summary>Whether an entry only adds to another one, which its description names.</summary>
+    private static bool IsRemark(ArchiveEntry entry) => entry.Is("COMMENT - ") || entry.Is("SECURITY LABEL - ") || entry.Is("ACL - ");
+
+    private static bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
+
+    private static bool IsNeededByForeign(string leftOut) =>
+        leftOut.StartsWith("extension", StringComparison.Ordinal) || leftOut.StartsWith("foreign data wrapper", StringComparison.Ordinal);
+
+    private static string? WhyNot(ArchiveEntry entry, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables)
+    {
+        var name = NamedObject().Match(entry.Description).Groups[2].Value;
+        return entry.Is("EXTENSION ") && name.Length > 0 && !rights.Extensions.Contains(name)
+                ? "this server does not have it, or only a superuser may create it"
+            : rights.IsSuperuser ? null
+            : OfSuperuser.Any(entry.Is) ? "only a superuser may create it"
+            : entry.Is("PUBLICATION ") && publicationsOfAllTables.Contains(name)
+                ? "it is for all tables, and only a superuser may create that"
+            : null;
+    }
 
     private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
 
@@ -96,6 +119,8 @@ internal sealed partial record RestorePlan(
     [GeneratedRegex("^([A-Z ]+?) - (.+) [^ ]*$", RegexOptions.CultureInvariant)]
     private static partial Regex NamedObject();
 
-    [GeneratedRegex("""\b(?:TO|FROM|FOR ROLE|ALTER ROLE)\s+("(?:""|[^"])+"|[^\s;",']+)(?=\s+(?:IN|GRANT|REVOKE|WITH)\b|\s*$)""", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        """\b(?:TO|FROM|FOR ROLE|ALTER ROLE)\s+("(?:""|[^"])+"|[^\s;",']+)(?=\s+(?:IN|GRANT|REVOKE|WITH)\b|\s*$)""",
+        RegexOptions.CultureInvariant)]
     private static partial Regex RoleNames();
 }

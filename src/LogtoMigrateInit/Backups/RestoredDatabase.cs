@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>A database whose tables have just been restored, and what <c>pg_restore</c> does not do for it.</summary>
+/// <summary>A database that <c>pg_restore</c> has just filled, and the steps that <c>pg_restore</c> does not do.</summary>
 internal sealed class RestoredDatabase : IAsyncDisposable
 {
     private readonly NpgsqlConnection _connection;
@@ -19,15 +19,20 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     // The settings that lead a role there are for the database of the old name.
     private const string EnterLogtosSchema = """
-        select set_config('search_path', quote_ident(n.nspname), false) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          where c.relname = 'tenants' and c.relkind = 'r' and exists (select from pg_catalog.pg_class s where s.relnamespace = n.oid and s.relname = 'systems')
-          order by n.nspname limit 1
+        select set_config('search_path', quote_ident(n.nspname), false)
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.relname = 'tenants'
+          and c.relkind = 'r'
+          and exists (select from pg_catalog.pg_class s where s.relnamespace = n.oid and s.relname = 'systems')
+        order by n.nspname
+        limit 1
         """;
 
     /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
     public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken)
     {
-        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenAsync, cancellationToken), logger);
+        var restored = new RestoredDatabase(await database.RetryAsync(database.OpenForWorkAsync, cancellationToken), logger);
         try
         {
             await restored.ExecuteAsync(EnterLogtosSchema, cancellationToken);
@@ -40,7 +45,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Statistics are in no dump before PostgreSQL 18, and without them Logto's first queries are slow.</summary>
+    /// <summary>Collects statistics. No dump before PostgreSQL 18 has them, and Logto's first queries are slow without.</summary>
     public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
 
     /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
@@ -54,18 +59,23 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         catch (PostgresException refusal)
         {
             throw new DatabaseException(
-                DatabaseFailure.Never, $"Logto's own roles could not be made: {refusal.MessageText}",
-                $"let the user create roles (`alter role {SqlNames.Quote(_connection.UserName!)} createrole` as a superuser)", refusal);
+                DatabaseFailure.Never,
+                $"Logto's own roles could not be made: {refusal.MessageText}",
+                $"let the user create roles (`alter role {SqlNames.Quote(_connection.UserName!)} createrole` as a superuser)",
+                refusal);
         }
     }
 
-    /// <summary>Gives the rights of the dump, each by itself; those of Logto's roles must succeed, and the rest is named.</summary>
+    /// <summary>Grants the rights of the dump one by one. Those of Logto's roles must succeed; the log has the others that fail.</summary>
     /// <param name="statements">Grants and default privileges.</param>
     /// <param name="isLogtos">Whether a role is one of Logto's own.</param>
-    /// <param name="rolesIn">The roles that a statement names.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="rolesIn">Returns the roles that a statement names.</param>
     /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
-    public async Task GrantAsync(IEnumerable<string> statements, Func<string, bool> isLogtos, Func<string, IEnumerable<string>> rolesIn, CancellationToken cancellationToken)
+    public async Task GrantAsync(
+        IEnumerable<string> statements,
+        Func<string, bool> isLogtos,
+        Func<string, IEnumerable<string>> rolesIn,
+        CancellationToken cancellationToken)
     {
         var notices = new List<PostgresNotice>();
         _connection.Notice += (_, arguments) => notices.Add(arguments.Notice);
@@ -82,10 +92,15 @@ internal sealed class RestoredDatabase : IAsyncDisposable
             }
             catch (PostgresException refusal)
             {
-                // What other roles' new tables would get is theirs to say.
-                if (!statement.StartsWith("ALTER DEFAULT PRIVILEGES ", StringComparison.Ordinal) && rolesIn(statement).Any(isLogtos))
+                // Default privileges of other roles concern only tables that those roles create.
+                var isDefault = statement.StartsWith("ALTER DEFAULT PRIVILEGES ", StringComparison.Ordinal);
+                if (!isDefault && rolesIn(statement).Any(isLogtos))
                 {
-                    throw new DatabaseException(DatabaseFailure.Never, $"`{statement}` failed: {refusal.MessageText}", "restore as the owner of Logto's tables or as a superuser", refusal);
+                    throw new DatabaseException(
+                        DatabaseFailure.Never,
+                        $"`{statement}` failed: {refusal.MessageText}",
+                        "restore as the owner of Logto's tables or as a superuser",
+                        refusal);
                 }
 
                 _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
@@ -93,9 +108,8 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives the database the settings and rights that the dumped one had, at once: until then only its owner may enter.</summary>
-    /// <param name="statements">About this database by its present name, relative to what a new database has.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Gives the database the settings and rights of the dumped one at once. Until then only its owner may connect.</summary>
+    /// <param name="statements">Statements about this database by its present name, relative to a new database.</param>
     public async Task ApplyAsync(IEnumerable<string> statements, CancellationToken cancellationToken)
     {
         await ExecuteAsync("begin", cancellationToken);
@@ -119,7 +133,8 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     /// <summary>Gives these roles the passwords that the table <c>tenants</c> holds.</summary>
     /// <returns>True.</returns>
-    public static async Task<bool> SetPasswordsAsync(NpgsqlConnection connection, IEnumerable<string> roles, CancellationToken cancellationToken)
+    public static async Task<bool> SetPasswordsAsync(
+        NpgsqlConnection connection, IEnumerable<string> roles, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(TenantRolesSql.SetPasswords(roles), connection);
         await command.ExecuteNonQueryAsync(cancellationToken);

@@ -29,7 +29,8 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
         if (!rights.MayCreateDatabases)
         {
-            return $"user '{rights.User}' may not create the scratch database that LOGTO_INIT_BACKUP_VERIFY=restore needs; run `alter role {SqlNames.Quote(rights.User)} createdb` as a superuser, or set it to read";
+            return $"user '{rights.User}' may not create the scratch database that LOGTO_INIT_BACKUP_VERIFY=restore needs; " +
+                $"run `alter role {SqlNames.Quote(rights.User)} createdb` as a superuser, or set it to read";
         }
 
         var contents = await archive.ReadContentsAsync(stop);
@@ -39,7 +40,8 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         try
         {
             name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
-            await FillAsync(archive, name, [.. plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION "))], rights, section: null, stop);
+            ArchiveEntry[] entries = [.. plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION "))];
+            await FillAsync(archive, name, entries, rights, section: null, stop);
             return await CompareAsync(name, record, stop);
         }
         finally
@@ -57,16 +59,25 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         const string ForAllTables = " FOR ALL TABLES";
         const string Create = "CREATE PUBLICATION ";
         var publications = await archive.ReadStatementsAsync([.. contents.Entries.Where(entry => entry.Is("PUBLICATION - "))], [], stop);
-        return RestorePlan.Of(
-            contents.Entries, rights,
-            publications.Where(sql => sql.StartsWith(Create, StringComparison.Ordinal) && sql.Contains(ForAllTables, StringComparison.Ordinal))
-                .Select(sql => sql[Create.Length..sql.IndexOf(ForAllTables, StringComparison.Ordinal)].Trim('"'))
-                .ToHashSet(StringComparer.Ordinal));
+        var ofAllTables = publications
+            .Where(sql => sql.StartsWith(Create, StringComparison.Ordinal) && sql.Contains(ForAllTables, StringComparison.Ordinal))
+            .Select(sql => sql[Create.Length..sql.IndexOf(ForAllTables, StringComparison.Ordinal)].Trim('"'))
+            .ToHashSet(StringComparer.Ordinal);
+        return RestorePlan.Of(contents.Entries, rights, ofAllTables);
     }
 
-    /// <summary>Makes an empty scratch database with the encoding and the locale of the one that was dumped, or of this server where it does not know that locale.</summary>
+    /// <summary>
+    /// Creates an empty scratch database with the encoding and the locale of the dumped one. If this server lacks that locale, the database
+    /// gets the server's own.
+    /// </summary>
     /// <returns>Its name.</returns>
-    public async Task<string> CreateAsync(ScratchServer scratch, Archive archive, RestorePlan plan, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
+    public async Task<string> CreateAsync(
+        ScratchServer scratch,
+        Archive archive,
+        RestorePlan plan,
+        ArchiveContents contents,
+        ClusterRights rights,
+        CancellationToken stop)
     {
         var statements = await archive.ReadStatementsAsync(plan.Properties, ["--create"], stop);
         const string With = " WITH ";
@@ -90,14 +101,19 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         }
     }
 
-    /// <summary>Restores what the plan says, and says now and then that it is at it.</summary>
+    /// <summary>Restores the entries, and logs now and then that it is still running.</summary>
     /// <param name="archive">The dump.</param>
-    /// <param name="name">Of the scratch database.</param>
-    /// <param name="entries">Which, in the order of the archive.</param>
-    /// <param name="rights">Those of its server.</param>
+    /// <param name="name">The scratch database.</param>
+    /// <param name="entries">Entries of the archive, in its order.</param>
+    /// <param name="rights">The user's rights on the scratch server.</param>
     /// <param name="section">See <see cref="Archive.RestoreAsync"/>.</param>
-    /// <param name="stop">Ends it.</param>
-    public async Task FillAsync(Archive archive, string name, IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, string? section, CancellationToken stop)
+    public async Task FillAsync(
+        Archive archive,
+        string name,
+        IReadOnlyList<ArchiveEntry> entries,
+        ClusterRights rights,
+        string? section,
+        CancellationToken stop)
     {
         var restoring = archive.RestoreAsync(name, entries, rights.ServerVersion, sessionName, section, stop);
         var pace = new ReportPace();
@@ -118,17 +134,23 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         await using var database = server.DatabaseNamed(name);
         await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
         var found = await snapshot.CountAsync(record.Tables.Any(table => table.Sum is not null), stop);
-        var different = record.Tables.Select(table => (table.Table, Expected: table, Found: found.FirstOrDefault(other => other.Table == table.Table)))
-            .Concat(found.Where(table => record.Tables.All(other => other.Table != table.Table)).Select(table => (table.Table, Expected: new TableContents(table.Table, 0, null), Found: (TableContents?)table)))
-            .Select(pair => Describe(pair.Expected, pair.Found))
-            .OfType<string>()
-            .ToArray();
-        return different.Length == 0
-            ? null
-            : $"the restored copy is not what was dumped: {string.Join(", ", different.Take(5))}{(different.Length > 5 ? $" and {different.Length - 5} more tables" : "")}; keep the file, and please report it";
+        var expected = record.Tables.Select(table => Describe(table, found.FirstOrDefault(other => other.Table == table.Table)));
+        var unexpected = found
+            .Where(table => record.Tables.All(other => other.Table != table.Table))
+            .Select(table => Describe(new TableContents(table.Table, 0, null), table));
+        var different = expected.Concat(unexpected).OfType<string>().ToArray();
+        if (different.Length == 0)
+        {
+            return null;
+        }
+
+        const int Few = 5;
+        var more = different.Length > Few ? $" and {different.Length - Few} more tables" : "";
+        return $"the restored copy is not what was dumped: {string.Join(", ", different.Take(Few))}{more}; " +
+            "keep the file, and please report it";
     }
 
-    /// <returns>Null when a table is what it was, or when nobody can tell what it was.</returns>
+    /// <returns>Null when the table is unchanged, or when the record has no count of it.</returns>
     private static string? Describe(TableContents expected, TableContents? found) =>
         found is null ? $"{expected.Table} is missing"
         : expected.Rows is null || (expected.Rows == found.Rows && (expected.Sum is null || expected.Sum == found.Sum)) ? null

@@ -26,7 +26,7 @@ internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase databas
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
     {
-        var (inspection, found) = await database.WithConnectionAsync(
+        var (inspection, found) = await database.WithWorkConnectionAsync(
             async (connection, token) =>
             {
                 var inspection = await InspectionQuery.ReadAsync(connection, [], token);

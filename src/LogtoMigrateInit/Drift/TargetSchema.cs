@@ -40,7 +40,7 @@ internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
 
             seeded?.Invoke();
             await using var database = scratch.DatabaseAt(there);
-            var objects = await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
+            var objects = await database.WithWorkConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
             return SchemaDrift.Normalise(objects, name, settings.Main.Database);
         }
         finally

@@ -62,9 +62,19 @@ internal sealed partial record Alteration(string FileName, double Timestamp)
     private static double ParseTimestamp(ReadOnlySpan<char> number, string fileName)
     {
         var digits = number.IndexOf('.') is >= 0 and var point ? point : number.Length;
-        return digits is 0 or > MaximumDigits ? throw Unreadable(number, fileName)
-            : digits == number.Length ? long.Parse(number, NumberStyles.None, CultureInfo.InvariantCulture) // almost always, and much faster
-            : double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var timestamp) ? timestamp
+        if (digits is 0 or > MaximumDigits)
+        {
+            throw Unreadable(number, fileName);
+        }
+
+        // A whole number is the usual case, and much faster to read.
+        if (digits == number.Length)
+        {
+            return long.Parse(number, NumberStyles.None, CultureInfo.InvariantCulture);
+        }
+
+        return double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var timestamp)
+            ? timestamp
             : throw Unreadable(number, fileName);
     }
 

@@ -22,10 +22,10 @@ internal sealed class AlterationCatalog
     /// <summary>The newest alteration: a matching database's state is its timestamp.</summary>
     public Alteration Last { get; }
 
-    /// <summary>Reads the names of the files in <c>alterations-js</c>; names that are no alterations are passed over, as the CLI does.</summary>
+    /// <summary>Reads the names of the files in <c>alterations-js</c>. Like the CLI, it skips names that are no alterations.</summary>
     /// <param name="targetVersion">The target's version.</param>
     /// <param name="fileNames">All names in the folder.</param>
-    /// <param name="readScript">Gives the text of a script, which few runs ask for; without it the scripts are empty.</param>
+    /// <param name="readScript">Returns the text of a script, which few runs need; null: the scripts are empty.</param>
     /// <param name="requirements">What the target needs of its database; null: nothing.</param>
     /// <exception cref="FormatException">A name that the CLI could not read, or not one alteration.</exception>
     public static AlterationCatalog Read(
@@ -37,24 +37,28 @@ internal sealed class AlterationCatalog
             : throw new FormatException("it holds no alteration; every Logto release ships some");
     }
 
-    /// <summary>The alterations that core counts as undeployed, oldest first: all above the state, and nothing else decides.</summary>
+    /// <summary>The alterations that Logto's core counts as undeployed, oldest first: all above the state.</summary>
     public IReadOnlyList<Alteration> PendingAfter(AlterationState state) =>
         // A stable sort by the timestamp alone is the CLI's order; only what is pending is worth sorting.
-        _alterations.Where(alteration => alteration.Timestamp > state.Timestamp).OrderBy(alteration => alteration.Timestamp).ToArray();
+        _alterations.Where(alteration => alteration.Timestamp > state.Timestamp)
+            .OrderBy(alteration => alteration.Timestamp)
+            .ToArray();
 
     /// <summary>The last alteration that a state says is deployed; null when there is none.</summary>
-    public Alteration? LastAt(AlterationState state) => _alterations.Where(alteration => alteration.Timestamp <= state.Timestamp).MaxBy(alteration => alteration.Timestamp);
+    public Alteration? LastAt(AlterationState state) =>
+        _alterations.Where(alteration => alteration.Timestamp <= state.Timestamp).MaxBy(alteration => alteration.Timestamp);
 
-    /// <summary>What an alteration builds outside of its transaction, before it is deployed or reverted: a killed run can leave it behind.</summary>
+    /// <summary>The indexes that an alteration builds outside its transaction, so that a killed run can leave one behind.</summary>
     /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
     public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration, bool reverted = false) =>
         ConcurrentIndex.FindIn(_readScript(alteration), reverted ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
 
-    /// <summary>Whether the alteration's script has this word in it, as it must to do anything with a table of that name.</summary>
+    /// <summary>Whether the script contains the table's name as a word, as it must to change the table.</summary>
     public bool Names(Alteration alteration, string table)
     {
         var script = _readScript(alteration);
-        for (var start = script.IndexOf(table, StringComparison.Ordinal); start >= 0; start = script.IndexOf(table, start + 1, StringComparison.Ordinal))
+        int Next(int start) => script.IndexOf(table, start, StringComparison.Ordinal);
+        for (var start = Next(0); start >= 0; start = Next(start + 1))
         {
             var end = start + table.Length;
             if (!IsPartOfName(script, start - 1) && !IsPartOfName(script, end))

@@ -59,8 +59,10 @@ internal sealed record AlterationState(double Timestamp)
         return timestamp.GetDouble() switch
         {
             <= 0 => throw new FormatException($"its timestamp is not above zero: {Excerpt(json)}"),
-            > Newest => throw new FormatException($"its timestamp has more than 10 digits, as an edge image of July 2025 wrote it: {Excerpt(json)}"),
-            < Oldest => throw new FormatException($"its timestamp is older than {Format(Oldest)}, the alteration that creates the table 'systems': {Excerpt(json)}"),
+            > Newest => throw new FormatException(
+                $"its timestamp has more than 10 digits, as an edge image of July 2025 wrote it: {Excerpt(json)}"),
+            < Oldest => throw new FormatException(
+                $"its timestamp is older than {Format(Oldest)}, the alteration that creates the table 'systems': {Excerpt(json)}"),
             var seconds => new AlterationState(seconds),
         };
     }

@@ -2,48 +2,64 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>
-/// An index that an alteration builds outside a transaction, so that an interrupted run can leave it behind.
-/// </summary>
+/// <summary>An index that an alteration builds outside a transaction, so that an interrupted run can leave it behind.</summary>
 /// <param name="Name">The index, as PostgreSQL folds it.</param>
 /// <param name="Table">The table it is built on.</param>
-/// <param name="IfNotExists">Whether the script accepts an index of that name that is there already.</param>
+/// <param name="IfNotExists">Whether the script accepts an existing index of that name.</param>
 internal sealed partial record ConcurrentIndex(string Name, string Table, bool IfNotExists)
 {
-    /// <summary>What an alteration does outside of a transaction, before it is deployed.</summary>
+    /// <summary>The function that runs outside a transaction before an alteration is deployed.</summary>
     public const string BeforeUp = "beforeUp";
 
-    /// <summary>The same before it is reverted.</summary>
+    /// <summary>The function that runs outside a transaction before an alteration is reverted.</summary>
     public const string BeforeDown = "beforeDown";
 
-    private static readonly string[] WordsBeforeParentheses = ["async", "function", "if", "for", "while", "switch", "catch", "return", "await"];
-
     /// <summary>
-    /// Finds them in a script's text, in one function only: what <c>beforeDown</c> creates are legitimate indexes of the release before.
+    /// Finds the indexes of one function only: <c>beforeDown</c> creates legitimate indexes of the release before. This is no parser of
+    /// JavaScript. It reads a function that only calls <c>….query(sql`…`)</c>, as all of Logto's do, and rejects every other one.
     /// </summary>
-    /// <param name="script">The text.</param>
+    /// <param name="script">The script's text.</param>
     /// <param name="property"><see cref="BeforeUp"/> or <see cref="BeforeDown"/>.</param>
-    /// <returns>Empty when there is no such function; null when it does something in words that are not understood.</returns>
+    /// <returns>Empty when there is no such function; null when the program cannot read it.</returns>
     public static IReadOnlyList<ConcurrentIndex>? FindIn(string script, string property)
     {
+        // Nearly all scripts lack it, and a quick start asks about the last one.
         if (!script.Contains(property, StringComparison.Ordinal))
-        {
-            return []; // nearly all of them, and a quick start asks about the last one
-        }
-
-        var tokens = ScriptToken.Read(script);
-        var mentions = tokens.Index().Where(each => each.Item.Is(property) || each.Item.Text.AsSpan().Trim("'\"").SequenceEqual(property)).Select(each => each.Index).ToArray();
-        if (mentions.Length == 0)
         {
             return [];
         }
 
-        if (mentions is not [var name] || !IsProperty(tokens, name) || StatementsIn([.. ValueAfter(tokens, name)]) is not { } statements)
+        var code = Comment().Replace(script, match => match.Groups["text"].Value);
+        var names = HookName().Matches(code).Where(match => match.Value == property).ToArray();
+        if (names.Length == 0)
+        {
+            return [];
+        }
+
+        var properties = Property().Matches(code);
+        var own = properties.FirstOrDefault(match => match.Groups["name"].Value == property);
+        if (names.Length > 1 || own is null)
         {
             return null;
         }
 
-        var sql = SqlNoise().Replace(string.Join(";\n", statements), " ");
+        var start = own.Index + own.Length;
+        var next = properties.FirstOrDefault(match => match.Index >= start);
+        return StatementsIn(code[start..(next?.Index ?? code.Length)]) is { } sql ? IndexesIn(sql) : null;
+    }
+
+    /// <returns>The SQL of all calls; null when the function does anything else, because it could build an index out of sight.</returns>
+    private static string? StatementsIn(string function)
+    {
+        var statements = Query().Matches(function).Select(match => match.Groups["sql"].Value).ToArray();
+        var rest = Query().Replace(function, "");
+        var isPlain = PlainCode().IsMatch(rest) && !Call().IsMatch(rest) && !HookName().IsMatch(rest);
+        return isPlain && !statements.Any(sql => sql.Contains("${", StringComparison.Ordinal)) ? string.Join(";\n", statements) : null;
+    }
+
+    private static ConcurrentIndex[]? IndexesIn(string statements)
+    {
+        var sql = SqlNoise().Replace(statements, " ");
         var indexes = Creation().Matches(sql)
             .Select(match => new ConcurrentIndex(
                 Unquote(match.Groups["index"].Value), Unquote(match.Groups["table"].Value), match.Groups["guard"].Success))
@@ -51,63 +67,48 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
         return indexes.Length == AnyCreation().Count(sql) ? indexes : null;
     }
 
-    /// <summary><c>{ beforeUp: …</c>, <c>, beforeUp(…</c>, also with <c>async</c>; not a shorthand or a variable.</summary>
-    private static bool IsProperty(IReadOnlyList<ScriptToken> tokens, int name)
-    {
-        var before = name > 0 && tokens[name - 1].Is("async") ? name - 2 : name - 1;
-        return before >= 0 && (tokens[before].Is("{") || tokens[before].Is(",")) && name + 1 < tokens.Count && (tokens[name + 1].Is(":") || tokens[name + 1].Is("("));
-    }
-
-    /// <summary>To the comma or the brace that ends the property.</summary>
-    private static IEnumerable<ScriptToken> ValueAfter(IReadOnlyList<ScriptToken> tokens, int name)
-    {
-        var depth = 0;
-        foreach (var token in tokens.Skip(name + 1))
-        {
-            depth += token.Kind != ScriptTokenKind.Mark ? 0 : token.Text switch { "(" or "[" or "{" => 1, ")" or "]" or "}" => -1, _ => 0 };
-            if (depth < 0 || (depth == 0 && token.Is(",")))
-            {
-                yield break;
-            }
-
-            yield return token;
-        }
-    }
-
-    /// <summary>The statements of all calls of the form <c>….query(sql`…`</c>.</summary>
-    /// <returns>Null when anything else is called or computed, or nothing is a function here: it could build an index out of sight.</returns>
-    private static List<string>? StatementsIn(ScriptToken[] value)
-    {
-        var statements = new List<string>();
-        foreach (var (index, token) in value.Index())
-        {
-            var before = index > 0 ? value[index - 1] : default;
-            var isCall = token.Is("(") && index > 0
-                && (before.Kind == ScriptTokenKind.Word ? !WordsBeforeParentheses.Contains(before.Text) : before.Is(")") || before.Is("]") || before.Is(".") || before.Is("}"));
-            switch (token.Kind)
-            {
-                case ScriptTokenKind.Template when before.Is("sql"):
-                    statements.Add(token.Text);
-                    break;
-                case ScriptTokenKind.Template or ScriptTokenKind.ComputedTemplate:
-                case ScriptTokenKind.Mark when isCall && !(before.Is("query") && value[(index + 1)..] is [var tag, { Kind: ScriptTokenKind.Template }, ..] && tag.Is("sql")):
-                    return null;
-            }
-        }
-
-        return value.Any(token => token.Is("{") || token.Is("=")) ? statements : null;
-    }
-
     private static string Unquote(string identifier) =>
         identifier.StartsWith('"') ? identifier.Trim('"') : identifier.ToLowerInvariant();
+
+    // What only looks like a comment inside a string or a template stays.
+    [GeneratedRegex(
+        """//[^\n]*|/\*.*?\*/|(?<text>`(?:\\.|[^`\\])*`|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")""",
+        RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"\b(?:beforeUp|beforeDown)\b", RegexOptions.CultureInvariant)]
+    private static partial Regex HookName();
+
+    // `{ beforeUp: …`, `, async beforeUp(…`, `, 'up': …`: no shorthand and no variable.
+    [GeneratedRegex(
+        """[{,]\s*(?:async\s+)?(?<quote>['"]?)(?<name>beforeUp|up|beforeDown|down)\k<quote>\s*(?=[:(])""",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Property();
+
+    [GeneratedRegex(@"\bquery\(\s*sql\s*`(?<sql>[^`\\]*)`\s*\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Query();
+
+    // A function without strings, templates, regular expressions and computed names.
+    [GeneratedRegex(
+        @"^\s*:?\s*(?:async\s*)?(?:function\s*\w*\s*)?(?:\([\w\s,]*\)|\w+)\s*(?:=>|{)[\w\s(){};:,.=>!&|]*\z",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex PlainCode();
+
+    [GeneratedRegex(
+        @"(?<=[\w).}]\s*)(?<!\b(?:async|function|if|for|while|switch|catch|return|await)\s*)\(",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Call();
 
     // Comments and string literals.
     [GeneratedRegex(@"/\*.*?\*/|--[^\n]*|'(?:''|[^'])*'", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex SqlNoise();
 
     [GeneratedRegex(
-        @"\bcreate\s+(unique\s+)?index\s+concurrently\s+(?<guard>if\s+not\s+exists\s+)?(?<index>\w+|""[^""]+"")\s+on\s+(only\s+)?((public|""public"")\.)?(?<table>\w+|""[^""]+"")",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+        """
+        \bcreate\s+(unique\s+)?index\s+concurrently\s+(?<guard>if\s+not\s+exists\s+)?(?<index>\w+|"[^"]+")
+        \s+on\s+(only\s+)?((public|"public")\.)?(?<table>\w+|"[^"]+")
+        """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Creation();
 
     [GeneratedRegex(@"\bcreate\s+(unique\s+)?index\s+concurrently\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace LogtoMigrateInit.Logto;
 
 /// <summary>
-/// The right to run Logto's CLI in one installation folder: every run empties and fills <c>alteration-scripts</c>, so two destroy each
-/// other's. A CLI inherits it, so that it lives at least as long as the CLI does, whatever becomes of this process; no other program does
+/// The right to run Logto's CLI in one installation folder. Reason: every run empties and fills <c>alteration-scripts</c>, so two runs
+/// destroy each other's. A CLI inherits the right, so the right lives at least as long as the CLI. No other program inherits it
 /// (https://man7.org/linux/man-pages/man2/flock.2.html).
 /// </summary>
 internal sealed partial class FolderLock : IDisposable
@@ -22,8 +22,8 @@ internal sealed partial class FolderLock : IDisposable
 
     private FolderLock(IReadOnlyList<SafeFileHandle> folders) => _folders = folders;
 
-    /// <summary>Tries once. A folder that is not there, or whose file system knows no such locks, is nobody's.</summary>
-    /// <param name="folders">Always in the same order: a volume may be mounted inside of an installation that is not shared.</param>
+    /// <summary>Tries once. A missing folder, or a file system without <c>flock</c>, counts as unlocked.</summary>
+    /// <param name="folders">Always in the same order: a volume may be mounted inside an installation that is not shared.</param>
     /// <returns>Null when another process has one of them.</returns>
     public static FolderLock? TryTake(params string[] folders)
     {
@@ -37,10 +37,10 @@ internal sealed partial class FolderLock : IDisposable
         return null;
     }
 
-    /// <summary>For one more CLI of this process: the lock is given back when the last of them has ended and all that we hold is disposed of.</summary>
-    public FolderLock Share() => new([.. _folders.Select(folder => new SafeFileHandle(folder.IsInvalid ? -1 : Control(folder, DuplicateCloseOnExec, 0), ownsHandle: true))]);
+    /// <summary>Shares the lock with one more CLI of this process. The lock ends after the last CLI, when no share is left.</summary>
+    public FolderLock Share() => new([.. _folders.Select(Duplicate)]);
 
-    /// <summary>The programs that are started from here on inherit it; Node.js keeps it from its own children.</summary>
+    /// <summary>Lets the programs that start from now on inherit the lock. Node.js keeps it from its own children.</summary>
     public void Bequeath()
     {
         foreach (var folder in _folders.Where(folder => !folder.IsInvalid))
@@ -50,6 +50,9 @@ internal sealed partial class FolderLock : IDisposable
     }
 
     public void Dispose() => Close(_folders);
+
+    private static SafeFileHandle Duplicate(SafeFileHandle folder) =>
+        new(folder.IsInvalid ? -1 : Control(folder, DuplicateCloseOnExec, 0), ownsHandle: true);
 
     private static bool TryLock(SafeFileHandle folder) =>
         folder.IsInvalid || Lock(folder, ExclusiveWithoutWaiting) == 0 || Marshal.GetLastPInvokeError() != WouldBlock;

@@ -53,19 +53,23 @@ internal sealed class LogtoInstallation
         if (cli is null)
         {
             throw new UnusableTargetException(
-                $"No Logto found in {directory}: neither packages/cli with packages/schemas (Logto's image) nor node_modules/@logto/cli (npm) is there. Run this inside the image of the Logto release that is about to start, or name its folder in LOGTO_INIT_LOGTO_DIR.");
+                $"No Logto found in {directory}: neither packages/cli with packages/schemas (Logto's image) " +
+                "nor node_modules/@logto/cli (npm) is there. Run this inside the image of the Logto release that is about to start, " +
+                "or name its folder in LOGTO_INIT_LOGTO_DIR.");
         }
 
         var installation = new LogtoInstallation(directory, cli, schemas, ReadVersion(Path.Combine(directory, cli, "package.json")));
         if (!File.Exists(installation.CliEntry))
         {
-            throw new UnusableTargetException($"Logto's CLI is missing: {installation.CliEntry} does not exist. Use a complete image of Logto.");
+            throw new UnusableTargetException(
+                $"Logto's CLI is missing: {installation.CliEntry} does not exist. Use a complete image of Logto.");
         }
 
         if (expectedVersion is not null && expectedVersion != installation.Version)
         {
             throw new UnusableTargetException(
-                $"This image holds Logto {installation.Version}, and LOGTO_INIT_EXPECTED_VERSION asks for {expectedVersion}. Give the init image and Logto's image the same version.");
+                $"This image holds Logto {installation.Version}, and LOGTO_INIT_EXPECTED_VERSION asks for {expectedVersion}. " +
+                "Give the init image and Logto's image the same version.");
         }
 
         return installation;
@@ -84,7 +88,8 @@ internal sealed class LogtoInstallation
         catch (Exception unusable) when (unusable is FormatException or IOException or UnauthorizedAccessException)
         {
             throw new UnusableTargetException(
-                $"The alterations in {AlterationsDirectory} cannot be used: {unusable.Message.TrimEnd('.')}. Use a complete image of Logto.");
+                $"The alterations in {AlterationsDirectory} cannot be used: {unusable.Message.TrimEnd('.')}. " +
+                "Use a complete image of Logto.");
         }
     }
 
@@ -127,7 +132,8 @@ internal sealed class LogtoInstallation
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            throw new UnusableTargetException($"The alteration {alteration.FileName} cannot be read: {unreadable.Message} Use a complete image of Logto.");
+            throw new UnusableTargetException(
+                $"The alteration {alteration.FileName} cannot be read: {unreadable.Message} Use a complete image of Logto.");
         }
     }
 
@@ -150,13 +156,15 @@ internal sealed class LogtoInstallation
 
         return readOnly is null
             ? null
-            : $"Logto and its CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
+            : $"Logto and its CLI must write to {readOnly} and user {FilePermission.CurrentUser} may not. " +
+                $"Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
     }
 
-    /// <summary>A folder inside, such as <c>utils</c>, can only be removed by who may write in it.</summary>
+    /// <summary>The folders that the CLI must write to. To remove a folder inside, such as <c>utils</c>, it must write in it.</summary>
     private IEnumerable<string> MustBeWritable() => Directory.Exists(ScratchDirectory)
         ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
-            .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()).Prepend(ScratchDirectory)
+            .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any())
+            .Prepend(ScratchDirectory)
         : [CliDirectory];
 
     private static string ReadVersion(string packageFile)
@@ -166,9 +174,11 @@ internal sealed class LogtoInstallation
             using var package = JsonDocument.Parse(File.ReadAllBytes(packageFile));
             return package.RootElement.GetProperty("version").GetString() ?? throw new JsonException();
         }
-        catch (Exception unreadable) when (unreadable is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException
+            or JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new UnusableTargetException($"{packageFile} does not tell the version of Logto's CLI. Use a complete image of Logto.");
+            throw new UnusableTargetException(
+                $"{packageFile} does not tell the version of Logto's CLI. Use a complete image of Logto.");
         }
     }
 }

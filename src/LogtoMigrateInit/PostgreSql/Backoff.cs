@@ -3,14 +3,14 @@ using System.Diagnostics.CodeAnalysis;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// The pauses between polls: short at first, then half a second to a second at random, so that many replicas do not come all at once.
+/// The pauses between polls: short at first, then a random half to whole second, so that many replicas do not poll at the same time.
 /// </summary>
 internal sealed class Backoff
 {
     private TimeSpan _next = TimeSpan.Zero;
 
-    /// <param name="load">What the last attempt told of the server.</param>
-    [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It spreads polls; nobody gains from guessing it.")]
+    /// <param name="load">The server's load as of the last attempt.</param>
+    [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It only spreads polls.")]
     public TimeSpan Next(ServerLoad load = ServerLoad.Unknown)
     {
         var (first, longest) = Limits(load);
@@ -21,9 +21,9 @@ internal sealed class Backoff
     }
 
     /// <summary>
-    /// A full server is given more time, the longer it is full: each attempt costs it a process and a password check, as one that succeeds does,
-    /// and those of two hundred replicas would leave nothing to the one that migrates. A busy one does the work of an attempt also for whoever has
-    /// given up; but what does not answer may as well be a host that has not come up yet, and that is found soon.
+    /// A full server gets longer pauses. Reason: each attempt costs it a process and a password check, and those of two hundred replicas
+    /// would leave nothing to the one that migrates. A busy server does the work of an attempt even after the client has given up. A server
+    /// that does not answer may still be starting, and is polled often.
     /// </summary>
     private static (TimeSpan First, TimeSpan Longest) Limits(ServerLoad load) => load switch
     {

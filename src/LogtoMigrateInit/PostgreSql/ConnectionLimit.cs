@@ -2,15 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Which of PostgreSQL's limits a refused connection met (SQLSTATE 53300), and what raises it.</summary>
-/// <param name="Remedy">A clause.</param>
+/// <summary>The limit that refused a connection (SQLSTATE 53300).</summary>
+/// <param name="Remedy">A clause about how to raise it.</param>
 internal sealed partial record ConnectionLimit(string Remedy)
 {
     /// <summary>The lock, the watch, and what the CLI opens at most in a deploy or a seed.</summary>
     private const int Needed = 5;
 
     /// <summary>Reads it from the server's message, which the CLI shows too.</summary>
-    /// <returns>Null when it speaks of none.</returns>
+    /// <returns>Null when the message is about no limit.</returns>
     public static ConnectionLimit? Find(string message)
     {
         var match = Words().Match(message);
@@ -23,12 +23,23 @@ internal sealed partial record ConnectionLimit(string Remedy)
         };
     }
 
-    private static ConnectionLimit OfOne(string kind, string name) => new(
-        $"its own connection limit is reached: end sessions that are not needed, or raise it with `alter {kind} {SqlNames.Quote(name)} connection limit …`, for a migration takes up to {Needed} connections");
+    private static ConnectionLimit OfOne(string kind, string name)
+    {
+        var statement = $"alter {kind} {SqlNames.Quote(name)} connection limit …";
+        return new ConnectionLimit(
+            $"its own connection limit is reached: end sessions that are not needed, or raise it with `{statement}`, " +
+            $"for a migration takes up to {Needed} connections");
+    }
 
     // InitializeSessionUserId, CheckMyDatabase, InitProcess and InitPostgres in PostgreSQL's sources; behind the words of an error's class.
     [GeneratedRegex(
-        """^(?:\w*Error: |error: )?(?:too many connections for role "(?<role>.*)"|too many connections for database "(?<database>.*)"|sorry, too many clients already|remaining connection slots are reserved )""",
-        RegexOptions.CultureInvariant)]
+        """
+        ^(?:\w*Error:\ |error:\ )?
+        (?:too\ many\ connections\ for\ role\ "(?<role>.*)"
+        |too\ many\ connections\ for\ database\ "(?<database>.*)"
+        |sorry,\ too\ many\ clients\ already
+        |remaining\ connection\ slots\ are\ reserved\ )
+        """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
     private static partial Regex Words();
 }

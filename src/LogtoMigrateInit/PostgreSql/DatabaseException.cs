@@ -17,7 +17,7 @@ internal enum DatabaseFailure
     NoSuchDatabase,
 }
 
-/// <summary>What an attempt to connect told.</summary>
+/// <summary>The server's load, as an attempt to connect shows it.</summary>
 internal enum ServerLoad
 {
     Unknown,
@@ -34,13 +34,14 @@ internal enum ServerLoad
 /// <param name="reason">What happened.</param>
 /// <param name="remedy">What the operator can do about it: an imperative clause.</param>
 /// <param name="cause">What the driver threw.</param>
-internal sealed class DatabaseException(DatabaseFailure failure, string reason, string remedy, Exception? cause = null) : Exception(reason, cause)
+internal sealed class DatabaseException(DatabaseFailure failure, string reason, string remedy, Exception? cause = null)
+    : Exception(reason, cause)
 {
     public DatabaseFailure Failure => failure;
 
     public string Remedy => remedy;
 
-    /// <summary>Polling a server that has too much to do would make it worse.</summary>
+    /// <summary>The server's load: frequent polls would make a high one worse.</summary>
     public ServerLoad Load => InnerException switch
     {
         PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => ServerLoad.Full,
@@ -58,21 +59,29 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
         NpgsqlException { InnerException: SocketException network } => OfNetwork(network.Message, exception),
         SocketException network => OfNetwork(network.Message, exception),
         TimeoutException or NpgsqlException { InnerException: TimeoutException } => OfNetwork("no answer in time", exception),
-        IOException or NpgsqlException { InnerException: IOException } or NpgsqlException { IsTransient: true } => OfNetwork(Sentence(exception), exception),
+        IOException or NpgsqlException { InnerException: IOException } or NpgsqlException { IsTransient: true }
+            => OfNetwork(Sentence(exception), exception),
 
-        // Npgsql's own words: no TLS where it is asked for, no password where one is needed, a way to log in that it does not speak.
+        // Npgsql's own errors: no TLS, no password, or an authentication method that it does not know.
         NpgsqlException or NotSupportedException => new DatabaseException(
-            DatabaseFailure.Never, Sentence(exception), "correct the password and the sslmode of DB_URL, or how the server's pg_hba.conf lets this user in", exception),
+            DatabaseFailure.Never,
+            Sentence(exception),
+            "correct the password and the sslmode of DB_URL, or how the server's pg_hba.conf lets this user in",
+            exception),
         _ => null,
     };
 
-    /// <summary>A certificate or a handshake that will not be another one next time.</summary>
-    public static DatabaseException OfTls(string reason, Exception cause) =>
-        new(DatabaseFailure.Never, reason, "correct the server's certificate, its name in DB_URL, or sslmode; NODE_EXTRA_CA_CERTS names the file of an authority of your own", cause);
+    /// <summary>A certificate or a handshake that a retry does not change.</summary>
+    public static DatabaseException OfTls(string reason, Exception cause) => new(
+        DatabaseFailure.Never,
+        reason,
+        "correct the server's certificate, its name in DB_URL, or sslmode; " +
+        "NODE_EXTRA_CA_CERTS names the file of an authority of your own",
+        cause);
 
     private static DatabaseException OfNetwork(string reason, Exception cause) =>
         new(DatabaseFailure.NotYet, reason, "check that it runs and that the host and port of DB_URL are right", cause);
 
-    /// <summary>The innermost message says what happened; the outer ones only where.</summary>
+    /// <summary>The innermost message: the outer ones only say where it happened.</summary>
     private static string Sentence(Exception exception) => exception.GetBaseException().Message.TrimEnd('.');
 }

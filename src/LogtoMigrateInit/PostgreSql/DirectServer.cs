@@ -21,22 +21,26 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
     /// <summary>A database of that server with settings of its own; the caller disposes of it.</summary>
     public LogtoDatabase DatabaseAt(ServerTarget there) => new(there, settings.ConnectTimeout, logger);
 
-    /// <summary>Looks at the server before a dump.</summary>
-    /// <param name="logtos">Logto's own way to its database.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>What it is, and a clause for the operator about what keeps this user from dumping all of it; null when nothing does.</returns>
+    /// <summary>Examines the server before a dump.</summary>
+    /// <param name="logtos">The database as Logto reaches it.</param>
+    /// <returns>The server, and a clause for the operator if this user cannot dump all of the database; null: the user can.</returns>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(LogtoDatabase logtos, CancellationToken cancellationToken) => Database.WithConnectionAsync(
-        async (connection, token) =>
-        {
-            var identity = await DumpQueries.ReadIdentityAsync(connection, token);
-            return (identity, await WhyElsewhereAsync(identity, logtos, token) ?? Describe(await DumpQueries.ReadUndumpableAsync(connection, token)));
-        },
-        cancellationToken);
+    public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(LogtoDatabase logtos, CancellationToken cancellationToken) =>
+        Database.WithConnectionAsync(
+            async (connection, token) =>
+            {
+                var identity = await DumpQueries.ReadIdentityAsync(connection, token);
+                var problem = await WhyElsewhereAsync(identity, logtos, token)
+                    ?? Describe(await DumpQueries.ReadUndumpableAsync(connection, token));
+                return (identity, problem);
+            },
+            cancellationToken);
 
     /// <returns>Null when no pooler answers.</returns>
     public string? WhyBehindPooler(ServerIdentity identity) => identity.BehindPooler
-        ? $"a connection pooler answers at {target.Host}:{target.Port}, and dumping or restoring through it would disturb a running Logto; set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
+        ? $"a connection pooler answers at {target.Host}:{target.Port}, " +
+            "and dumping or restoring through it would disturb a running Logto; " +
+            "set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
         : null;
 
     private async Task<string?> WhyElsewhereAsync(ServerIdentity identity, LogtoDatabase logtos, CancellationToken cancellationToken)
@@ -49,12 +53,23 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
         var other = await logtos.WithConnectionAsync(DumpQueries.ReadIdentityAsync, cancellationToken);
         return (other.Cluster, other.Database) == (identity.Cluster, identity.Database)
             ? null
-            : $"LOGTO_INIT_DIRECT_URL reaches another database of this name (at {target.Host}:{target.Port}) than DB_URL does; correct it";
+            : $"LOGTO_INIT_DIRECT_URL reaches another database of this name (at {target.Host}:{target.Port}) than DB_URL does; " +
+                "correct it";
     }
 
-    private string? Describe(IReadOnlyList<string> undumpable) => undumpable.Count == 0
-        ? null
-        : $"user '{target.User}' cannot dump all of the database: {string.Join(", ", undumpable.Take(5))}{(undumpable.Count > 5 ? $" and {undumpable.Count - 5} more" : "")}; grant what is missing (`grant pg_read_all_data to …`, or ownership where row-level security is in the way), or move what is not Logto's to another database";
+    private string? Describe(IReadOnlyList<string> undumpable)
+    {
+        if (undumpable.Count == 0)
+        {
+            return null;
+        }
+
+        const int Few = 5;
+        var more = undumpable.Count > Few ? $" and {undumpable.Count - Few} more" : "";
+        return $"user '{target.User}' cannot dump all of the database: {string.Join(", ", undumpable.Take(Few))}{more}; " +
+            "grant what is missing (`grant pg_read_all_data to …`, or ownership where row-level security is in the way), " +
+            "or move what is not Logto's to another database";
+    }
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }

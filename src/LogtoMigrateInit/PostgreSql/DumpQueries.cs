@@ -3,19 +3,21 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Which database a connection really reached.</summary>
+/// <summary>The database that a connection really reached.</summary>
 /// <param name="ServerVersion">PostgreSQL's <c>server_version_num</c>.</param>
 /// <param name="Database">The OID of the database.</param>
-/// <param name="Cluster">PostgreSQL's own number of the cluster; null where we may not see it.</param>
+/// <param name="Cluster">PostgreSQL's own number of the cluster; null: not visible.</param>
 /// <param name="BehindPooler">See <see cref="Alterations.Inspection.BehindPooler"/>.</param>
 /// <param name="Bytes">The size of the database on the server's disk.</param>
 internal sealed record ServerIdentity(int ServerVersion, uint Database, string? Cluster, bool BehindPooler, long Bytes);
 
-/// <summary>What a dump needs to know first.</summary>
+/// <summary>Queries before a dump.</summary>
 internal static class DumpQueries
 {
     private const string Identity = """
-        select current_setting('server_version_num')::int, oid::bigint, pg_backend_pid() <> $1, pg_database_size(oid) from pg_catalog.pg_database where datname = current_database()
+        select current_setting('server_version_num')::int, oid::bigint, pg_backend_pid() <> $1, pg_database_size(oid)
+        from pg_catalog.pg_database
+        where datname = current_database()
         """;
 
     // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CONTROLDATA
@@ -24,29 +26,48 @@ internal static class DumpQueries
     // pg_dump locks each table, which needs SELECT, reads sequences, and turns row-level security off: then a policy that would hide rows
     // is an error. An owner is above policies unless they are forced.
     private const string Undumpable = """
-        with me as (select rolsuper, rolsuper or rolbypassrls as sees_all from pg_catalog.pg_roles where rolname = current_user)
-        select name || ': ' || problem from (
+        with me as (
+          select rolsuper, rolsuper or rolbypassrls as sees_all
+          from pg_catalog.pg_roles
+          where rolname = current_user)
+        select name || ': ' || problem
+        from (
           select format('%I.%I', n.nspname, c.relname) as name,
             case
               when not has_schema_privilege(n.oid, 'USAGE') then 'no right to use its schema'
               when not has_table_privilege(c.oid, 'SELECT') then 'no right to read it'
-              when c.relrowsecurity and not me.sees_all and not pg_has_role(c.relowner, 'USAGE') then 'row-level security hides rows of it'
-              when c.relrowsecurity and not me.sees_all and c.relforcerowsecurity then 'row-level security is forced on its owner'
+              when c.relrowsecurity and not me.sees_all and not pg_has_role(c.relowner, 'USAGE')
+                then 'row-level security hides rows of it'
+              when c.relrowsecurity and not me.sees_all and c.relforcerowsecurity
+                then 'row-level security is forced on its owner'
             end as problem
-          from me, pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          where c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-            and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+          from me, pg_catalog.pg_class c
+          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.relkind in ('r', 'p', 'S')
+            and c.relpersistence <> 't'
+            and n.nspname !~ '^pg_'
+            and n.nspname <> 'information_schema'
+            and not exists (
+              select from pg_catalog.pg_depend d
+              where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
           union all
-          select format('large object %s', m.oid), 'no right to read it' from me, pg_catalog.pg_largeobject_metadata m
-          where not me.rolsuper and not pg_has_role(m.lomowner, 'USAGE')
-            and not exists (select from aclexplode(m.lomacl) a where a.privilege_type = 'SELECT' and (a.grantee = 0 or pg_has_role(a.grantee, 'USAGE')))) as found
+          select format('large object %s', m.oid), 'no right to read it'
+          from me, pg_catalog.pg_largeobject_metadata m
+          where not me.rolsuper
+            and not pg_has_role(m.lomowner, 'USAGE')
+            and not exists (
+              select from aclexplode(m.lomacl) a
+              where a.privilege_type = 'SELECT' and (a.grantee = 0 or pg_has_role(a.grantee, 'USAGE')))) as found
         where problem is not null
         order by 1
         """;
 
     public static async Task<ServerIdentity> ReadIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Identity, connection) { Parameters = { new() { Value = connection.ProcessID } } };
+        await using var command = new NpgsqlCommand(Identity, connection)
+        {
+            Parameters = { new() { Value = connection.ProcessID } },
+        };
         ServerIdentity identity;
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
@@ -57,7 +78,7 @@ internal static class DumpQueries
         return identity with { Cluster = await ReadClusterAsync(connection, cancellationToken) };
     }
 
-    /// <summary>What keeps this user from dumping the database: a phrase for each object.</summary>
+    /// <summary>The objects that this user cannot dump, with the reasons: a phrase each.</summary>
     public static async Task<IReadOnlyList<string>> ReadUndumpableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Undumpable, connection);

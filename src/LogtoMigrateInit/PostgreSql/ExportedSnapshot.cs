@@ -3,9 +3,11 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>What a table holds.</summary>
-/// <param name="Table">With its schema, quoted where SQL wants it.</param>
-/// <param name="Rows">How many rows; null when the table was emptied or rewritten meanwhile, after which an older snapshot sees none of them.</param>
+/// <summary>The contents of a table.</summary>
+/// <param name="Table">With its schema, quoted where SQL requires it.</param>
+/// <param name="Rows">
+/// The number of rows; null: the table was emptied or rewritten meanwhile, after which an older snapshot sees none of them.
+/// </param>
 /// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only rows were counted.</param>
 internal sealed record TableContents(string Table, long? Rows, string? Sum);
 
@@ -22,36 +24,44 @@ internal sealed record RowsToHash(string Table, IReadOnlyList<string> Keys, IRea
 
     internal string Contents => Hash(Columns);
 
-    private static string Hash(IReadOnlyList<string> columns) => $"hashtextextended(row({string.Join(", ", columns.Select(column => $"t.{column}"))})::text, 0)";
+    private static string Hash(IReadOnlyList<string> columns)
+    {
+        var row = string.Join(", ", columns.Select(column => $"t.{column}"));
+        return $"hashtextextended(row({row})::text, 0)";
+    }
 }
 
 /// <summary>
-/// A database as it was at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that what is counted here is what is in the
-/// dump. An index that is built concurrently waits for it, so it must be closed before a deploy.
+/// A database at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that our counts match the dump. Building an index
+/// concurrently waits for this transaction, so close it before a deploy.
 /// </summary>
 internal sealed class ExportedSnapshot : IAsyncDisposable
 {
-    // Whatever the role, the database or the server have set: no limit, and the same text for the same row wherever it is counted.
+    // The same row has the same text wherever it is counted, whatever the role, the database or the server has set.
     private static readonly string[] Settings =
     [
-        "set local statement_timeout = 0", "set local lock_timeout = 0", "set local idle_in_transaction_session_timeout = 0",
-        "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'", "set local bytea_output = 'hex'",
-        "set local extra_float_digits = 1", "set local row_security = off", "set local search_path = pg_catalog", "set local quote_all_identifiers = off", "set local lc_monetary = 'C'", "set local max_parallel_workers_per_gather = 0",
+        "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'",
+        "set local bytea_output = 'hex'", "set local extra_float_digits = 1", "set local quote_all_identifiers = off",
+        "set local lc_monetary = 'C'", "set local max_parallel_workers_per_gather = 0",
     ];
 
-    private const int FirstWithTransactionTimeout = 17;
-
-    // Without those of extensions, which a dump does not hold; a partition is a table, its parent holds nothing.
+    // Without tables of extensions, which a dump does not have. A partition is a table; its parent holds nothing.
     private const string Tables = """
-        select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-          where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-          order by 1
+        select format('%I.%I', n.nspname, c.relname)
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind = 'r'
+          and c.relpersistence <> 't'
+          and n.nspname !~ '^pg_'
+          and n.nspname <> 'information_schema'
+          and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+        order by 1
         """;
 
     private readonly NpgsqlConnection _connection;
 
-    private ExportedSnapshot(NpgsqlConnection connection, string id, DateTime takenAt) => (_connection, Id, TakenAt) = (connection, id, takenAt);
+    private ExportedSnapshot(NpgsqlConnection connection, string id, DateTime takenAt) =>
+        (_connection, Id, TakenAt) = (connection, id, takenAt);
 
     /// <summary>For <c>pg_dump --snapshot</c>; it lives as long as this object.</summary>
     public string Id { get; }
@@ -62,11 +72,14 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public static async Task<ExportedSnapshot> TakeAsync(LogtoDatabase database, CancellationToken cancellationToken)
     {
-        var connection = await database.OpenAsync(cancellationToken);
+        var connection = await database.OpenForWorkAsync("pg_catalog", cancellationToken);
         try
         {
-            await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("begin isolation level repeatable read, read only") } };
-            foreach (var setting in connection.PostgreSqlVersion.Major >= FirstWithTransactionTimeout ? [.. Settings, "set local transaction_timeout = 0"] : Settings)
+            await using var batch = new NpgsqlBatch(connection)
+            {
+                BatchCommands = { new("begin isolation level repeatable read, read only") },
+            };
+            foreach (var setting in Settings)
             {
                 batch.BatchCommands.Add(new(setting));
             }
@@ -85,7 +98,6 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
 
     /// <summary>Counts every table that a dump holds.</summary>
     /// <param name="withSums">Also the sum of the hashes of their rows, which costs about as much as to dump them.</param>
-    /// <param name="cancellationToken">Ends it.</param>
     public async Task<IReadOnlyList<TableContents>> CountAsync(bool withSums, CancellationToken cancellationToken)
     {
         var contents = new List<TableContents>();
@@ -93,7 +105,8 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         {
             var sum = withSums ? "coalesce(sum(hashtextextended((t.*)::text, 0)), 0)::text" : "null::text";
             var counted = await CountAsync($"{table} t", sum, cancellationToken);
-            contents.Add(await IsRewrittenAsync(table, cancellationToken) ? new TableContents(table, null, null) : counted with { Table = table });
+            var isRewritten = await IsRewrittenAsync(table, cancellationToken);
+            contents.Add(isRewritten ? new TableContents(table, null, null) : counted with { Table = table });
         }
 
         return contents;
@@ -104,9 +117,11 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         (await CountAsync(rows.From, $"coalesce(sum({rows.Contents}), 0)::text", cancellationToken)) with { Table = rows.Table };
 
     /// <summary>The hashes of every row's key and of what its columns hold, ordered by both.</summary>
-    public async IAsyncEnumerable<(long Key, long Contents)> HashAsync(RowsToHash rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(long Key, long Contents)> HashAsync(
+        RowsToHash rows, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"select {rows.Key}, {rows.Contents} from only {rows.From} order by 1, 2", _connection) { CommandTimeout = 0 };
+        var sql = $"select {rows.Key}, {rows.Contents} from only {rows.From} order by 1, 2";
+        await using var command = new NpgsqlCommand(sql, _connection) { CommandTimeout = 0 };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -121,17 +136,23 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         await using var command = new NpgsqlCommand($"select count(*), {sum} from only {from}", _connection) { CommandTimeout = 0 };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return new TableContents(from, reader.GetInt64(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1));
+        var hash = await reader.ReadTextAsync(1, cancellationToken);
+        return new TableContents(from, reader.GetInt64(0), hash);
     }
 
-    /// <summary>TRUNCATE and some ALTER TABLE give a table another file, and are not MVCC-safe (https://www.postgresql.org/docs/current/mvcc-caveats.html).</summary>
+    /// <summary>
+    /// Whether TRUNCATE or ALTER TABLE gave the table another file: neither is MVCC-safe
+    /// (https://www.postgresql.org/docs/current/mvcc-caveats.html).
+    /// </summary>
     private async Task<bool> IsRewrittenAsync(string table, CancellationToken cancellationToken)
     {
-        // The catalogue's row is as old as the snapshot; the function answers of now.
-        await using var command = new NpgsqlCommand("select relfilenode is distinct from pg_relation_filenode(oid) from pg_class where oid = to_regclass($1)", _connection)
-        {
-            Parameters = { new() { Value = table } },
-        };
+        // The catalog's row is as old as the snapshot; the function answers for now.
+        const string Sql = """
+            select relfilenode is distinct from pg_relation_filenode(oid)
+            from pg_class
+            where oid = to_regclass($1)
+            """;
+        await using var command = new NpgsqlCommand(Sql, _connection) { Parameters = { new() { Value = table } } };
         return await command.ExecuteScalarAsync(cancellationToken) is not false;
     }
 

@@ -3,15 +3,18 @@ using Npgsql;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Judges a server's refusal by its SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html): whether waiting may help, and
-/// what the operator can do. Final is only what stays as it is until somebody changes it; what a retry may mend is waited for.
+/// Judges a server's refusal by its SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). An error is permanent if
+/// only an operator can fix it. The program retries all others.
 /// </summary>
 internal static class ServerAnswer
 {
     private const string LookAtTheLog = "look at the server's log";
 
     private static readonly string[] FinalWordsOfPoolers =
-        ["authentication failed", "no such database", "no such user", "not allowed", "unsupported startup parameter", "SASL", "tenant or user not found"];
+        [
+            "authentication failed", "no such database", "no such user", "not allowed", "unsupported startup parameter", "SASL",
+            "tenant or user not found",
+        ];
 
     public static DatabaseException Judge(PostgresException answer)
     {
@@ -24,22 +27,31 @@ internal static class ServerAnswer
         PostgresErrorCodes.InvalidCatalogName => (DatabaseFailure.NoSuchDatabase, "correct the database's name in DB_URL"),
 
         // Class 28: who are you?
-        PostgresErrorCodes.InvalidPassword => (DatabaseFailure.Never, "correct the user or the password in DB_URL, or set that password on the server"),
-        ['2', '8', ..] => (DatabaseFailure.Never, "correct the user in DB_URL, or let it log in: with `alter role … login`, and a line for this user, database and address in the server's pg_hba.conf"),
-        PostgresErrorCodes.InsufficientPrivilege => (DatabaseFailure.Never, "connect as the owner of Logto's tables, or grant this user the right that is named"),
+        PostgresErrorCodes.InvalidPassword
+            => (DatabaseFailure.Never, "correct the user or the password in DB_URL, or set that password on the server"),
+        ['2', '8', ..] => (
+            DatabaseFailure.Never,
+            "correct the user in DB_URL, or let it log in: with `alter role … login`, " +
+            "and a line for this user, database and address in the server's pg_hba.conf"),
+        PostgresErrorCodes.InsufficientPrivilege
+            => (DatabaseFailure.Never, "connect as the owner of Logto's tables, or grant this user the right that is named"),
 
         // A setting in PGOPTIONS, or one of the role or the database, that this server does not take.
         PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.CantChangeRuntimeParam
             => (DatabaseFailure.Never, "correct PGOPTIONS, or the settings of the role and the database"),
 
-        PostgresErrorCodes.TooManyConnections
-            => (DatabaseFailure.NotYet, ConnectionLimit.Find(answer.MessageText)?.Remedy ?? "end sessions that are not needed, or raise the connection limit that is named"),
+        PostgresErrorCodes.TooManyConnections => (
+            DatabaseFailure.NotYet,
+            ConnectionLimit.Find(answer.MessageText)?.Remedy
+            ?? "end sessions that are not needed, or raise the connection limit that is named"),
         PostgresErrorCodes.DiskFull => (DatabaseFailure.NotYet, "make room on the server's disk"),
         ['5', '3', ..] => (DatabaseFailure.NotYet, "give the server more of what it lacks"),
 
         // Not accepting connections (`allow_connections false`), in use by CREATE DATABASE, or locked: class 55 but for two that stay.
-        PostgresErrorCodes.ObjectNotInPrerequisiteState
-            => (DatabaseFailure.NotYet, "when it is the database that accepts no connections and nobody works on it, run `alter database … allow_connections true` from another one"),
+        PostgresErrorCodes.ObjectNotInPrerequisiteState => (
+            DatabaseFailure.NotYet,
+            "when it is the database that accepts no connections and nobody works on it, " +
+            "run `alter database … allow_connections true` from another one"),
         "55P04" => (DatabaseFailure.Never, LookAtTheLog),
         ['5', '5', ..] => (DatabaseFailure.NotYet, "end the session that holds what is needed"),
 
@@ -57,12 +69,14 @@ internal static class ServerAnswer
         ['0', '8', ..] => (DatabaseFailure.NotYet, "check that the server behind the pooler runs and that DB_URL leads to it"),
 
         // A standby or a server in read-only mode; a time-out of the session's; a deadlock, or a statement that a standby had to cancel.
-        PostgresErrorCodes.ReadOnlySqlTransaction => (DatabaseFailure.NotYet, "point DB_URL to the primary, or turn off default_transaction_read_only"),
+        PostgresErrorCodes.ReadOnlySqlTransaction
+            => (DatabaseFailure.NotYet, "point DB_URL to the primary, or turn off default_transaction_read_only"),
         "25P03" or "25P04" or PostgresErrorCodes.QueryCanceled
             => (DatabaseFailure.NotYet, "when it comes again, take the time-out from the role's or the database's settings"),
         ['4', '0', ..] => (DatabaseFailure.NotYet, "start again when the other sessions have finished"),
 
-        // Starting, stopping, an operator's intervention (57), an error of the system (58), of a configuration file (F0), or inside the server (XX).
+        // Starting, stopping or an operator's intervention (57); an error of the system (58), of a configuration file (F0), or inside
+        // the server (XX).
         ['5', '7', ..] => (DatabaseFailure.NotYet, "check that the server runs and accepts connections"),
         ['5', '8', ..] or ['F', '0', ..] or ['X', 'X', ..] or "72000" => (DatabaseFailure.NotYet, LookAtTheLog),
         _ => (DatabaseFailure.Never, LookAtTheLog),

@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Waits for a server that may answer later. Each change of the reason is said once.</summary>
+/// <summary>Waits for a server that may answer later, and logs each new reason once.</summary>
 /// <param name="target">The server.</param>
-/// <param name="connectTimeout">How long to wait, from the first failure on.</param>
-/// <param name="logger">Says what is waited for.</param>
+/// <param name="connectTimeout">How long to wait after the first failure.</param>
+/// <param name="logger">Gets the reasons.</param>
 internal sealed class ServerWait(ServerTarget target, TimeSpan connectTimeout, ILogger logger)
 {
     /// <summary>
-    /// A restore swaps two databases' names in one transaction, and whoever is on his way in at that moment is told that there is no such
-    /// database (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>); a moment later there is.
+    /// A restore swaps the names of two databases in one transaction. A connection at that moment learns that no such database exists
+    /// (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>). A moment later the database exists.
     /// </summary>
     private static readonly TimeSpan LongestSwap = TimeSpan.FromMilliseconds(500);
 

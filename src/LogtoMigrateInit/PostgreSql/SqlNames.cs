@@ -1,6 +1,6 @@
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Names as SQL writes them, quoted where it wants that.</summary>
+/// <summary>Names and literals as SQL text.</summary>
 internal static class SqlNames
 {
     /// <summary>An identifier as SQL text.</summary>
@@ -9,12 +9,13 @@ internal static class SqlNames
     /// <summary>A text as an SQL literal.</summary>
     public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    /// <summary>The last point outside of quotes parts a column from its table.</summary>
+    /// <summary>Separates a column from its table at the last point outside quotes.</summary>
     /// <param name="column">Such as <c>users.name</c>.</param>
-    public static (string Table, string Column) Part(string column) => LastPoint(column) is >= 0 and var at ? (column[..at], column[(at + 1)..]) : ("", column);
+    public static (string Table, string Column) Part(string column) =>
+        LastPoint(column) is >= 0 and var at ? (column[..at], column[(at + 1)..]) : ("", column);
 
     /// <summary>A table's name with its schema.</summary>
-    /// <param name="table">Without one it is of <paramref name="schema"/>.</param>
+    /// <param name="table">The table; without a schema it is in <paramref name="schema"/>.</param>
     /// <param name="schema">Not quoted.</param>
     public static string Qualify(string table, string schema) => LastPoint(table) >= 0 ? table : $"{SqlNames.Quote(schema)}.{table}";
 

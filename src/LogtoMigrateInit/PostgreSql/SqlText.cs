@@ -11,7 +11,9 @@ internal static partial class SqlText
 {
     private const int Longest = 200;
 
-    /// <summary>The statement on one line, without literals, and cut; it is read as PostgreSQL does, also when its end is missing.</summary>
+    /// <summary>
+    /// The statement on one line, without literals, and shortened. It is read as PostgreSQL reads it, also when its end is missing.
+    /// </summary>
     public static string WithoutLiterals(string sql)
     {
         var shown = new StringBuilder();
@@ -25,7 +27,7 @@ internal static partial class SqlText
                 : token.Value);
             if (token.Groups["plain"].Value.Contains(@"\'", StringComparison.Ordinal))
             {
-                // With standard_conforming_strings off the literal goes on here, and what follows is inside and outside the other way round.
+                // With standard_conforming_strings off the literal continues here, and the rest swaps inside and outside.
                 shown.Append(" …");
                 break;
             }
@@ -51,7 +53,8 @@ internal static partial class SqlText
         return sql.Length;
     }
 
-    // https://www.postgresql.org/docs/current/sql-syntax-lexical.html; a literal may end with the text, because the server cuts long statements.
+    // https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+    // A literal may end with the text, because the server truncates long statements.
     [GeneratedRegex(
         """
         \G(?:
@@ -73,7 +76,9 @@ internal static partial class SqlText
     [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
     private static partial Regex Blanks();
 
-    // Without its quotes it is a syntax error, and PostgreSQL shows it all the same.
-    [GeneratedRegex("""(\b(?:role|user|group)\b.*?\bpassword)\s+(?!null\b|'\*\*\*')("[^"]*"?|\S+)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    // Without its quotes it is a syntax error, but PostgreSQL still shows it.
+    [GeneratedRegex(
+        """(\b(?:role|user|group)\b.*?\bpassword)\s+(?!null\b|'\*\*\*')("[^"]*"?|\S+)""",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex RolePassword();
 }

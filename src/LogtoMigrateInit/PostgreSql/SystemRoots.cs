@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// The roots that the system trusts, of which only the few that matter to one certificate are read. .NET itself reads every file in
-/// /etc/ssl/certs before it judges the first certificate, which takes three times as long as all else that a run with nothing pending does.
+/// The roots that the system trusts. Only the few that matter to one certificate are read: .NET itself reads every file in
+/// /etc/ssl/certs before it judges the first certificate, which takes three times as long as the rest of a run with nothing pending.
 /// </summary>
 internal static partial class SystemRoots
 {
@@ -15,18 +15,19 @@ internal static partial class SystemRoots
     private const string DefaultDirectory = "/etc/ssl/certs";
 
     /// <summary>All roots in one file, on Debian and Alpine, and on Red Hat's systems.</summary>
-    private static readonly string[] Bundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
+    private static readonly string[] Bundles =
+        ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-    /// <summary>Keeps .NET from reading roots of its own; whatever it should trust must be handed to it from now on.</summary>
+    /// <summary>Keeps .NET from reading roots of its own. From then on, we must pass it every root that it should trust.</summary>
     public static void Hide()
     {
-        // .NET asks the C library, which does not see what Environment.SetEnvironmentVariable sets; a child process does not see this.
+        // .NET reads the C library's variables, which Environment.SetEnvironmentVariable does not set; a child process does not see this.
         const string Nowhere = "/nonexistent";
         _ = SetVariable(FileVariable, Nowhere, 1);
         _ = SetVariable(DirectoryVariable, Nowhere, 1);
     }
 
-    /// <summary>The files with roots, in the order in which it is worth to look: everything in one file, then one file for each.</summary>
+    /// <summary>The files with roots, in the order to search: all in one file, then one file for each.</summary>
     public static IEnumerable<IReadOnlyList<string>> Sources()
     {
         if (Environment.GetEnvironmentVariable(FileVariable) is { Length: > 0 } file)

@@ -12,10 +12,10 @@ namespace LogtoMigrateInit.PostgreSql;
 /// </summary>
 internal sealed class TlsTrust(ServerTarget target)
 {
-    /// <summary>The callback knows no connection; what flows into it from the one that opens does.</summary>
+    /// <summary>Identifies the connection attempt inside the TLS callback, which receives no connection.</summary>
     private readonly AsyncLocal<Attempt?> _attempt = new();
 
-    /// <summary>What is found from here on, in this flow, belongs to this attempt to connect and to no other.</summary>
+    /// <summary>Begins an attempt to connect: a rejection in this flow of execution belongs to it.</summary>
     public Attempt BeginAttempt() => _attempt.Value = new Attempt();
 
     public void Configure(SslClientAuthenticationOptions tls)
@@ -24,7 +24,8 @@ internal sealed class TlsTrust(ServerTarget target)
         tls.ClientCertificateContext = null;
         tls.CertificateChainPolicy = NewPolicy([]); // the judgement is the callback's
         SystemRoots.Hide();
-        tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => Accept(certificate as X509Certificate2, chain, errors);
+        tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            Accept(certificate as X509Certificate2, chain, errors);
     }
 
     private bool Accept(X509Certificate2? certificate, X509Chain? presented, SslPolicyErrors errors)
@@ -35,16 +36,29 @@ internal sealed class TlsTrust(ServerTarget target)
         }
 
         // .NET falls back to the common name for an address; Node.js wants it among the alternative names.
-        if (certificate is not null && IPAddress.TryParse(target.Host, out _) && !certificate.MatchesHostname(target.Host, allowWildcards: true, allowCommonName: false))
+        if (certificate is not null
+            && IPAddress.TryParse(target.Host, out _)
+            && !certificate.MatchesHostname(target.Host, allowWildcards: true, allowCommonName: false))
         {
             errors |= SslPolicyErrors.RemoteCertificateNameMismatch;
         }
 
-        var rejection = certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the server sent no certificate"
-            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {target.Host}"
-            : RejectChain(certificate, presented?.ChainPolicy.ExtraStore ?? []);
+        var rejection = Reject(certificate, presented, errors);
         _attempt.Value!.Rejection = rejection;
         return rejection is null;
+    }
+
+    /// <returns>Null when the certificate is trusted.</returns>
+    private string? Reject(X509Certificate2? certificate, X509Chain? presented, SslPolicyErrors errors)
+    {
+        if (certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
+        {
+            return "the server sent no certificate";
+        }
+
+        return errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
+            ? $"its certificate is for {certificate.GetNameInfo(X509NameType.DnsName, false)}, not for {target.Host}"
+            : RejectChain(certificate, presented?.ChainPolicy.ExtraStore ?? []);
     }
 
     private string? RejectChain(X509Certificate2 certificate, X509Certificate2Collection sent)
@@ -73,7 +87,7 @@ internal sealed class TlsTrust(ServerTarget target)
         return chain.Build(certificate) ? null : Describe(chain);
     }
 
-    /// <summary>Neither revocation nor a missing issuer is looked up in the network: Node.js does not either.</summary>
+    /// <summary>Looks up neither revocation nor a missing issuer in the network, as Node.js does not either.</summary>
     private static X509ChainPolicy NewPolicy(X509Certificate2Collection trusted)
     {
         var policy = new X509ChainPolicy
@@ -99,14 +113,17 @@ internal sealed class TlsTrust(ServerTarget target)
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            // Node.js warns about an unreadable file and goes on without it; so do we, and the rejection below names the cause.
+            // Node.js warns about an unreadable file and continues without it. So do we; the rejection has the cause.
         }
 
         return certificates;
     }
 
+    private static IEnumerable<string> Reasons(X509Chain chain) =>
+        chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct();
+
     private static string Describe(X509Chain chain) =>
-        string.Join(", ", chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct()) is { Length: > 0 } reasons
+        string.Join(", ", Reasons(chain)) is { Length: > 0 } reasons
             ? $"its certificate is not trusted: {reasons}"
             : "its certificate is not trusted";
 

@@ -14,9 +14,9 @@ internal sealed record ArchiveEntry(string Line, string Description)
 }
 
 /// <summary>What an archive says of itself.</summary>
-/// <param name="Database">The name of the database that was dumped.</param>
-/// <param name="ServerVersion">Of the server that it came from.</param>
-/// <param name="Entries">All of them, those of the database itself too.</param>
+/// <param name="Database">The name of the dumped database.</param>
+/// <param name="ServerVersion">The release of the dumped server.</param>
+/// <param name="Entries">All entries, also those about the database itself.</param>
 internal sealed record ArchiveContents(string Database, string ServerVersion, IReadOnlyList<ArchiveEntry> Entries);
 
 /// <summary>A dump in PostgreSQL's custom format. A plain one is refused: it would run code in <c>psql</c> (CVE-2025-8714).</summary>
@@ -36,7 +36,8 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
     public static bool IsArchive(Stream file)
     {
         var beginning = new byte[Magic.Length];
-        return file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false) == beginning.Length && beginning.SequenceEqual(Magic);
+        var count = file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false);
+        return count == beginning.Length && beginning.SequenceEqual(Magic);
     }
 
     /// <summary>The SHA-256 of a whole file, in lower-case hexadecimal digits.</summary>
@@ -72,63 +73,81 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
 
     /// <summary>The SQL of some entries.</summary>
     /// <param name="entries">Which; none gives none.</param>
-    /// <param name="arguments">More for <c>pg_restore</c>.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="arguments">More arguments for <c>pg_restore</c>.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public async Task<IReadOnlyList<string>> ReadStatementsAsync(IReadOnlyList<ArchiveEntry> entries, IEnumerable<string> arguments, CancellationToken stop) =>
+    public async Task<IReadOnlyList<string>> ReadStatementsAsync(
+        IReadOnlyList<ArchiveEntry> entries, IEnumerable<string> arguments, CancellationToken stop) =>
         entries.Count == 0 ? [] : SqlScript.Split(await PrintAsync(["--file=-", "--use-list=/dev/stdin", .. arguments], stop, entries));
 
     /// <summary>Some of the rows of one table, as <c>COPY</c> writes them.</summary>
-    /// <param name="table">Its name, in whatever schema.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="table">Its name, without a schema.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public Task<string> ReadRowsAsync(string table, CancellationToken stop) => PrintAsync(["--data-only", $"--table={table}", "--file=-"], stop);
+    public Task<string> ReadRowsAsync(string table, CancellationToken stop) =>
+        PrintAsync(["--data-only", $"--table={table}", "--file=-"], stop);
 
     /// <summary>Restores some entries into a database, all of them ours; the first error ends it.</summary>
     /// <param name="database">Its name.</param>
-    /// <param name="entries">Which, in the order of the archive.</param>
-    /// <param name="serverVersion">Of the server that it goes to; PostgreSQL's <c>server_version_num</c>.</param>
+    /// <param name="entries">Entries of the archive, in its order.</param>
+    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> of the target server.</param>
     /// <param name="applicationName">The name of the session.</param>
-    /// <param name="section">Only these parts of them, as <c>pg_restore</c> calls it, such as <c>pre-data</c>; null: all.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="section"><c>pg_restore</c>'s name of the only part to restore, such as <c>pre-data</c>; null: all parts.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
-    public async Task RestoreAsync(string database, IEnumerable<ArchiveEntry> entries, int serverVersion, string applicationName, string? section, CancellationToken stop)
+    public async Task RestoreAsync(
+        string database,
+        IEnumerable<ArchiveEntry> entries,
+        int serverVersion,
+        string applicationName,
+        string? section,
+        CancellationToken stop)
     {
         using var roots = RootsFile.Create(target);
+        string[] onlySection = section is null ? [] : [$"--section={section}"];
         var (arguments, tolerated) = RestoreArguments(programs, database, serverVersion);
         await tool.RunAsync(
-            programs.Restore, [.. arguments, "--use-list=/dev/stdin", .. section is null ? Array.Empty<string>() : [$"--section={section}"], path],
-            ToolEnvironment.Build(target, applicationName, roots?.Path), WriteList(entries), null, tolerated, stop);
+            programs.Restore,
+            [.. arguments, "--use-list=/dev/stdin", .. onlySection, path],
+            ToolEnvironment.Build(target, applicationName, roots?.Path),
+            WriteList(entries),
+            null,
+            tolerated,
+            stop);
     }
 
-    /// <summary>What <c>pg_restore</c> is always told, and the error that counts for nothing; null: none does.</summary>
-    /// <param name="programs">Which one it is.</param>
-    /// <param name="database">Where it restores to.</param>
+    /// <summary>The arguments that <c>pg_restore</c> always gets, and the error that does not count; null: every error counts.</summary>
+    /// <param name="programs">The release of <c>pg_restore</c>.</param>
+    /// <param name="database">The database that it restores to.</param>
     /// <param name="serverVersion">See <see cref="RestoreAsync"/>.</param>
-    public static (IReadOnlyList<string> Arguments, string? Tolerated) RestoreArguments(PostgresPrograms programs, string database, int serverVersion)
+    public static (IReadOnlyList<string> Arguments, string? Tolerated) RestoreArguments(
+        PostgresPrograms programs, string database, int serverVersion)
     {
-        // From 17 on pg_restore turns this limit off, also where there is none; then it must go on after that error, and so after others.
         const int FirstWithTransactionTimeout = 17;
-        var tolerated = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout ? "\"transaction_timeout\"" : null;
 
-        // A name with an equals sign would be taken for a connection string, so it is always one.
-        var target = $"dbname='{database.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)}'";
-        return (
-            ["--no-owner", "--no-privileges", "--no-tablespaces", .. tolerated is null ? ["--exit-on-error"] : Array.Empty<string>(), "--no-password", $"--dbname={target}"],
-            tolerated);
+        // From 17 on pg_restore turns this limit off, also on a server that lacks it. It must then continue after that error, and so after
+        // every other one.
+        var isUnknown = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout;
+        var tolerated = isUnknown ? "\"transaction_timeout\"" : null;
+
+        // pg_restore reads a name with an equals sign as a connection string, so it always gets one.
+        var name = database.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal);
+        string[] onError = isUnknown ? [] : ["--exit-on-error"];
+        return (["--no-owner", "--no-privileges", "--no-tablespaces", .. onError, "--no-password", $"--dbname=dbname='{name}'"], tolerated);
     }
 
     private async Task<string> PrintAsync(IEnumerable<string> arguments, CancellationToken stop, IEnumerable<ArchiveEntry>? entries = null)
     {
         var text = "";
         await tool.RunAsync(
-            programs.Restore, [.. arguments, path], ToolEnvironment.WithoutPostgres(), entries is null ? null : WriteList(entries),
+            programs.Restore,
+            [.. arguments, path],
+            ToolEnvironment.WithoutPostgres(),
+            entries is null ? null : WriteList(entries),
             async output =>
             {
                 using var reader = new StreamReader(output, Encoding.UTF8);
                 text = await reader.ReadToEndAsync(stop);
             },
-            null, stop);
+            null,
+            stop);
         return text;
     }
 
@@ -136,11 +155,12 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
     {
         try
         {
-            await input.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(entries.Select(entry => $"{entry.Line}\n"))), CancellationToken.None);
+            var list = string.Concat(entries.Select(entry => $"{entry.Line}\n"));
+            await input.WriteAsync(Encoding.UTF8.GetBytes(list), CancellationToken.None);
         }
         catch (IOException)
         {
-            // It has ended, and says why.
+            // pg_restore has ended, and prints why.
         }
     };
 

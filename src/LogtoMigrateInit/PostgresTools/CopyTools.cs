@@ -3,43 +3,49 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>Two steps of a copy that need no room on a disk: a dump that is kept in memory, and rows that go from server to server.</summary>
-/// <param name="source">The server that is read.</param>
+/// <summary>Two steps of a copy that need no disk space: a dump that is kept in memory, and rows that go from server to server.</summary>
+/// <param name="source">The server that they read.</param>
 /// <param name="programs">The newest tools.</param>
 /// <param name="tool">Runs them.</param>
 /// <param name="applicationName">The name of their sessions.</param>
-/// <param name="lockTimeout">How long a dump may wait for a lock of somebody else's; zero: without a limit.</param>
-internal sealed class CopyTools(ServerTarget source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
+/// <param name="lockTimeout">How long a dump may wait for another session's lock; zero: without a limit.</param>
+internal sealed class CopyTools(
+    ServerTarget source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
 {
-    /// <summary>What older ones call blobs. Logto has none, and without their definitions their contents cannot be restored.</summary>
+    /// <summary>Older releases call them blobs. Logto has none, and their contents cannot be restored without their definitions.</summary>
     private const int FirstWithLargeObjects = 16;
 
     private long _bytes;
 
-    /// <summary>How much of the rows has been copied so far, packed; any thread may ask.</summary>
+    /// <summary>The compressed bytes of the rows copied so far; any thread may ask.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Dumps all definitions, and the rows of some tables.</summary>
     /// <param name="snapshot">The exported snapshot that it shows.</param>
     /// <param name="withoutRows">The tables whose rows are left out, with their schemas; null: all.</param>
-    /// <param name="file">Where to.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="file">Gets the dump.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
     public async Task DumpAsync(string snapshot, IReadOnlyList<string>? withoutRows, MemoryFile file, CancellationToken stop)
     {
         using var roots = RootsFile.Create(source);
         await tool.RunAsync(
             programs.Dump,
-            [.. Common(snapshot), $"--file={file.Path}", .. withoutRows?.Select(table => $"--exclude-table-data={table}") ?? ["--schema-only"]],
-            ToolEnvironment.Build(source, applicationName, roots?.Path), null, null, null, stop);
+            [
+                .. Common(snapshot), $"--file={file.Path}",
+                .. withoutRows?.Select(table => $"--exclude-table-data={table}") ?? ["--schema-only"],
+            ],
+            ToolEnvironment.Build(source, applicationName, roots?.Path),
+            null,
+            null,
+            null,
+            stop);
     }
 
     /// <summary>Copies all rows into a database that has the tables, and nothing yet that depends on rows.</summary>
     /// <param name="snapshot">See <see cref="DumpAsync"/>.</param>
-    /// <param name="target">The server that is written to.</param>
+    /// <param name="target">The server that they write to.</param>
     /// <param name="database">Its database.</param>
-    /// <param name="serverVersion">Of that server; PostgreSQL's <c>server_version_num</c>.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="serverVersion">That server's <c>server_version_num</c>.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
     public async Task CopyRowsAsync(string snapshot, ServerTarget target, string database, int serverVersion, CancellationToken stop)
     {
@@ -50,28 +56,37 @@ internal sealed class CopyTools(ServerTarget source, PostgresPrograms programs, 
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (arguments, tolerated) = Archive.RestoreArguments(programs, database, serverVersion);
         var restoring = tool.RunAsync(
-            programs.Restore, arguments, ToolEnvironment.Build(target, applicationName, targetRoots?.Path),
+            programs.Restore,
+            arguments,
+            ToolEnvironment.Build(target, applicationName, targetRoots?.Path),
             async (input, _) =>
             {
                 opened.TrySetResult(input);
                 await end.Task;
             },
-            null, tolerated, stop);
+            null,
+            tolerated,
+            stop);
         var dumping = tool.RunAsync(
-            programs.Dump, [.. Common(snapshot), "--section=data", programs.Major >= FirstWithLargeObjects ? "--no-large-objects" : "--no-blobs"], ToolEnvironment.Build(source, applicationName, sourceRoots?.Path), null,
+            programs.Dump,
+            [.. Common(snapshot), "--section=data", programs.Major >= FirstWithLargeObjects ? "--no-large-objects" : "--no-blobs"],
+            ToolEnvironment.Build(source, applicationName, sourceRoots?.Path),
+            null,
             async output =>
             {
                 try
                 {
                     var input = await opened.Task.WaitAsync(over.Token);
-                    await Task.Factory.StartNew(() => Copy(output, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                    await Task.Factory.StartNew(
+                        () => Copy(output, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
                 }
                 finally
                 {
                     end.TrySetResult();
                 }
             },
-            null, over.Token);
+            null,
+            over.Token);
         await Task.WhenAny(dumping, restoring);
         if (dumping.IsCompleted)
         {
@@ -90,8 +105,7 @@ internal sealed class CopyTools(ServerTarget source, PostgresPrograms programs, 
 
     private string[] Common(string snapshot) =>
     [
-        "--format=custom", "--compress=1", "--no-password", $"--snapshot={snapshot}",
-        .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
+        "--format=custom", "--compress=1", "--no-password", $"--snapshot={snapshot}", .. Dump.LockWait(lockTimeout),
     ];
 
     private void Copy(Stream output, Stream input)

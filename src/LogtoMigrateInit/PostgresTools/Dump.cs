@@ -4,46 +4,48 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>What was written.</summary>
+/// <summary>The dump that was written.</summary>
 /// <param name="Bytes">Its length.</param>
 /// <param name="Sha256">In lower-case hexadecimal digits.</param>
 internal sealed record DumpedFile(long Bytes, string Sha256);
 
 /// <summary>
-/// One run of <c>pg_dump</c> whose output goes three ways at once: into the file, into a hash, and through <c>pg_restore</c>, which unpacks
-/// all of it. What <c>pg_restore --list</c> proves is nothing: it accepts a file that is cut.
+/// One run of <c>pg_dump</c> whose output goes to three places at once: the file, a hash, and <c>pg_restore</c>, which unpacks all of it.
+/// <c>pg_restore --list</c> would prove nothing: it accepts a truncated file.
 /// </summary>
 internal sealed class Dump(ServerTarget target, PostgresPrograms programs, PostgresTool tool)
 {
-    /// <summary>Its weakest level packs about as well as gzip, in a fraction of the time; a build without it says so before it connects.</summary>
+    /// <summary>zstd's weakest level compresses about as well as gzip, but much faster. A build without it never connects.</summary>
     private const int FirstWithZstd = 16;
 
     private long _bytes;
 
-    /// <summary>How much has been written so far; any thread may ask.</summary>
+    /// <summary>The bytes written so far; any thread may ask.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Writes the dump and leaves the file open, not yet synced.</summary>
     /// <param name="snapshot">The exported snapshot that it shows.</param>
     /// <param name="applicationName">The name of its sessions.</param>
-    /// <param name="lockTimeout">How long it may wait for a lock of somebody else's; zero: without a limit.</param>
+    /// <param name="lockTimeout">How long it may wait for another session's lock; zero: without a limit.</param>
     /// <param name="file">Empty, and writable.</param>
-    /// <param name="stop">Ends it.</param>
     /// <exception cref="PostgresToolException">A tool failed.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public async Task<DumpedFile> WriteAsync(string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, CancellationToken stop)
+    public async Task<DumpedFile> WriteAsync(
+        string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, CancellationToken stop)
     {
         try
         {
             return await WriteAsync(snapshot, applicationName, lockTimeout, file, programs.Major >= FirstWithZstd, stop);
         }
-        catch (PostgresToolException lacking) when (Bytes == 0 && lacking.Message.Contains("does not support compression", StringComparison.Ordinal))
+        catch (PostgresToolException lacking)
+            when (Bytes == 0 && lacking.Message.Contains("does not support compression", StringComparison.Ordinal))
         {
             return await WriteAsync(snapshot, applicationName, lockTimeout, file, zstd: false, stop);
         }
     }
 
-    private async Task<DumpedFile> WriteAsync(string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, bool zstd, CancellationToken stop)
+    private async Task<DumpedFile> WriteAsync(
+        string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, bool zstd, CancellationToken stop)
     {
         using var roots = RootsFile.Create(target);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -53,13 +55,17 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         Exception? unwritable = null;
 
         var unpacking = tool.RunAsync(
-            programs.Restore, ["--file=/dev/null"], ToolEnvironment.WithoutPostgres(),
+            programs.Restore,
+            ["--file=/dev/null"],
+            ToolEnvironment.WithoutPostgres(),
             async (input, _) =>
             {
                 unpacker.TrySetResult(input);
                 await end.Task;
             },
-            null, null, failed.Token);
+            null,
+            null,
+            failed.Token);
         await Task.WhenAny(unpacker.Task, unpacking);
         if (!unpacker.Task.IsCompleted)
         {
@@ -70,9 +76,10 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         string[] arguments =
         [
             "--format=custom", $"--snapshot={snapshot}", "--no-password", zstd ? "--compress=zstd:1" : "--compress=1",
-            .. lockTimeout > TimeSpan.Zero ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")] : Array.Empty<string>(),
+            .. LockWait(lockTimeout),
         ];
-        var dumping = tool.RunAsync(programs.Dump, arguments, ToolEnvironment.Build(target, applicationName, roots?.Path), null, CopyAsync, null, failed.Token);
+        var environment = ToolEnvironment.Build(target, applicationName, roots?.Path);
+        var dumping = tool.RunAsync(programs.Dump, arguments, environment, null, CopyAsync, null, failed.Token);
         try
         {
             await dumping;
@@ -96,8 +103,9 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
             var input = await unpacker.Task;
             try
             {
-                // On a thread of its own: to wake one of the pool's for every few kilobytes costs as much as unpacking them.
-                await Task.Factory.StartNew(() => Copy(output, file, hash, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                // On a thread of its own: waking a thread of the pool for every few kilobytes costs as much as unpacking them.
+                await Task.Factory.StartNew(
+                    () => Copy(output, file, hash, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
             catch (IOException full)
             {
@@ -111,7 +119,12 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         }
     }
 
-    /// <summary>Ends with the dump, or when the tools are killed.</summary>
+    /// <returns>The option with which <c>pg_dump</c> waits for a lock no longer than this; none for zero.</returns>
+    internal static string[] LockWait(TimeSpan lockTimeout) => lockTimeout > TimeSpan.Zero
+        ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")]
+        : [];
+
+    /// <summary>Copies until the dump ends, or the tools are killed.</summary>
     private void Copy(Stream output, FileStream file, IncrementalHash hash, Stream unpacker)
     {
         var reads = true;

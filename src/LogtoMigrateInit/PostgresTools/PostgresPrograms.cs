@@ -22,22 +22,24 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
 
     /// <summary>Finds the newest.</summary>
     /// <param name="folder">The only one to look in; null: those of Debian and of Alpine, and then <c>PATH</c>.</param>
-    /// <param name="cancellationToken">Ends the search.</param>
     /// <exception cref="PostgresToolException">There are none; the message says how to get them.</exception>
     public static async Task<PostgresPrograms> FindAsync(string? folder, CancellationToken cancellationToken)
     {
         PostgresPrograms? newest = null;
         foreach (var candidate in folder is null ? UsualFolders() : [folder])
         {
-            if (FilePermission.FindProgram(Path.Combine(candidate, DumpName)) is { } dump && FilePermission.FindProgram(Path.Combine(candidate, RestoreName)) is not null
-                && await ReadVersionAsync(dump, cancellationToken) is { } found && found.Major > (newest?.Major ?? 0))
+            if (FilePermission.FindProgram(Path.Combine(candidate, DumpName)) is { } dump
+                && FilePermission.FindProgram(Path.Combine(candidate, RestoreName)) is not null
+                && await ReadVersionAsync(dump, cancellationToken) is { } found
+                && found.Major > (newest?.Major ?? 0))
             {
                 newest = new PostgresPrograms(candidate, found.Text, found.Major);
             }
         }
 
         return newest ?? throw new PostgresToolException(folder is null
-            ? "pg_dump and pg_restore are not in this image; build it with POSTGRES_CLIENT (see the Dockerfile), or name their folder in LOGTO_INIT_PG_BIN"
+            ? "pg_dump and pg_restore are not in this image; build it with POSTGRES_CLIENT (see the Dockerfile), " +
+                "or name their folder in LOGTO_INIT_PG_BIN"
             : $"LOGTO_INIT_PG_BIN names {folder}, and there are no pg_dump and pg_restore that start");
     }
 
@@ -47,19 +49,24 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
     {
         if (Major < serverVersion / 10000)
         {
-            throw new PostgresToolException($"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}; install PostgreSQL's client {serverVersion / 10000} or newer, or name its folder in LOGTO_INIT_PG_BIN");
+            throw new PostgresToolException(
+                $"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}; " +
+                $"install PostgreSQL's client {serverVersion / 10000} or newer, or name its folder in LOGTO_INIT_PG_BIN");
         }
     }
 
-    // Debian has a wrapper on PATH that chooses among the first ones, so these come first.
+    // Debian's wrapper on PATH chooses among the first folders, so these come first.
     private static IEnumerable<string> UsualFolders() =>
     [
-        .. Folders("/usr/lib/postgresql", "*").Select(release => Path.Combine(release, "bin")),
-        .. Folders("/usr/libexec", "postgresql*"),
-        .. (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries),
-    ];
+            .. Folders("/usr/lib/postgresql", "*").Select(release => Path.Combine(release, "bin")),
+            .. Folders("/usr/libexec", "postgresql*"),
+            .. SearchPath.Split(':', StringSplitOptions.RemoveEmptyEntries),
+        ];
 
-    private static string[] Folders(string parent, string pattern) => Directory.Exists(parent) ? Directory.GetDirectories(parent, pattern) : [];
+    private static string SearchPath => Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin";
+
+    private static string[] Folders(string parent, string pattern) =>
+        Directory.Exists(parent) ? Directory.GetDirectories(parent, pattern) : [];
 
     /// <returns>Null when it does not start, or prints something else.</returns>
     private static async Task<(string Text, int Major)?> ReadVersionAsync(string program, CancellationToken cancellationToken)

@@ -7,11 +7,11 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>Runs <c>pg_dump</c> and <c>pg_restore</c>, and says why one failed.</summary>
-/// <param name="target">Where they connect, and the password that no line of theirs may show.</param>
+/// <param name="target">The server, and the password that no line may show.</param>
 /// <param name="logger">Gets what they print.</param>
 internal sealed class PostgresTool(ServerTarget target, ILogger logger)
 {
-    /// <summary>With which <c>pg_restore</c> ends when statements have failed; one that is killed ends otherwise, also after a tolerated error.</summary>
+    /// <summary><c>pg_restore</c>'s exit code after failed statements. A killed one has another, also after a tolerated error.</summary>
     private const int FailedStatements = 1;
 
     private readonly SecretMask _mask = new(target.Password);
@@ -20,23 +20,31 @@ internal sealed class PostgresTool(ServerTarget target, ILogger logger)
     /// <param name="program">Its path.</param>
     /// <param name="arguments">No secret belongs here.</param>
     /// <param name="environment">See <see cref="ToolEnvironment"/>.</param>
-    /// <param name="input">Writes its standard input; null when it reads none.</param>
-    /// <param name="output">Reads its standard output; null drops it.</param>
-    /// <param name="tolerated">An error that changes nothing; when there was no other, the tool has succeeded. Null: every error counts.</param>
+    /// <param name="input">Writes its standard input; null: none.</param>
+    /// <param name="output">Reads its standard output; null: dropped.</param>
+    /// <param name="tolerated">An error that does not count: if it is the only one, the tool succeeded. Null: every error counts.</param>
     /// <param name="stop">Kills it; the server ends its session by itself.</param>
     /// <exception cref="PostgresToolException">It failed, or did not start.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task RunAsync(
-        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> environment, Func<Stream, CancellationToken, Task>? input, Func<Stream, Task>? output,
-        string? tolerated, CancellationToken stop)
+        string program,
+        IReadOnlyList<string> arguments,
+        IReadOnlyDictionary<string, string?> environment,
+        Func<Stream, CancellationToken, Task>? input,
+        Func<Stream, Task>? output,
+        string? tolerated,
+        CancellationToken stop)
     {
         var name = Path.GetFileName(program);
         var complaint = new Complaint(name, tolerated);
         var child = new ChildProcess(program, arguments, environment)
         {
             Input = input,
-            Output = (stream, drained) => output is null ? OutputLines.ReadAsync(stream, (_, _) => { }, drained) : output(stream),
-            Errors = (stream, drained) => OutputLines.ReadAsync(stream, (line, _) => complaint.Hear(_mask.Apply(line), logger), drained),
+            Output = (stream, drained) => output is null
+                ? OutputLines.ReadAsync(stream, (_, _) => { }, drained)
+                : output(stream),
+            Errors = (stream, drained) =>
+                OutputLines.ReadAsync(stream, (line, _) => complaint.Hear(_mask.Apply(line), logger), drained),
         };
         int? exitCode;
         try
@@ -55,7 +63,7 @@ internal sealed class PostgresTool(ServerTarget target, ILogger logger)
         }
     }
 
-    /// <summary>What a tool says of its failure.</summary>
+    /// <summary>A tool's error messages.</summary>
     private sealed class Complaint(string name, string? tolerated)
     {
         private const string Error = ": error: ";
@@ -64,13 +72,13 @@ internal sealed class PostgresTool(ServerTarget target, ILogger logger)
         private string? _last;
         private bool _tolerated;
 
-        /// <summary>It had errors, and all were of the kind that changes nothing.</summary>
+        /// <summary>Whether it had errors, and only tolerated ones.</summary>
         public bool IsTolerable => _tolerated && _error is null;
 
-        /// <summary>Its first error, else its last line; null when it said nothing.</summary>
+        /// <summary>Its first error, else its last line; null: it printed nothing.</summary>
         public string? Text => (_error ?? _last)?.TrimEnd('.');
 
-        /// <summary>What goes on without the tool's name is a statement, or the row that it failed at: nothing for a log.</summary>
+        /// <summary>Reads a line. One without the tool's name continues a statement or has the failed row, so no log may show it.</summary>
         public void Hear(string line, ILogger logger)
         {
             _last = line;

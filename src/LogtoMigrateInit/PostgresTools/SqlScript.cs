@@ -2,12 +2,18 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>Takes apart what <c>pg_restore --file=-</c> prints of an archive's definitions: plain statements, no data and no function bodies.</summary>
+/// <summary>
+/// Splits what <c>pg_restore --file=-</c> prints of an archive's definitions: plain statements, no data and no function bodies.
+/// </summary>
 internal static partial class SqlScript
 {
-    /// <summary>The statements, without comments, without the lines that only <c>psql</c> understands, and without the settings of a session.</summary>
+    /// <summary>The statements, without comments, <c>psql</c>'s own lines, and the settings of a session.</summary>
     public static IReadOnlyList<string> Split(string script) =>
-        [.. Statement().Matches(script).Select(match => match.Groups["sql"].Value).Where(sql => sql.Length > 0 && !Setting().IsMatch(sql))];
+    [
+        .. Statement().Matches(script)
+            .Select(match => match.Groups["sql"].Value)
+            .Where(sql => sql.Length > 0 && !Setting().IsMatch(sql)),
+    ];
 
     // A backslash line and a comment stand at the beginning of a line, outside of any statement.
     [GeneratedRegex("""

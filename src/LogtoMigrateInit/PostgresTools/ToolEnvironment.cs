@@ -7,13 +7,21 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>
-/// The variables with which libpq connects as Logto's <c>DB_URL</c> means it (https://www.postgresql.org/docs/current/libpq-envars.html). All
-/// others of its own are removed: none of them reaches Logto, and several would change what is trusted or read.
+/// The variables with which libpq connects as Logto's <c>DB_URL</c> says (https://www.postgresql.org/docs/current/libpq-envars.html).
+/// libpq's other variables are removed: Logto reads none of them, and several would change what is trusted or read.
 /// </summary>
 internal static class ToolEnvironment
 {
     /// <summary>libpq takes a file in the home folder where none is named.</summary>
     private const string NoFile = "/nonexistent";
+
+    /// <summary>
+    /// The role or the database may have other values. The tools' own settings do not cover them: <c>pg_restore</c> cannot write in a
+    /// read-only transaction, and is idle while it waits for its input. The user's own options come after these and win.
+    /// </summary>
+    private const string WithoutLimits =
+        "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 " +
+        "-c default_transaction_read_only=off";
 
     /// <param name="target">Where to connect, and as whom.</param>
     /// <param name="applicationName">The name of the tool's sessions.</param>
@@ -28,7 +36,7 @@ internal static class ToolEnvironment
         environment["PGPASSWORD"] = target.Password;
         environment["PGPASSFILE"] = "/dev/null";
         environment["PGAPPNAME"] = applicationName;
-        environment["PGOPTIONS"] = target.PgOptions;
+        environment["PGOPTIONS"] = $"{WithoutLimits} {target.PgOptions}".TrimEnd();
         environment["PGCONNECT_TIMEOUT"] = "30";
         environment["PGGSSENCMODE"] = "disable";
         environment["PGSSLMODE"] = target.Tls switch
@@ -50,10 +58,15 @@ internal static class ToolEnvironment
         Environment.GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .Select(entry => (string)entry.Key)
-            .Where(name => name.StartsWith("PG", StringComparison.Ordinal) || name is "DB_URL" || name.StartsWith(Variables.Prefix, StringComparison.Ordinal))
+            .Where(IsRemoved)
             .ToDictionary(name => name, string? (_) => null),
         StringComparer.Ordinal)
     {
-        ["LC_ALL"] = "C", // what they print is read
-    };
+            ["LC_ALL"] = "C", // we read their output
+        };
+
+        private static bool IsRemoved(string name) =>
+            name is "DB_URL"
+            || name.StartsWith("PG", StringComparison.Ordinal)
+            || name.StartsWith(Variables.Prefix, StringComparison.Ordinal);
 }

@@ -29,7 +29,7 @@ internal sealed class DatabaseCopy(
     /// <summary>Reads the real database's tables and objects; waits for whoever has locked a table.</summary>
     public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
     {
-        var (tables, objects, searchPath) = await source.Database.WithConnectionAsync(
+        var (tables, objects, searchPath) = await source.Database.WithWorkConnectionAsync(
             (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, schema, token)), held);
         return new SourceSchema(tables, objects, searchPath);
     }

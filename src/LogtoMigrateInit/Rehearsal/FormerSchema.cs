@@ -33,7 +33,7 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
                 await DatabaseCopy.GiveRightsAsync(new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, held);
             }
 
-            var objects = await database.WithConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
+            var objects = await database.WithWorkConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
             return SchemaDrift.Normalise(objects, name!, settings.Main.Database);
         }
         finally

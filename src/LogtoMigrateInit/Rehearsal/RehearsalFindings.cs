@@ -29,7 +29,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     {
         var job = plan.Job;
         var schema = job.Database.Schema!;
-        var (state, traced, found) = await copy.WithConnectionAsync(
+        var (state, traced, found) = await copy.WithWorkConnectionAsync(
             async (connection, token) => (
                 (await InspectionQuery.ReadAsync(connection, [], token)).State,
                 await AlterationTrace.ReadAsync(connection, token),

@@ -4,60 +4,99 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Scratch;
 
-/// <summary>What the user may do in the cluster, and what is there.</summary>
+/// <summary>The user's rights in the cluster, and the roles and extensions of the cluster.</summary>
 /// <param name="User">Its name.</param>
-/// <param name="IsSuperuser">May do everything.</param>
-/// <param name="MayCreateDatabases">Needed to make, and to rename, a database.</param>
-/// <param name="MayCreateRoles">Needed to make Logto's own.</param>
-/// <param name="Extensions">Those that the user can create.</param>
+/// <param name="IsSuperuser">Whether the user may do everything.</param>
+/// <param name="MayCreateDatabases">Whether the user may create and rename databases.</param>
+/// <param name="MayCreateRoles">Whether the user may create Logto's roles.</param>
+/// <param name="Extensions">The extensions that the user can create.</param>
 /// <param name="Roles">All roles of the cluster.</param>
 /// <param name="ServerVersion">PostgreSQL's <c>server_version_num</c>.</param>
 internal sealed record ClusterRights(
-    string User, bool IsSuperuser, bool MayCreateDatabases, bool MayCreateRoles, IReadOnlySet<string> Extensions, IReadOnlySet<string> Roles, int ServerVersion);
+    string User,
+    bool IsSuperuser,
+    bool MayCreateDatabases,
+    bool MayCreateRoles,
+    IReadOnlySet<string> Extensions,
+    IReadOnlySet<string> Roles,
+    int ServerVersion);
 
 /// <summary>A database as the cluster's catalogue shows it.</summary>
-/// <param name="IsOwn">The user has its owner's rights, and so may rename it.</param>
-/// <param name="LetsIn">It accepts connections; one that an operator has closed (<c>allow_connections false</c>) can be renamed all the same.</param>
+/// <param name="IsOwn">Whether the user has its owner's rights, and so may rename it.</param>
+/// <param name="LetsIn">Whether it accepts connections. One that does not (<c>allow_connections false</c>) can still be renamed.</param>
 internal sealed record CatalogDatabase(bool IsOwn, bool LetsIn);
 
 /// <summary>Questions about the cluster, asked in its maintenance database.</summary>
 internal static class ClusterQueries
 {
-    private const string Rights = "select rolname::text, rolsuper, rolsuper or rolcreatedb, rolsuper or rolcreaterole, current_setting('server_version_num')::int from pg_catalog.pg_roles where rolname = current_user";
+    private const string Rights = """
+        select rolname::text,
+          rolsuper,
+          rolsuper or rolcreatedb,
+          rolsuper or rolcreaterole,
+          current_setting('server_version_num')::int
+        from pg_catalog.pg_roles
+        where rolname = current_user
+        """;
 
     private const string Extensions = """
-        select distinct v.name::text from pg_catalog.pg_available_extension_versions v, pg_catalog.pg_roles r
-          where r.rolname = current_user and (r.rolsuper or v.trusted or not v.superuser)
+        select distinct v.name::text
+        from pg_catalog.pg_available_extension_versions v, pg_catalog.pg_roles r
+        where r.rolname = current_user
+          and (r.rolsuper or v.trusted or not v.superuser)
         """;
 
     private const string Roles = "select rolname::text from pg_catalog.pg_roles";
 
-    // Workers of the server itself give way by themselves.
-    private const string Sessions = $"""
-        select {SessionQueries.Columns} from pg_catalog.pg_stat_activity a
-          where a.datname = $1::name and a.pid <> all ($2::int[]) and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
-          order by a.pid
+    private const string Database = """
+        select pg_has_role(datdba, 'USAGE'), datallowconn
+        from pg_catalog.pg_database
+        where datname = $1::name
         """;
 
-    // A session of a role that we may give ourselves can be ended as a member of it (https://www.postgresql.org/docs/current/functions-admin.html).
+    // The server's own workers leave by themselves.
+    private const string Sessions = $"""
+        select {SessionQueries.Columns}
+        from pg_catalog.pg_stat_activity a
+        where a.datname = $1::name
+          and a.pid <> all ($2::int[])
+          and a.usesysid is not null
+          and coalesce(a.backend_type, 'client backend') = 'client backend'
+        order by a.pid
+        """;
+
+    // We can end a session of a role that we can grant to ourselves, as a member of that role
+    // (https://www.postgresql.org/docs/current/functions-admin.html).
     private const string EndSessions = """
         do $$
-        declare s record; me name := current_user;
+        declare
+          s record;
+          me name := current_user;
         begin
-        for s in select a.pid, a.usename, pg_has_role(a.usesysid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE') as ours,
-            pg_has_role(a.usesysid, 'MEMBER WITH ADMIN OPTION') or (current_setting('server_version_num')::int < 160000 and m.rolcreaterole) as grantable
-          from pg_stat_activity a join pg_roles r on r.oid = a.usesysid join pg_roles m on m.rolname = me
-          where a.datname = {0} and (m.rolsuper or not r.rolsuper) loop
-        begin
-        if s.ours or (select rolsuper from pg_roles where rolname = me) then perform pg_terminate_backend(s.pid);
-        elsif s.grantable then
-        execute format('grant %I to %I', s.usename, me);
-        perform pg_terminate_backend(s.pid);
-        execute format('revoke %I from %I', s.usename, me);
-        end if;
-        exception when insufficient_privilege then null;
-        end;
-        end loop;
+          for s in
+            select a.pid,
+              a.usename,
+              pg_has_role(a.usesysid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE') as ours,
+              pg_has_role(a.usesysid, 'MEMBER WITH ADMIN OPTION')
+                or (current_setting('server_version_num')::int < 160000 and m.rolcreaterole) as grantable
+            from pg_stat_activity a
+            join pg_roles r on r.oid = a.usesysid
+            join pg_roles m on m.rolname = me
+            where a.datname = {0}
+              and (m.rolsuper or not r.rolsuper)
+          loop
+            begin
+              if s.ours or (select rolsuper from pg_roles where rolname = me) then
+                perform pg_terminate_backend(s.pid);
+              elsif s.grantable then
+                execute format('grant %I to %I', s.usename, me);
+                perform pg_terminate_backend(s.pid);
+                execute format('revoke %I from %I', s.usename, me);
+              end if;
+            exception when insufficient_privilege then
+              null;
+            end;
+          end loop;
         end $$
         """;
 
@@ -66,7 +105,14 @@ internal static class ClusterQueries
         await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Rights), new(Extensions), new(Roles) } };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        var rights = new ClusterRights(reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2), reader.GetBoolean(3), new HashSet<string>(), new HashSet<string>(), reader.GetInt32(4));
+        var rights = new ClusterRights(
+            reader.GetString(0),
+            reader.GetBoolean(1),
+            reader.GetBoolean(2),
+            reader.GetBoolean(3),
+            new HashSet<string>(),
+            new HashSet<string>(),
+            reader.GetInt32(4));
         await reader.NextResultAsync(cancellationToken);
         var extensions = await reader.ReadNamesAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
@@ -78,30 +124,28 @@ internal static class ClusterQueries
     }
 
     /// <returns>Null when the cluster has none of this name.</returns>
-    public static async Task<CatalogDatabase?> FindDatabaseAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    public static async Task<CatalogDatabase?> FindDatabaseAsync(
+        NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select pg_has_role(datdba, 'USAGE'), datallowconn from pg_catalog.pg_database where datname = $1::name", connection)
-        {
-            Parameters = { new() { Value = name } },
-        };
+        await using var command = new NpgsqlCommand(Database, connection) { Parameters = { new() { Value = name } } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? new CatalogDatabase(reader.GetBoolean(0), reader.GetBoolean(1)) : null;
     }
 
-    /// <summary>Who is connected to a database, the sessions of ours excepted.</summary>
-    public static async Task<IReadOnlyList<ServerSession>> FindSessionsAsync(NpgsqlConnection connection, string database, IReadOnlyCollection<int> ours, CancellationToken cancellationToken)
+    /// <summary>The sessions in a database, without our own.</summary>
+    public static async Task<IReadOnlyList<ServerSession>> FindSessionsAsync(
+        NpgsqlConnection connection, string database, IReadOnlyCollection<int> ours, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Sessions.Replace("$2::int[]", $"'{{{string.Join(',', ours)}}}'::int[]", StringComparison.Ordinal), connection)
-        {
-            Parameters = { new() { Value = database } },
-        };
+        var sql = Sessions.Replace("$2::int[]", $"'{{{string.Join(',', ours)}}}'::int[]", StringComparison.Ordinal);
+        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = database } } };
         return await SessionQueries.ReadAsync(command, cancellationToken);
     }
 
-    /// <summary>Ends the sessions in a database that this user can end, those of roles that it can make itself a member of too.</summary>
+    /// <summary>Ends the sessions in a database that this user can end, also those of roles that it can grant to itself.</summary>
     public static async Task EndSessionsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal), connection);
+        var sql = EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal);
+        await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }

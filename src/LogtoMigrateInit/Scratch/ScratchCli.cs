@@ -13,7 +13,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LogtoMigrateInit.Scratch;
 
 /// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
-internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, string sessionName, CliFolder folders, ILogger logger)
+internal sealed class ScratchCli(
+    ProgramSettings settings, LogtoTarget target, string sessionName, CliFolder folders, ILogger logger)
 {
     /// <summary>Why <see cref="TakeFolderAsync"/> returned null: a clause for the operator.</summary>
     public string WhyFolderBusy => folders.WhyBusy;
@@ -21,11 +22,13 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
     /// <summary>Takes the right to run Logto's CLI in our installation; null when another process had it until the lock time-out.</summary>
     public Task<FolderLock?> TakeFolderAsync(CancellationToken held) => folders.TakeAsync(held);
 
-    /// <summary>As a deploy does first: an index that a killed run has built is in the dump, and its alteration would fail.</summary>
+    /// <summary>
+    /// Removes left-over indexes, as a deploy does first: the dump has an index that a killed run has built, and its alteration would
+    /// fail.
+    /// </summary>
     /// <param name="there">The copy.</param>
-    /// <param name="job">What is to be done in it.</param>
-    /// <param name="held">Ends it.</param>
-    /// <exception cref="PostgresToolException">Something is in the way in the copy, or somebody else works there.</exception>
+    /// <param name="job">What the CLI will do in it.</param>
+    /// <exception cref="PostgresToolException">An object is in the way in the copy, or another session works there.</exception>
     /// <exception cref="DatabaseException">The copy was not reached.</exception>
     public async Task RemoveLeftOversAsync(ServerTarget there, CliJob job, CancellationToken held)
     {
@@ -33,20 +36,24 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
         {
             await using var copy = new LogtoDatabase(there, settings.ConnectTimeout, logger);
             await using var migrationLock = await TakeLockAsync(copy, held);
-            var leftOvers = new LeftOverIndexes(settings, sessionName, copy, NullLogger.Instance); // nothing that an operator has is dropped
-            if (await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held) is { Count: > 0 } inTheWay)
+
+            // No logger: nothing that an operator has is dropped.
+            var leftOvers = new LeftOverIndexes(settings, sessionName, copy, NullLogger.Instance);
+            var inTheWay = await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held);
+            if (inTheWay.Count > 0)
             {
                 throw new PostgresToolException(string.Join("; ", inTheWay));
             }
         }
     }
 
+    /// <summary>Runs the CLI; tries again while the server is full.</summary>
     /// <param name="there">The scratch database.</param>
-    /// <param name="job">What would be done in the real database, or a seed.</param>
-    /// <param name="folder">Held; another CLI of ours may have it too.</param>
-    /// <param name="held">Ends it.</param>
-    /// <param name="turn">Before this is done, another CLI works with the scripts; null: none does. When it fails, <paramref name="held"/> is cancelled.</param>
-    /// <exception cref="PostgresToolException">The server was full, or somebody else works there.</exception>
+    /// <param name="job">The job for the real database, or a seed.</param>
+    /// <param name="folder">The right to the installation folder; another CLI of ours may share it.</param>
+    /// <param name="held">Canceled when <paramref name="turn"/> fails, when the lock is lost, or by a signal.</param>
+    /// <param name="turn">Until this is done, another CLI works with the scripts; null: none does.</param>
+    /// <exception cref="PostgresToolException">The server was full, or another session works in the scratch database.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<CliRun> RunAsync(ServerTarget there, CliJob job, FolderLock folder, CancellationToken held, Task? turn = null)
@@ -69,7 +76,8 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
 
             if (run.Finished > 0 || Stopwatch.GetElapsedTime(started) > settings.ConnectTimeout)
             {
-                throw new PostgresToolException($"Logto's CLI found the server full or too busy to answer it ({run.Complaint}); start again when it is less busy");
+                throw new PostgresToolException(
+                    $"Logto's CLI found the server full or too busy to answer it ({run.Complaint}); start again when it is less busy");
             }
 
             logger.RetryingConnection();
@@ -82,7 +90,8 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
         await using var database = new LogtoDatabase(there, settings.ConnectTimeout, logger);
         var inspection = await database.WithConnectionAsync((connection, token) => InspectionQuery.ReadAsync(connection, [], token), held);
         await using var migrationLock = await TakeLockAsync(database, held);
-        var cli = new SupervisedCli(settings, target.Installation, sessionName, database, new LogtoCliProcess(settings, target.Installation), logger);
+        var process = new LogtoCliProcess(settings, target.Installation);
+        var cli = new SupervisedCli(settings, target.Installation, sessionName, database, process, logger);
         using var shared = folder.Share();
         var run = await cli.RunAsync(job with { Database = inspection, OnCopy = true }, shared, migrationLock, held, turn);
         held.ThrowIfCancellationRequested();
@@ -95,7 +104,8 @@ internal sealed class ScratchCli(ProgramSettings settings, LogtoTarget target, s
         try
         {
             return await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, held)
-                ?? throw new PostgresToolException($"somebody else works in the scratch database '{database.Target.Database}', which is ours alone; start again");
+                ?? throw new PostgresToolException(
+                    $"somebody else works in the scratch database '{database.Target.Database}', which is ours alone; start again");
         }
         catch
         {

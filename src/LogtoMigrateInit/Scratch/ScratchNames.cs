@@ -5,8 +5,8 @@ using LogtoMigrateInit.Logto;
 namespace LogtoMigrateInit.Scratch;
 
 /// <summary>
-/// The names of the scratch databases for one database: its own, a number, and what both hash to. So one is known by its name from the moment
-/// that the server begins to make it, whoever is gone by then, and nobody else's has such a name.
+/// The names of the scratch databases for one database: its name, a number, and a hash of both. So the name alone tells a scratch
+/// database, from the moment that the server begins to create it, also after the run was killed.
 /// </summary>
 /// <param name="database">The name of Logto's database.</param>
 internal sealed class ScratchNames(string database)
@@ -16,33 +16,42 @@ internal sealed class ScratchNames(string database)
     /// <summary>PostgreSQL's longest name, in bytes (NAMEDATALEN).</summary>
     private const int LongestName = 63;
 
-    /// <summary>So that <see cref="LogtoNames.RolePrefix"/>, the name and <c>_default</c> fit into the longest name.</summary>
+    /// <summary>Leaves space for <see cref="LogtoNames.RolePrefix"/> and <c>_default</c> in the longest name.</summary>
     private const int LongestPrefix = 26;
 
-    /// <summary>Of the number, and of its hash, in hexadecimal digits.</summary>
+    /// <summary>The hexadecimal digits of the number, and of its hash.</summary>
     private const int NumberLength = 8;
 
-    /// <summary>What all of them begin with.</summary>
+    /// <summary>The beginning of all of them.</summary>
     public string Prefix { get; } = Shorten(database, Ending, LongestPrefix) + Ending;
 
     private int Length => Prefix.Length + (2 * NumberLength);
 
-    /// <summary>One that no database has.</summary>
+    /// <summary>Returns a name that no database has.</summary>
     public string New() => Sign(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(NumberLength / 2)));
 
     /// <summary>Whether a database of this name is one of them.</summary>
     public bool IsOurs(string name) =>
-        name.Length == Length && name.StartsWith(Prefix, StringComparison.Ordinal) && name == Sign(name.Substring(Prefix.Length, NumberLength));
+        name.Length == Length
+        && name.StartsWith(Prefix, StringComparison.Ordinal)
+        && name == Sign(name.Substring(Prefix.Length, NumberLength));
 
-    /// <summary>The name of the database that one of Logto's roles would be for; null: it is too short for one of these.</summary>
-    /// <param name="role">Begins with <see cref="LogtoNames.RolePrefix"/> and <see cref="Prefix"/>, perhaps with underscores for hyphens.</param>
-    public string? OfRole(string role) =>
-        role.Length >= LogtoNames.RolePrefix.Length + Length ? string.Concat(Prefix, role.AsSpan(LogtoNames.RolePrefix.Length + Prefix.Length, 2 * NumberLength)) : null;
+    /// <summary>The name of the database that one of Logto's roles is for; null: the name is too short for a scratch database's.</summary>
+    /// <param name="role">
+    /// Begins with <see cref="LogtoNames.RolePrefix"/> and <see cref="Prefix"/>, perhaps with underscores for hyphens.
+    /// </param>
+    public string? OfRole(string role)
+    {
+        var start = LogtoNames.RolePrefix.Length;
+        return role.Length < start + Length
+            ? null
+            : string.Concat(Prefix, role.AsSpan(start + Prefix.Length, 2 * NumberLength));
+    }
 
-    /// <summary>A name with an ending, cut so that PostgreSQL does not cut it.</summary>
-    /// <param name="name">What is cut.</param>
-    /// <param name="ending">What is to follow it.</param>
-    /// <param name="longest">How many bytes there are for both.</param>
+    /// <summary>Shortens a name so that PostgreSQL does not truncate it with its ending.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="ending">The text that will follow it.</param>
+    /// <param name="longest">The bytes available for both.</param>
     public static string Shorten(string name, string ending, int longest = LongestName)
     {
         var bytes = Encoding.UTF8.GetBytes(name);
@@ -55,5 +64,9 @@ internal sealed class ScratchNames(string database)
         return Encoding.UTF8.GetString(bytes, 0, length);
     }
 
-    private string Sign(string number) => Prefix + number + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{number} {database}")))[..NumberLength];
+    private string Sign(string number)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{number} {database}"));
+        return Prefix + number + Convert.ToHexStringLower(hash)[..NumberLength];
+    }
 }

@@ -5,15 +5,17 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Scratch;
 
-/// <summary>The server on which scratch databases are made, beside the real database or as <c>LOGTO_INIT_SCRATCH_URL</c> says, and what is needed there.</summary>
+/// <summary>
+/// The server for scratch databases: the real database's, or the one that <c>LOGTO_INIT_SCRATCH_URL</c> names. Checks its rights.
+/// </summary>
 internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
 {
     /// <summary>Takes the right to make scratch databases, and lets <paramref name="use"/> work with it.</summary>
-    /// <param name="use">Gets the server, and the rights of the user there.</param>
+    /// <param name="use">Gets the server, and the user's rights there.</param>
     /// <param name="impossible">Makes a result of a clause for the operator.</param>
-    /// <param name="stop">Ends it.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<T> UseAsync<T>(Func<ScratchServer, ClusterRights, Task<T>> use, Func<string, T> impossible, CancellationToken stop)
+    public async Task<T> UseAsync<T>(
+        Func<ScratchServer, ClusterRights, Task<T>> use, Func<string, T> impossible, CancellationToken stop)
     {
         try
         {
@@ -26,7 +28,10 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
 
             if (scratch.WhyUnusable is { } pooler)
             {
-                return impossible(settings.Scratch is { } named ? $"a connection pooler answers at {named.Host}:{named.Port}, and no databases are made through one; let LOGTO_INIT_SCRATCH_URL name the server itself" : pooler);
+                return impossible(settings.Scratch is { } named
+                    ? $"a connection pooler answers at {named.Host}:{named.Port}, and no databases are made through one; " +
+                        "let LOGTO_INIT_SCRATCH_URL name the server itself"
+                    : pooler);
             }
 
             var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
@@ -40,7 +45,8 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         {
             return impossible($"the connection to the scratch server was lost ({broken.Message.TrimEnd('.')}); start again");
         }
-        catch (Exception failure) when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
+        catch (Exception failure)
+            when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
             return impossible($"{refusal.Message}; {refusal.Remedy}");
         }
@@ -55,20 +61,29 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         }
         catch (DatabaseException failure) when (settings.Scratch is { } named)
         {
-            throw new PostgresToolException($"the scratch server at {named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}') cannot be used: {failure.Message}", failure);
+            var place = $"{named.Host}:{named.Port} (LOGTO_INIT_SCRATCH_URL, user '{named.User}')";
+            throw new PostgresToolException($"the scratch server at {place} cannot be used: {failure.Message}", failure);
         }
     }
 
     /// <summary>Why two schemas cannot be compared.</summary>
     public static string OtherMajor(int scratch, int real) =>
-        $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, and each prints definitions in its own way; let LOGTO_INIT_SCRATCH_URL name a server of the same release";
+        $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, " +
+        "and each prints definitions in its own way; let LOGTO_INIT_SCRATCH_URL name a server of the same release";
 
-    /// <summary>Logto's alterations and its seed make and grant to roles named after their database.</summary>
+    /// <summary>Checks the rights: Logto's alterations and its seed create roles named after their database, and grant to them.</summary>
     private static string? WhyNotAllowed(ClusterRights rights)
     {
-        string[] lacking = [.. rights.MayCreateDatabases ? Array.Empty<string>() : ["createdb"], .. rights.MayCreateRoles ? Array.Empty<string>() : ["createrole"]];
-        return lacking.Length == 0
-            ? null
-            : $"user '{rights.User}' may not create {(rights.MayCreateDatabases ? "roles" : rights.MayCreateRoles ? "databases" : "databases and roles")}, which a scratch database needs; run `alter role {SqlNames.Quote(rights.User)} {string.Join(' ', lacking)}` as a superuser, or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
-    }
+        if (rights is { MayCreateDatabases: true, MayCreateRoles: true })
+        {
+            return null;
+        }
+
+        var (objects, attributes) = rights.MayCreateDatabases ? ("roles", "createrole")
+            : rights.MayCreateRoles ? ("databases", "createdb")
+            : ("databases and roles", "createdb createrole");
+            return $"user '{rights.User}' may not create {objects}, which a scratch database needs; " +
+                $"run `alter role {SqlNames.Quote(rights.User)} {attributes}` as a superuser, " +
+                "or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
+            }
 }

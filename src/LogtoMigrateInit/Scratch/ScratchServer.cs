@@ -11,27 +11,39 @@ using Npgsql;
 namespace LogtoMigrateInit.Scratch;
 
 /// <summary>
-/// The right to make scratch databases for one database, and the connection on which that is done: to the maintenance database, since a
-/// database is neither made nor renamed from inside. Whoever has it knows that every scratch database he finds was left by a killed run.
+/// The right to create scratch databases for one database, and the connection for that. It leads to the maintenance database, because
+/// no database is created or renamed from inside. A holder of the right knows that every scratch database it finds was left by a killed
+/// run.
 /// </summary>
 internal sealed class ScratchServer : IAsyncDisposable
 {
-    /// <summary>The first four bytes of SHA-256("logto-migrate-init scratch"), big-endian; the second half of the key is the hash of the database's name.</summary>
+    /// <summary>
+    /// The first four bytes of SHA-256("logto-migrate-init scratch"), big-endian. The second half of the key is the hash of the database's
+    /// name.
+    /// </summary>
     public const int LockClass = 86006637;
 
-    private const string Databases = "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1)";
-
-    private const string Roles = """
-        select rolname::text from pg_catalog.pg_roles where starts_with(rolname::text, $1) or starts_with(rolname::text, replace($1, '-', '_')) order by 1 desc
+    private const string Databases = """
+        select datname::text
+        from pg_catalog.pg_database
+        where starts_with(datname::text, $1)
         """;
 
-    /// <summary>A drop waits for a checkpoint, which takes long on a busy disk; a server that has stopped answering is not waited for without end.</summary>
+    private const string Roles = """
+        select rolname::text
+        from pg_catalog.pg_roles
+        where starts_with(rolname::text, $1)
+          or starts_with(rolname::text, replace($1, '-', '_'))
+        order by 1 desc
+        """;
+
+    /// <summary>A drop waits for a checkpoint, which takes long on a busy disk. A server that stopped answering gets no longer.</summary>
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
 
-    /// <summary>Each waits for five seconds in the server.</summary>
+    /// <summary>The server waits for five seconds in each.</summary>
     private const int DropTries = 6;
 
-    /// <summary>After a signal, so that it fits into the ten seconds that containers are given.</summary>
+    /// <summary>After a signal; a container has ten seconds.</summary>
     private static readonly TimeSpan LongestDropOnceStopped = TimeSpan.FromSeconds(5);
 
     private readonly DirectServer _server;
@@ -43,10 +55,10 @@ internal sealed class ScratchServer : IAsyncDisposable
     private ScratchServer(DirectServer server, NpgsqlConnection connection, ILogger logger) =>
         (_server, Connection, _names, _logger) = (server, connection, new ScratchNames(server.Target.Database), logger);
 
-    /// <summary>To the maintenance database, outside of a transaction.</summary>
+    /// <summary>The connection to the maintenance database, outside a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
-    /// <summary>A clause for the operator: a pooler answers, and nothing was done. Null when all is well.</summary>
+    /// <summary>A clause for the operator if a pooler answers; nothing was done then. Null: the server can be used.</summary>
     public string? WhyUnusable { get; private set; }
 
     /// <summary>The server, with the credentials of the role that owns the scratch databases.</summary>
@@ -55,14 +67,14 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>A database of the server; the caller disposes of it.</summary>
     public LogtoDatabase DatabaseAt(ServerTarget there) => _server.DatabaseAt(there);
 
-    /// <summary>The same, and waits while another run has the right.</summary>
+    /// <summary>Opens the scratch server, and waits while another run holds its lock.</summary>
     /// <param name="server">The server.</param>
     /// <param name="longest">How long to wait.</param>
-    /// <param name="logger">Is told once that it waits.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="logger">Gets one line when the wait begins.</param>
     /// <returns>Null when another run had it all the time.</returns>
     /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
-    public static async Task<ScratchServer?> OpenAsync(DirectServer server, TimeSpan longest, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<ScratchServer?> OpenAsync(
+        DirectServer server, TimeSpan longest, ILogger logger, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
@@ -88,7 +100,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
     /// <returns>Null when another run has it.</returns>
     /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
-    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller, or is disposed of.")]
+    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The caller disposes of it.")]
     public static async Task<ScratchServer?> TryOpenAsync(DirectServer server, ILogger logger, CancellationToken cancellationToken)
     {
         var connection = await OpenMaintenanceAsync(server, cancellationToken);
@@ -99,11 +111,6 @@ internal sealed class ScratchServer : IAsyncDisposable
             if (scratch.WhyUnusable is not null)
             {
                 return scratch; // its connection would keep the lock for whoever it serves next
-            }
-
-            foreach (var limit in new[] { "idle_session_timeout", "statement_timeout", "lock_timeout" })
-            {
-                await scratch.ExecuteAsync($"set {limit} = 0", cancellationToken); // whatever the role has
             }
 
             await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1, hashtext($2))", connection)
@@ -126,9 +133,8 @@ internal sealed class ScratchServer : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Makes an empty database that nobody else may enter.</summary>
-    /// <param name="properties">What stands behind the name in <c>create database</c>.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>Creates an empty database that only its owner may enter.</summary>
+    /// <param name="properties">The text after the name in <c>create database</c>.</param>
     /// <returns>Its name.</returns>
     public async Task<string> CreateAsync(string properties, CancellationToken cancellationToken)
     {
@@ -138,9 +144,9 @@ internal sealed class ScratchServer : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Removes one, whoever is connected to it; what cannot be removed now, the next run removes.</summary>
-    /// <param name="name">Of the scratch database.</param>
-    /// <param name="stop">Leaves little time from when it is cancelled.</param>
+    /// <summary>Drops a scratch database with its sessions. If that fails, the next run drops it.</summary>
+    /// <param name="name">The scratch database.</param>
+    /// <param name="stop">Shortens the time that is left.</param>
     public async Task DropAsync(string name, CancellationToken stop)
     {
         using var limit = new CancellationTokenSource(LongestDrop);
@@ -149,17 +155,18 @@ internal sealed class ScratchServer : IAsyncDisposable
         {
             await RemoveAsync(name, limit.Token).WaitAsync(limit.Token);
         }
-        catch (Exception failure) when (!limit.IsCancellationRequested && Connection.State != ConnectionState.Open && (failure is InvalidOperationException || DatabaseException.From(failure) is not null))
+        catch (Exception failure)
+            when (IsAboutConnection(failure) && Connection.State != ConnectionState.Open && !limit.IsCancellationRequested)
         {
             await DropOverNewConnectionAsync(name, limit.Token); // a connection that is idle for an hour may be cut off on its way
         }
-        catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
+        catch (Exception failure) when (failure is OperationCanceledException || IsAboutConnection(failure))
         {
             _logger.ScratchLeft(name, failure.Message);
         }
     }
 
-    /// <summary>The same while other things are done, since a drop waits for a checkpoint; this is not disposed of before it has ended.</summary>
+    /// <summary>Begins to drop a scratch database, because a drop waits for a checkpoint. Disposal waits for the drop.</summary>
     public void DropMeanwhile(string name, CancellationToken stop) => _drops = Task.WhenAll(_drops, DropAsync(name, stop));
 
     private async Task DropOverNewConnectionAsync(string name, CancellationToken cancellationToken)
@@ -169,13 +176,13 @@ internal sealed class ScratchServer : IAsyncDisposable
             await using var another = new ScratchServer(_server, await OpenMaintenanceAsync(_server, cancellationToken), _logger);
             await another.RemoveAsync(name, cancellationToken);
         }
-        catch (Exception failure) when (failure is OperationCanceledException or InvalidOperationException || DatabaseException.From(failure) is not null)
+        catch (Exception failure) when (failure is OperationCanceledException || IsAboutConnection(failure))
         {
             _logger.ScratchLeft(name, failure.Message);
         }
     }
 
-    /// <summary>Runs a statement; of several at once each waits for the one before.</summary>
+    /// <summary>Runs a statement after those that were begun before.</summary>
     public async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -190,8 +197,15 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a database could not be made because this server lacks its locale (the operating system's, or ICU's), or an older one its provider.</summary>
-    public static bool IsAboutLocale(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.SyntaxError };
+    /// <summary>
+    /// Whether a database could not be created because this server lacks its locale (the operating system's, or ICU's) or its locale
+    /// provider.
+    /// </summary>
+    public static bool IsAboutLocale(Exception exception) => exception is PostgresException
+    {
+        SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue
+            or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.SyntaxError,
+    };
 
     public async ValueTask DisposeAsync()
     {
@@ -204,10 +218,10 @@ internal sealed class ScratchServer : IAsyncDisposable
     public async Task<NpgsqlConnection> OpenAnotherAsync(CancellationToken cancellationToken)
     {
         await using var maintenance = _server.DatabaseNamed(Connection.Database);
-        return await maintenance.RetryAsync(maintenance.OpenAsync, cancellationToken);
+        return await maintenance.RetryAsync(maintenance.OpenForWorkAsync, cancellationToken);
     }
 
-    /// <summary><c>postgres</c> as everywhere, else the template that every cluster has.</summary>
+    /// <summary>Connects to <c>postgres</c>, or else to the template that every cluster has.</summary>
     private static async Task<NpgsqlConnection> OpenMaintenanceAsync(DirectServer server, CancellationToken cancellationToken)
     {
         await using var usual = server.DatabaseNamed(DatabaseCreation.MaintenanceDatabase);
@@ -217,17 +231,26 @@ internal sealed class ScratchServer : IAsyncDisposable
             {
                 try
                 {
-                    return await usual.OpenAsync(token);
+                    return await usual.OpenForWorkAsync(token);
                 }
-                catch (DatabaseException closed) when (closed.InnerException is PostgresException { SqlState: not (PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections) })
+                catch (DatabaseException closed) when (IsClosed(closed))
                 {
-                    return await template.OpenAsync(token); // dropped, closed, or not for this user
+                    return await template.OpenForWorkAsync(token);
                 }
             },
             cancellationToken);
     }
 
-    /// <summary>The database first: PostgreSQL drops no role that has rights in one.</summary>
+    /// <summary>Whether the database was dropped, is closed, or is not for this user.</summary>
+    private static bool IsClosed(DatabaseException refusal) => refusal.InnerException is PostgresException
+    {
+        SqlState: not (PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections),
+    };
+
+    private static bool IsAboutConnection(Exception failure) =>
+        failure is InvalidOperationException || DatabaseException.From(failure) is not null;
+
+    /// <summary>Drops the database first, because PostgreSQL drops no role that has rights in one.</summary>
     private async Task RemoveAsync(string name, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
@@ -239,7 +262,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
             catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && tries < DropTries)
             {
-                // The server gives the sessions that it has told to end five seconds, in which a starved one has not even begun to.
+                // The server gives terminated sessions five seconds. A starved one has not even begun to end by then.
             }
         }
 

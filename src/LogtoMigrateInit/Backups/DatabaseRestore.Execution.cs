@@ -1,0 +1,173 @@
+using System.Globalization;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
+
+namespace LogtoMigrateInit.Backups;
+
+internal sealed partial class DatabaseRestore
+{
+    /// <summary>Restores into a new database, and swaps it with the present one.</summary>
+    private async Task<Outcome> RestoreAsync(RestoreJob job, Func<string, bool> confirm, CancellationToken stop)
+    {
+        string? fresh = null;
+        try
+        {
+            logger.Restoring(job.Archive.Path, job.Database);
+            var properties = await job.Archive.ReadStatementsAsync(job.Plan.Properties, ["--create"], stop);
+            fresh = await copies.CreateAsync(job.Scratch, job.Archive, job.Plan, job.Contents, job.Rights, stop);
+            await copies.FillAsync(job.Archive, fresh, job.Plan.Entries, job.Rights, section: null, stop);
+            if (job.Record is not null && await copies.CompareAsync(fresh, job.Record, stop) is { } difference)
+            {
+                return new Outcome.RestoreRefused(difference);
+            }
+
+            var (strayed, refused) = await CompleteAsync(job, fresh, properties, confirm, stop);
+            if (refused is not null)
+            {
+                return new Outcome.RestoreRefused(refused);
+            }
+
+            var result = await SwapAsync(job, fresh, strayed, stop);
+            fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
+            return result;
+        }
+        catch (Exception failure)
+            when (failure is not (OperationCanceledException or PostgresToolException) && DatabaseException.From(failure) is { } refusal)
+        {
+            return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
+        }
+        finally
+        {
+            if (fresh is not null)
+            {
+                await job.Scratch.DropAsync(fresh, stop);
+            }
+        }
+    }
+
+    /// <summary>Gives the new database what a dump does not restore, and checks it.</summary>
+    /// <returns>The roles whose passwords differ from the backup's, and why the database cannot be used; null when it can.</returns>
+    private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
+        RestoreJob job, string fresh, IReadOnlyList<string> properties, Func<string, bool> confirm, CancellationToken stop)
+    {
+        await using var restored = server.DatabaseNamed(fresh);
+        await using (var contents = await RestoredDatabase.OpenAsync(restored, logger, stop))
+        {
+            await contents.AnalyzeAsync(stop);
+            await contents.MakeRolesAsync(job.Parent, stop);
+            await contents.GrantAsync(job.PossibleGrants(), job.IsLogtos, RestorePlan.RolesIn, stop);
+            await contents.ApplyAsync(job.PropertiesFor(properties, fresh), stop);
+        }
+
+        if (job.Record is null && !await IsLogtosAsync(restored, stop))
+        {
+            return ([], "what it holds is no whole Logto database, such as a dump without rows, " +
+                "and it has no record that says the same of what was dumped");
+        }
+
+        var strayed = await FindOtherPasswordsAsync(restored, stop);
+        var roles = string.Join(", ", strayed);
+        var question = $"The roles {roles} have other passwords than this backup. " +
+            "Give them those of the backup, also for any other database that uses them?";
+        return strayed.Count == 0 || confirm(question)
+            ? (strayed, null)
+            : (strayed, $"the roles {roles} have other passwords than this backup, and Logto could not log in; " +
+                "add --yes, which changes them");
+    }
+
+    private async Task<bool> IsLogtosAsync(LogtoDatabase restored, CancellationToken stop)
+    {
+        var inspection = await InspectAsync(restored, stop);
+        return MigrationPlan.Decide(catalog, inspection) is not (Verdict.Empty or Verdict.Foreign or Verdict.Damaged);
+    }
+
+    /// <summary>The roles that cannot log in with the passwords of the restored table. Logto would answer only errors with them.</summary>
+    private async Task<IReadOnlyList<string>> FindOtherPasswordsAsync(LogtoDatabase restored, CancellationToken stop)
+    {
+        var failed = await new TenantLogins(restored, catalog.Requirements.Tables, logger).TryAsync(serverIsReadOnly: false, stop);
+        return [.. failed.Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)];
+    }
+
+    private async Task<Outcome> SwapAsync(RestoreJob job, string fresh, IReadOnlyList<string> strayed, CancellationToken stop)
+    {
+        var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
+        var former = job.Present is null ? null : ScratchNames.Shorten(job.Database, ending) + ending;
+        await using var other = await job.Scratch.OpenAnotherAsync(stop);
+        var result = await DatabaseSwap.RunAsync(
+            job.Scratch.Connection,
+            other,
+            fresh,
+            job.Database,
+            former,
+            () => job.Place?.LeaveAsync() ?? Task.CompletedTask,
+            endSessions: true,
+            stop);
+        return result switch
+        {
+            SwapResult.InUse inUse => new Outcome.RestoreRefused(WhyInUse(inUse.Sessions)),
+            SwapResult.Unknown unknown => new Outcome.RestoreUnknown(job.Database, fresh, former, unknown.Reason),
+            _ => new Outcome.Restored(job.Database, former, $"{await SetPasswordsAsync(strayed, stop)}{await DescribeAsync(stop)}"),
+        };
+    }
+
+    private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
+        ? $"the database '{settings.Main.Database}' is in use by a prepared transaction (`select * from pg_prepared_xacts`) " +
+            "or by a session that has ended since; roll it back, or do it again"
+        : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
+            $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to";
+
+    /// <summary>Sets the backup's passwords. Only after the swap: until then Logto runs on the old database with the old ones.</summary>
+    /// <returns>A sentence when they could not be set; else nothing.</returns>
+    private async Task<string> SetPasswordsAsync(IReadOnlyList<string> roles, CancellationToken stop)
+    {
+        try
+        {
+            if (roles.Count > 0)
+            {
+                await server.Database.WithWorkConnectionAsync(
+                    (connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
+            }
+
+            return "";
+        }
+        catch (Exception refusal) when (refusal is OperationCanceledException || DatabaseException.From(refusal) is not null)
+        {
+            return $"Its roles {string.Join(", ", roles)} still have other passwords ({refusal.Message.TrimEnd('.')}), " +
+                $"and Logto cannot log in: {TenantRolesSql.HowToRun} `{TenantRolesSql.SetPasswords(roles)}`. ";
+        }
+    }
+
+    /// <summary>Compares the restored database with this image. The swap is done by now, so a failure is only reported.</summary>
+    private async Task<string> DescribeAsync(CancellationToken stop)
+    {
+        try
+        {
+            return Describe(MigrationPlan.Decide(catalog, await InspectAsync(database, stop)));
+        }
+        catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
+        {
+            return $"It could not be looked at just now ({unseen.Message.TrimEnd('.')}); " +
+                "`logto-migrate-init check` says what it is to this image.";
+        }
+    }
+
+    private string Describe(Verdict verdict) => verdict switch
+    {
+        Verdict.Matching matching => $"It matches Logto {catalog.TargetVersion} (state {matching.State}), which can start.",
+        Verdict.Pending pending =>
+            $"Its state is {pending.State}: start the image of Logto that it was made with, " +
+            $"or deploy the {pending.Alterations.Count} alterations that Logto {catalog.TargetVersion} has above it " +
+            "with `logto-migrate-init migrate`.",
+        Verdict.Ahead ahead =>
+            $"Its state {ahead.State} is newer than Logto {catalog.TargetVersion}: start the image that it was made with.",
+        _ => $"It is as it was when the backup was made: {Outcome.Of(verdict, catalog, settings).Message}",
+    };
+
+    private Task<Inspection> InspectAsync(LogtoDatabase inspected, CancellationToken stop) => inspected.WithConnectionAsync(
+        (connection, token) => InspectionQuery.ReadAsync(connection, catalog.Requirements.Tables, token), stop);
+}
