@@ -184,12 +184,8 @@ internal sealed class SupervisedCli(
     {
         long? unknownSince = null;
         var pace = new ReportPace();
-        var started = Stopwatch.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            logger.Progress(
-                output.Finished, job.Alterations.Count, Stopwatch.GetElapsedTime(started).TotalSeconds,
-                watch.WaitsFor is { } blocker ? $"waits for {blocker}" : output.Running?.Name ?? "Logto's CLI");
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
             unknownSince = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection() ? unknownSince ?? Stopwatch.GetTimestamp() : null;
             if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > settings.Timings.HalfOpen)

@@ -116,9 +116,6 @@ internal static partial class Log
     [LoggerMessage(1510, LogLevel.Warning, "The alteration {Alteration} builds an index in words that are not understood; if an earlier run was interrupted in it, look for a left-over index first")]
     public static partial void UnclearScript(this ILogger logger, string alteration);
 
-    [LoggerMessage(1514, LogLevel.Trace, "{Finished}/{Planned} after {Seconds:0} s: {What}")]
-    public static partial void Progress(this ILogger logger, int finished, int planned, double seconds, string what);
-
     [LoggerMessage(1600, LogLevel.Information, "Logged in as {Succeeded} of {Tried} of Logto's own roles ({Count} in all): {Roles}")]
     public static partial void TriedLogins(this ILogger logger, int succeeded, int tried, long count, string roles);
 
