@@ -19,7 +19,6 @@ internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
     /// <param name="inspection">The real database.</param>
     /// <param name="folder">Held; another CLI of ours may have it too, but does not work yet.</param>
     /// <param name="seeded">Called when the CLI has ended; not when it failed.</param>
-    /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>

@@ -24,7 +24,6 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
     /// <param name="schema">Logto's.</param>
     /// <param name="objects">Of the real database.</param>
     /// <param name="names">What they are called on the copy.</param>
-    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="DatabaseException">A server refused us.</exception>
     public static async Task<ComparedRows> ReadAsync(
         LogtoDatabase real, LogtoDatabase copy, string schema, IReadOnlyList<SchemaObject> objects, RealNames names, CancellationToken cancellationToken)

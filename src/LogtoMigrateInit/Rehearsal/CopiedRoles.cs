@@ -38,7 +38,6 @@ internal sealed class CopiedRoles(string database, string copy)
     /// <summary>Makes the roles for the copy, none of which can log in, and enters them where the copy's table names the real ones.</summary>
     /// <param name="connection">To the copy, in Logto's schema.</param>
     /// <param name="roles">Those of the real database that exist, such as <c>logto_tenant_logto</c> and <c>logto_tenant_logto_default</c>.</param>
-    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="PostgresException">The server refused.</exception>
     public async Task MakeAsync(NpgsqlConnection connection, IReadOnlyList<string> roles, CancellationToken cancellationToken)
     {

@@ -39,7 +39,6 @@ internal sealed class DatabaseCopy(
     /// <param name="tools">The scratch server.</param>
     /// <param name="tables">Those of the real database.</param>
     /// <param name="made">Gets its name before anything is in it.</param>
-    /// <param name="held">Ends it.</param>
     /// <returns>The rights that the dump grants, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">It cannot be made.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
@@ -75,7 +74,6 @@ internal sealed class DatabaseCopy(
     /// <param name="tools">The scratch server.</param>
     /// <param name="backup">The path of the backup.</param>
     /// <param name="made">Gets its name before anything is in it.</param>
-    /// <param name="held">Ends it.</param>
     /// <returns>See <see cref="MakeAsync"/>.</returns>
     /// <exception cref="PostgresToolException">It cannot be made.</exception>
     public Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchTools tools, string backup, Action<string> made, CancellationToken held) =>
@@ -86,7 +84,6 @@ internal sealed class DatabaseCopy(
     /// <param name="database">The name of the real database.</param>
     /// <param name="plan">What is rehearsed in it.</param>
     /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
-    /// <param name="held">Ends it.</param>
     public static async Task PrepareAsync(
         LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken held)
     {
@@ -102,7 +99,6 @@ internal sealed class DatabaseCopy(
     /// <param name="restored">The copy.</param>
     /// <param name="roles">Logto's roles for the real database that exist.</param>
     /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
-    /// <param name="held">Ends it.</param>
     public static async Task GiveRightsAsync(CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
     {
         await copied.MakeAsync(restored.Connection, roles, held);
@@ -130,7 +126,6 @@ internal sealed class DatabaseCopy(
     /// <param name="made">Gets the name of the database.</param>
     /// <param name="sections">See <see cref="Archive.RestoreAsync"/>; each of them.</param>
     /// <param name="afterFirst">Called when the first is restored.</param>
-    /// <param name="held">Ends it.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
         ScratchTools tools, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
     {

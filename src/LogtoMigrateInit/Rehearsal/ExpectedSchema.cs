@@ -13,7 +13,6 @@ internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
     /// <param name="tools">The scratch server.</param>
     /// <param name="folder">See <see cref="TargetSchema.ReadAsync"/>.</param>
     /// <param name="seeded">See <see cref="TargetSchema.ReadAsync"/>.</param>
-    /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop a database.</param>
     /// <returns>Its objects, with the names that they would have in the real database; or null, and why that is not known.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>

@@ -14,7 +14,6 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
     /// <param name="backup">The path of the backup.</param>
     /// <param name="plan">The rollback.</param>
     /// <param name="tools">The scratch server.</param>
-    /// <param name="held">Ends it.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">It cannot be restored.</exception>

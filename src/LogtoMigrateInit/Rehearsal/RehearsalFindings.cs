@@ -21,7 +21,6 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     /// <param name="copy">The database in which it was done.</param>
     /// <param name="serverVersion">Of the copy's server; PostgreSQL's <c>server_version_num</c>.</param>
     /// <param name="seconds">How long it took to make the copy, and how long the CLI ran.</param>
-    /// <param name="held">Ends it.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
     public async Task<RehearsalReport> ReportAsync(
         RehearsalPlan plan, CliRun run, SourceSchema source, (IReadOnlyList<SchemaObject>? Objects, string? WhyNot) expected, LogtoDatabase copy,

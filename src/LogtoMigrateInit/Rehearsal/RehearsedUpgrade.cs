@@ -22,7 +22,6 @@ internal sealed class RehearsedUpgrade(
     /// <summary>Rehearses and deploys nothing.</summary>
     /// <param name="mode">Which rows are copied.</param>
     /// <param name="seen">Gets the report, when there is one.</param>
-    /// <param name="stop">Ends it.</param>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
         new LockedTask
