@@ -38,7 +38,7 @@ internal sealed record TracedObject(string Kind, string? Table, string Name, str
 /// <param name="Ended">When the trigger began, which is the end of the alteration's own work.</param>
 /// <param name="Resumed">When the trigger ended.</param>
 /// <param name="Locks">All locks of the session, except those on PostgreSQL's own relations.</param>
-/// <param name="Rows">Rows that the session has written since the server last collected its counts, perhaps in earlier transactions.</param>
+/// <param name="Rows">Rows written since the server last collected the session's counts, perhaps in earlier transactions.</param>
 /// <param name="Changes">The differences from the end of the previous alteration.</param>
 internal sealed record TracedAlteration(
     double State,
