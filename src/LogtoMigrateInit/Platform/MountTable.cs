@@ -3,7 +3,8 @@ namespace LogtoMigrateInit.Platform;
 /// <summary>Which file system a folder is on (https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html).</summary>
 internal static class MountTable
 {
-    /// <returns>Why what is written to this folder will be gone with the container or the machine's memory: a clause; null when it stays, or when nobody can tell.</returns>
+    /// <summary>Returns why files in this folder will be lost with the container or with the machine's memory.</summary>
+    /// <returns>A clause; null when the files last, or when the mount table does not tell.</returns>
     public static string? WhyNotLasting(string folder)
     {
         (string Point, string Kind) found = ("", "");
@@ -14,7 +15,8 @@ internal static class MountTable
                 // … parent id, device, root, mount point, options …, a dash, type …
                 var fields = line.Split(' ');
                 var (point, kind) = (Unescape(fields[4]), fields[Array.IndexOf(fields, "-") + 1]);
-                if (point.Length >= found.Point.Length && $"{folder}/".StartsWith(point == "/" ? point : $"{point}/", StringComparison.Ordinal))
+                var prefix = point == "/" ? point : $"{point}/";
+                if (point.Length >= found.Point.Length && $"{folder}/".StartsWith(prefix, StringComparison.Ordinal))
                 {
                     found = (point, kind);
                 }
@@ -33,6 +35,9 @@ internal static class MountTable
         };
     }
 
-    private static string Unescape(string path) =>
-        path.Replace(@"\040", " ", StringComparison.Ordinal).Replace(@"\011", "\t", StringComparison.Ordinal).Replace(@"\012", "\n", StringComparison.Ordinal).Replace(@"\134", @"\", StringComparison.Ordinal);
+    private static string Unescape(string path) => path
+        .Replace(@"\040", " ", StringComparison.Ordinal)
+        .Replace(@"\011", "\t", StringComparison.Ordinal)
+        .Replace(@"\012", "\n", StringComparison.Ordinal)
+        .Replace(@"\134", @"\", StringComparison.Ordinal);
 }

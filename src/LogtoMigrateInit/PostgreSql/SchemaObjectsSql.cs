@@ -170,7 +170,8 @@ internal static class SchemaObjectsSql
             select concat_ws(
               ' ',
               case when p.polpermissive then 'as permissive' else 'as restrictive' end,
-              'for ' || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+              'for ' || case p.polcmd
+                when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
               'to ' || (
                 select string_agg(
                     case when o = 0 then 'public' else quote_ident(pg_get_userbyid(o)) end, ', '
