@@ -12,7 +12,7 @@ public sealed class SecretMaskSpecs
     private static readonly string[] Pieces =
         ["ß", "密", "😀", "@", "/", "%", "%41", "+", " ", "&", "'", "\"", "\\", "\\n", "$", "$$", "\t", "\n", "\r", "\u001b", "\u0085", "\u2028", "*", "***", "|"];
 
-    public static TheoryData<string> Hostile => [.. Pieces.Select(piece => $"S3{piece}cr{piece}{piece}et"), "\\\\", "a\\'b", "100%25", "''", "+++", "*"];
+    public static TheoryData<string> Hostile => [.. Pieces.Select(piece => $"S3{piece}cr{piece}{piece}et"), "\\\\", "a\\'b", "100%25", "''", "+++"];
 
     [Theory]
     [InlineData("S3 p@ss'w\"ö\\(!)\n😀\u001b")] // itself
