@@ -24,6 +24,7 @@ public sealed class SecretMaskSpecs
     [InlineData("S3+p%40ss%27w%22%C3%B6%5C%28%21%29%0A%F0%9F%98%80%1B")]
     [InlineData("S3%2520p%2540ss%2527w%2522%25C3%25B6%255C%2528%2521%2529%250A%25F0%259F%2598%2580%251B")] // percent-encoded twice
     [InlineData(@"S3 p@ss'w\""ö\\(!)\n😀\u001b")] // by JavaScript's JSON.stringify
+    [InlineData(@"S3 p@ss'w\\\""ö\\\\(!)\\n😀\\u001b")] // by JSON.stringify twice
     [InlineData(@"S3 p@ss\u0027w\u0022\u00F6\\(!)\n\uD83D\uDE00\u001B")] // JSON in ASCII
     [InlineData(@"S3 p@ss\'w""ö\\(!)\n😀\x1B")] // by Node.js's util.inspect
     [InlineData(@"\u0053\u0033\u0020\u0070\u0040\u0073\u0073\u0027\u0077\u0022\u00f6\u005c\u0028\u0021\u0029\u000a\ud83d\ude00\u001b")]

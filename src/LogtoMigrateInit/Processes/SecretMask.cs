@@ -47,6 +47,7 @@ internal sealed partial class SecretMask(string? databasePassword)
             Component(percent).Replace("%20", "+", StringComparison.Ordinal),
             JavaScriptEncoder.Default.Encode(secret),
             Escape(secret, Json),
+            Escape(Escape(secret, Json), Json),
             Escape(secret, Inspected),
             Escape(secret, unit => $"\\u{(int)unit:x4}"),
             Escape(secret, unit => unit < 0x100 ? $"\\x{(int)unit:x2}" : $"\\u{(int)unit:x4}"),
