@@ -20,6 +20,7 @@ public sealed class SecretMaskSpecs
     [InlineData("S3%20p%40ss%27w%22%C3%B6%5C%28%21%29%0A%F0%9F%98%80%1B")] // percent-encoded
     [InlineData("s3%20p%40ss%27w%22%c3%b6%5c%28%21%29%0a%f0%9f%98%80%1b")] // in lower case
     [InlineData("S3%20p%40ss'w%22%C3%B6%5C(!)%0A%F0%9F%98%80%1B")] // by JavaScript's encodeURIComponent
+    [InlineData("S3%20p@ss'w%22%C3%B6%5C(!)%0A%F0%9F%98%80%1B")] // by JavaScript's encodeURI
     [InlineData("S3+p%40ss'w%22%C3%B6%5C(!)%0A%F0%9F%98%80%1B")] // with a plus for a blank
     [InlineData("S3+p%40ss%27w%22%C3%B6%5C%28%21%29%0A%F0%9F%98%80%1B")]
     [InlineData("S3%2520p%2540ss%2527w%2522%25C3%25B6%255C%2528%2521%2529%250A%25F0%259F%2598%2580%251B")] // percent-encoded twice

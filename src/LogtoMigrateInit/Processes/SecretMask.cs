@@ -11,6 +11,10 @@ internal sealed partial class SecretMask(string? databasePassword)
 {
     private const string Mask = "***";
 
+    // JavaScript's encodeURIComponent and encodeURI leave these characters as they are, besides those that .NET leaves.
+    private const string UnescapedInComponents = "!'()*";
+    private const string UnescapedInUrls = "!'()*;,/?:@&=+$#";
+
     /// <summary>A shorter line of a password of several lines says little, and other text often contains it.</summary>
     private const int ShortestLine = 4;
 
@@ -43,8 +47,9 @@ internal sealed partial class SecretMask(string? databasePassword)
             percent,
             percent.Replace("%20", "+", StringComparison.Ordinal),
             Uri.EscapeDataString(percent),
-            Component(percent),
-            Component(percent).Replace("%20", "+", StringComparison.Ordinal),
+            Decode(percent, UnescapedInComponents),
+            Decode(percent, UnescapedInComponents).Replace("%20", "+", StringComparison.Ordinal),
+            Decode(percent, UnescapedInUrls),
             JavaScriptEncoder.Default.Encode(secret),
             Escape(secret, Json),
             Escape(Escape(secret, Json), Json),
@@ -55,8 +60,7 @@ internal sealed partial class SecretMask(string? databasePassword)
         ];
     }
 
-    /// <summary>JavaScript's <c>encodeURIComponent</c> leaves these characters as they are.</summary>
-    private static string Component(string percent) => "!'()*".Aggregate(
+    private static string Decode(string percent, string characters) => characters.Aggregate(
         percent, (text, unit) => text.Replace($"%{(int)unit:X2}", $"{unit}", StringComparison.Ordinal));
 
     private static string Escape(string secret, Func<char, string?> escape) =>
