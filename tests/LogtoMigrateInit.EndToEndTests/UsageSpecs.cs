@@ -62,32 +62,6 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
-    public async Task On_a_terminal_a_deploy_shows_a_line_that_moves()
-    {
-        await using var world = await FakeWorld.CreateAsync(servers);
-        var variables = world.Variables("hold", ("TERM", "xterm"));
-        var directory = Directory.CreateTempSubdirectory("terminal-");
-        var typescript = Path.Combine(directory.FullName, "typescript");
-
-        // Of util-linux, which Debian always has; it gives the gate a terminal.
-        await using var terminal = Gate.Start(["--quiet", "--flush", "--return", "--command", $"{Repository.Binary} migrate", typescript], variables, binary: "/usr/bin/script");
-        var ended = terminal.WaitForExitAsync(cancellationToken: FakeWorld.Token);
-        while (!File.Exists(typescript) || !(await File.ReadAllTextAsync(typescript, FakeWorld.Token)).Contains(" s: third", StringComparison.Ordinal))
-        {
-            Assert.False(ended.IsCompleted);
-            await Task.Delay(20, FakeWorld.Token);
-        }
-
-        await world.Cli.LetGoAsync(FakeWorld.Token);
-
-        Assert.Equal(0, (await ended).ExitCode);
-        var shown = await File.ReadAllTextAsync(typescript, FakeWorld.Token);
-        Assert.Contains("\r\e[K[===       ] 1/3 after ", shown, StringComparison.Ordinal);
-        Assert.Contains("\r\e[K20", shown, StringComparison.Ordinal); // the log's next line takes its place
-        directory.Delete(recursive: true);
-    }
-
-    [Fact(Timeout = 60_000)]
     public async Task All_wrong_variables_are_named_in_the_last_line()
     {
         var result = await Gate.RunAsync(

@@ -3,13 +3,13 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.CommandLine;
 
-/// <summary>The operator's word before something that cannot be taken back by itself.</summary>
+/// <summary>Asks the operator before a step that the program cannot undo.</summary>
 internal static class Confirmation
 {
-    /// <returns>False also where nobody can be asked.</returns>
     /// <param name="question">Ends with a question mark.</param>
-    /// <param name="yes">He has said so beforehand (<c>--yes</c>).</param>
-    /// <param name="logger">Notes that.</param>
+    /// <param name="yes">The answer is yes without a question (<c>--yes</c>).</param>
+    /// <param name="logger">Logs the question when it is not asked.</param>
+    /// <returns>False also without a terminal.</returns>
     public static bool Ask(string question, bool yes, ILogger logger)
     {
         if (yes)

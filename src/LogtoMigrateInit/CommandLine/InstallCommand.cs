@@ -17,7 +17,7 @@ internal static class InstallCommand
         var directory = new Argument<string>("directory") { Description = "An existing folder, such as the mount of an emptyDir." };
         directory.Validators.Add(given =>
         {
-            // As in `install "$UNSET"`; it would be the working folder.
+            // As in `install "$UNSET"`. An empty name would mean the working folder.
             if (given.Tokens is [{ Value: "" }])
             {
                 given.AddError("The name of the folder is empty.");
@@ -34,7 +34,7 @@ internal static class InstallCommand
         var temporary = $"{target}.{Guid.NewGuid():n}.tmp"; // no number of the process, which is 1 in every container
         try
         {
-            // A rename is atomic: nobody ever starts half a program.
+            // A rename is atomic, so no process can start an incomplete copy.
             File.Copy(Environment.ProcessPath!, temporary);
             File.SetUnixFileMode(temporary, Mode);
             File.Move(temporary, target, overwrite: true);
@@ -44,7 +44,9 @@ internal static class InstallCommand
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            Console.Error.WriteLine(OneLine.Escape($"Nothing was installed in '{directory}': {unwritable.Message} Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})"));
+            Console.Error.WriteLine(OneLine.Escape(
+                $"Nothing was installed in '{directory}': {unwritable.Message} " +
+                $"Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})"));
             return (int)ExitCode.WrongUsage;
         }
     }
@@ -57,7 +59,7 @@ internal static class InstallCommand
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
-            // What could not be written can often not be deleted either.
+            // A file that could not be written can often not be deleted either.
         }
     }
 }

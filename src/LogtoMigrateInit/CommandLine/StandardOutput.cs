@@ -5,9 +5,11 @@ internal static class StandardOutput
 {
     /// <summary>A terminal whose user has not turned colours off (https://no-color.org).</summary>
     public static bool TakesColours =>
-        !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
+        !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+        && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
 
-    /// <summary>A closed standard output or a full disk changes nothing about the ending, which the log and the exit code tell too.</summary>
+    /// <summary>Writes a report. Ignores a closed standard output or a full disk: the log and the exit code have the outcome too.</summary>
     public static async Task WriteAsync(string report)
     {
         try
@@ -16,7 +18,7 @@ internal static class StandardOutput
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
-            // See above.
+            // The outcome does not depend on the report.
         }
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>What came of a comparison. The cases: <see cref="Compared"/>, <see cref="Impossible"/>.</summary>
+/// <summary>The result of a comparison. The cases: <see cref="Compared"/>, <see cref="Impossible"/>.</summary>
 internal abstract record DriftResult
 {
     private DriftResult()
@@ -21,7 +21,8 @@ internal abstract record DriftResult
 }
 
 /// <summary>Compares the real schema with what the target itself creates. The real database is only read.</summary>
-internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase database, ScratchPlace place, ScratchCli cli, TargetSchema target, ILogger logger)
+internal sealed class DriftCheck(
+    ProgramSettings settings, LogtoDatabase database, ScratchPlace place, ScratchCli cli, TargetSchema target, ILogger logger)
 {
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
@@ -30,7 +31,8 @@ internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase databas
             async (connection, token) =>
             {
                 var inspection = await InspectionQuery.ReadAsync(connection, [], token);
-                return (inspection, SchemaDrift.Normalise(await SchemaObjects.ReadAsync(connection, inspection.Schema!, token), settings.Main.Database, settings.Main.Database));
+                var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
+                return (inspection, SchemaDrift.Normalise(objects, settings.Main.Database, settings.Main.Database));
             },
             stop);
         return await place.UseAsync<DriftResult>(
@@ -48,8 +50,10 @@ internal sealed class DriftCheck(ProgramSettings settings, LogtoDatabase databas
                 }
 
                 logger.ComparingSchema();
-                return new DriftResult.Compared(SchemaDrift.Compare(await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop), found));
+                var expected = await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop);
+                return new DriftResult.Compared(SchemaDrift.Compare(expected, found));
             },
-            reason => new DriftResult.Impossible(reason), stop);
+            reason => new DriftResult.Impossible(reason),
+            stop);
     }
 }

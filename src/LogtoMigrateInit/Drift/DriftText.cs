@@ -5,11 +5,12 @@ internal static class DriftText
 {
     private const int Few = 3;
 
-    /// <summary>The first of what is missing or different, for a sentence.</summary>
+    /// <summary>Returns the first missing or different objects, for a sentence.</summary>
     public static string Some(DriftReport drift)
     {
         var differences = drift.Differences.Where(difference => difference.What != Difference.Added).ToArray();
-        return $"{string.Join(", ", differences.Take(Few).Select(Of))}{(differences.Length > Few ? $" and {differences.Length - Few} more" : "")}";
+        var more = differences.Length > Few ? $" and {differences.Length - Few} more" : "";
+        return $"{string.Join(", ", differences.Take(Few).Select(Of))}{more}";
     }
 
     /// <summary>One difference as a phrase, such as <c>index users__name on users is missing</c>.</summary>
@@ -21,9 +22,10 @@ internal static class DriftText
         _ => $"{difference.Kind} {difference.Name} is {Line(difference.Found)} instead of {Line(difference.Expected)}",
     };
 
-    /// <summary>What mends it has lines and comments of its own, and is no longer right on one line.</summary>
+    /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";
 
     /// <summary>A definition or a statement on one line; empty for none.</summary>
-    public static string Line(string? definition) => string.Join(' ', (definition ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    public static string Line(string? definition) =>
+        string.Join(' ', (definition ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

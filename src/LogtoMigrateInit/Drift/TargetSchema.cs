@@ -10,21 +10,27 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>What the target itself creates: its own seed, in a scratch database, which is dropped again.</summary>
+/// <summary>The schema that the target itself creates: its own seed, in a scratch database, which is dropped again.</summary>
 internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
 {
-    private const string Home = "public"; // Logto's seed goes nowhere else
+    private const string Home = "public"; // the only schema that Logto's seed uses
 
-    /// <param name="scratch">Where.</param>
+    /// <param name="scratch">The server for the scratch database.</param>
     /// <param name="inspection">The real database.</param>
-    /// <param name="folder">Held; another CLI of ours may have it too, but does not work yet.</param>
-    /// <param name="seeded">Called when the CLI has ended; not when it failed.</param>
-    /// <param name="held">Ends it.</param>
+    /// <param name="folder">The lock of the CLI's folder. Another CLI of this run may share it, but waits for the seed.</param>
+    /// <param name="seeded">Called when the CLI has ended successfully.</param>
+    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
-    /// <exception cref="DatabaseException">The server refused us.</exception>
-    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(ScratchServer scratch, Inspection inspection, FolderLock folder, Action? seeded, CancellationToken held, CancellationToken stop)
+    /// <exception cref="DatabaseException">The server refused the connection.</exception>
+    public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
+        ScratchServer scratch,
+        Inspection inspection,
+        FolderLock folder,
+        Action? seeded,
+        CancellationToken held,
+        CancellationToken stop)
     {
         var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
         try
@@ -34,13 +40,15 @@ internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself
-                    ? $"Logto's own seed failed in a scratch database, with which the schema would be compared: {run.Complaint.TrimEnd('.')} (exit code {run.Ending})"
+                    ? "Logto's own seed failed in a scratch database, with which the schema would be compared: " +
+                      $"{run.Complaint.TrimEnd('.')} (exit code {run.Ending})"
                     : "Logto's own seed did not end in a scratch database, with which the schema would be compared; start again");
             }
 
             seeded?.Invoke();
             await using var database = scratch.DatabaseAt(there);
-            var objects = await database.WithWorkConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
+            var objects = await database.WithWorkConnectionAsync(
+                (connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
             return SchemaDrift.Normalise(objects, name, settings.Main.Database);
         }
         finally

@@ -197,12 +197,8 @@ internal sealed class SupervisedCli(
     {
         long? unknownSince = null;
         var pace = new ReportPace();
-        var started = Stopwatch.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            logger.Progress(
-                output.Finished, job.Alterations.Count, Stopwatch.GetElapsedTime(started).TotalSeconds,
-                watch.WaitsFor is { } blocker ? $"waits for {blocker}" : output.Running?.Name ?? "Logto's CLI");
             // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
             var isUnknown = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection();
             unknownSince = isUnknown ? unknownSince ?? Stopwatch.GetTimestamp() : null;

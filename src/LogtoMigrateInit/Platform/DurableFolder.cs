@@ -3,14 +3,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace LogtoMigrateInit.Platform;
 
-/// <summary>A renamed file is on the disk when its folder is (https://man7.org/linux/man-pages/man2/fsync.2.html); .NET opens no folders.</summary>
+/// <summary>
+/// Flushes a folder to the disk, which makes a rename in it durable (https://man7.org/linux/man-pages/man2/fsync.2.html). .NET opens no
+/// folders.
+/// </summary>
 internal static partial class DurableFolder
 {
     // <fcntl.h> on Linux.
     private const int ReadOnly = 0;
     private const int CloseAtExec = 0x80000;
 
-    /// <summary>Does so where the file system can; some of the network cannot.</summary>
+    /// <summary>Flushes the folder. Does nothing on a file system that cannot, such as some network file systems.</summary>
     public static void Sync(string folder)
     {
         using var handle = Open(folder, ReadOnly | CloseAtExec);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace LogtoMigrateInit.Platform;
 
-/// <summary>The kernel's own answer about a permission; mode bits alone know nothing of read-only mounts and of root.</summary>
+/// <summary>Asks the kernel about a permission, because mode bits do not show read-only mounts and root's rights.</summary>
 internal static partial class FilePermission
 {
     // <unistd.h>
@@ -17,11 +17,13 @@ internal static partial class FilePermission
     public static bool MayExecute(string path) => Access(path, ExecutePermission) == 0;
 
     /// <summary>Finds a program as a shell would.</summary>
-    /// <returns>Its absolute path; null when it is not there or not executable.</returns>
+    /// <returns>Its absolute path; null when it is missing or not executable.</returns>
     public static string? FindProgram(string name) =>
         (name.Contains('/', StringComparison.Ordinal)
             ? [name]
-            : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, name)))
+            : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin")
+                .Split(':')
+                .Select(folder => Path.Combine(folder, name)))
         .Where(path => File.Exists(path) && MayExecute(path))
         .Select(Path.GetFullPath)
         .FirstOrDefault();

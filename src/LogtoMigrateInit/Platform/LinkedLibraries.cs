@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 namespace LogtoMigrateInit.Platform;
 
 /// <summary>
-/// The C library and OpenSSL that are linked into this program. Both would load modules of the image that it runs in when a file there
-/// says so; those are made for another C library, and to load them could end the process.
+/// The C library and OpenSSL that are linked into this program. A file in the image can make both load the image's modules. These modules
+/// are built for another C library, and could crash the process.
 /// </summary>
 internal static partial class LinkedLibraries
 {
     /// <summary>
-    /// Hosts are looked up in /etc/hosts and then by the servers of /etc/resolv.conf, whatever nsswitch.conf says: Logto's own image has
-    /// musl, which knows nothing else. No openssl.cnf is read: the OpenSSL inside Node.js does not read it either.
+    /// Ignores nsswitch.conf: hosts are looked up in /etc/hosts, and then by the servers of /etc/resolv.conf. Logto's own image has musl,
+    /// which does the same. Also ignores openssl.cnf, as the OpenSSL inside Node.js does.
     /// </summary>
     /// <remarks>Call it first of all. The command that <c>run</c> becomes does not see the variable.</remarks>
     public static void KeepToThemselves()
@@ -20,7 +20,7 @@ internal static partial class LinkedLibraries
         _ = ConfigureLookup("passwd", "files");
         _ = ConfigureLookup("group", "files");
 
-        // https://docs.openssl.org/3.0/man7/openssl-env/; it must be there before a password is hashed.
+        // https://docs.openssl.org/3.0/man7/openssl-env/; OpenSSL reads it when the first password is hashed.
         _ = SetVariable("OPENSSL_CONF", "/dev/null", 1);
     }
 

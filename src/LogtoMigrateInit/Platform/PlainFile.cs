@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace LogtoMigrateInit.Platform;
 
-/// <summary>Opens files without ever waiting for the other end of a pipe, as .NET would (https://man7.org/linux/man-pages/man7/fifo.7.html).</summary>
+/// <summary>
+/// Opens files without waiting for the other end of a pipe, as .NET does (https://man7.org/linux/man-pages/man7/fifo.7.html).
+/// </summary>
 internal static partial class PlainFile
 {
     // <fcntl.h> on Linux, the same on x64 and arm64.
@@ -15,9 +17,11 @@ internal static partial class PlainFile
     private const int NobodyReads = 6; // ENXIO
 
     /// <summary>Opens a file that exists, as it is.</summary>
-    /// <returns>Null when it is no plain file, such as a pipe (also one at whose other end is nobody) or a terminal.</returns>
+    /// <returns>Null when it is no plain file, such as a pipe (with or without a reader) or a terminal.</returns>
     /// <exception cref="IOException">It cannot be opened; the message is the system's.</exception>
-    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The handle goes to the caller inside of the stream, or is disposed of.")]
+    [SuppressMessage(
+        "Reliability", "CA2000:Dispose objects before losing scope",
+        Justification = "The handle goes to the caller inside of the stream, or is disposed of.")]
     public static FileStream? TryOpen(string path, FileAccess access)
     {
         var handle = Open(path, (access == FileAccess.Read ? ReadOnly : WriteOnly) | WithoutWaiting | CloseAtExec);

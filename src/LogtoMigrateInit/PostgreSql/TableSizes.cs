@@ -6,32 +6,45 @@ namespace LogtoMigrateInit.PostgreSql;
 /// <param name="Name">As SQL names it in Logto's schema.</param>
 /// <param name="QualifiedName">With its schema.</param>
 /// <param name="Bytes">With its indexes, on the server's disk.</param>
-/// <param name="References">The names of the tables that its foreign keys lead to.</param>
+/// <param name="References">The qualified names of the tables that its foreign keys refer to.</param>
 internal sealed record TableSize(string Name, string QualifiedName, long Bytes, IReadOnlyList<string> References);
 
-/// <summary>How large the tables are, and what is in a column.</summary>
+/// <summary>Reads how large the tables are, and counts rows.</summary>
 internal static class TableSizes
 {
     private const string Sizes = """
-        select case when n.nspname = $1 then quote_ident(c.relname) else format('%I.%I', n.nspname, c.relname) end, format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid)
-          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          where c.relkind in ('r', 'p') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+        select case when n.nspname = $1 then quote_ident(c.relname) else format('%I.%I', n.nspname, c.relname) end,
+            format('%I.%I', n.nspname, c.relname),
+            pg_total_relation_size(c.oid)
+          from pg_catalog.pg_class c
+          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.relkind in ('r', 'p')
+            and c.relpersistence <> 't'
+            and n.nspname !~ '^pg_'
+            and n.nspname <> 'information_schema'
           order by 3 desc, 1
         """;
 
     private const string References = """
         select distinct format('%I.%I', n.nspname, c.relname), format('%I.%I', rn.nspname, r.relname)
-          from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-            join pg_catalog.pg_class r on r.oid = k.confrelid join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
+          from pg_catalog.pg_constraint k
+          join pg_catalog.pg_class c on c.oid = k.conrelid
+          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          join pg_catalog.pg_class r on r.oid = k.confrelid
+          join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
           where k.contype = 'f'
         """;
 
+    /// <summary>Reads all tables, the largest first.</summary>
     /// <param name="connection">To the real database.</param>
     /// <param name="schema">Logto's.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<IReadOnlyList<TableSize>> ReadAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<TableSize>> ReadAsync(
+        NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Sizes) { Parameters = { new() { Value = schema } } }, new(References) } };
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands = { new(Sizes) { Parameters = { new() { Value = schema } } }, new(References) },
+        };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var tables = new List<TableSize>();
         while (await reader.ReadAsync(cancellationToken))
@@ -50,23 +63,27 @@ internal static class TableSizes
         return [.. tables.Select(table => table with { References = [.. byTable[table.QualifiedName]] })];
     }
 
-    /// <summary>How many rows a table has, or how many of them have a value in a column.</summary>
+    /// <summary>Counts the rows of a table, or those with a value in a column.</summary>
     /// <param name="connection">To the real database, in Logto's schema.</param>
     /// <param name="kind"><c>table</c> or <c>column</c>.</param>
     /// <param name="name">See <see cref="SchemaObject.Name"/>.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>Null when it could not be counted, for it is not there, or cannot be read within half a minute.</returns>
-    public static Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken) =>
-        CountAsync(connection, kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {SqlNames.Part(name).Table}", cancellationToken);
+    /// <returns>Null when the table or column is missing, or cannot be read within half a minute.</returns>
+    public static Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken)
+    {
+        var query = kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {SqlNames.Part(name).Table}";
+        return CountAsync(connection, query, cancellationToken);
+    }
 
-    /// <summary>How many rows have a value in a column that is not its default.</summary>
+    /// <summary>Counts the rows that have another value in a column than its default.</summary>
     /// <param name="connection">To the real database, in Logto's schema.</param>
     /// <param name="column">See <see cref="SchemaObject.Name"/>.</param>
-    /// <param name="fallback">The default, an expression that gives the same for every row.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>See above.</returns>
-    public static Task<long?> CountOthersAsync(NpgsqlConnection connection, string column, string fallback, CancellationToken cancellationToken) =>
-        CountAsync(connection, $"select count(*) from {SqlNames.Part(column).Table} where {column}::text is distinct from ({fallback})::text", cancellationToken);
+    /// <param name="fallback">The default, an expression that has the same value for every row.</param>
+    /// <returns>Null as in <see cref="CountAsync(NpgsqlConnection, string, string, CancellationToken)"/>.</returns>
+    public static Task<long?> CountOthersAsync(
+        NpgsqlConnection connection, string column, string fallback, CancellationToken cancellationToken) => CountAsync(
+        connection,
+        $"select count(*) from {SqlNames.Part(column).Table} where {column}::text is distinct from ({fallback})::text",
+        cancellationToken);
 
     private static async Task<long?> CountAsync(NpgsqlConnection connection, string query, CancellationToken cancellationToken)
     {
@@ -74,7 +91,7 @@ internal static class TableSizes
         {
             await using var batch = new NpgsqlBatch(connection)
             {
-                Timeout = 0, // the server's ends it
+                Timeout = 0, // statement_timeout limits the query
                 BatchCommands = { new("begin read only"), new("set local statement_timeout = '30s'"), new(query), new("commit") },
             };
             return (long?)await batch.ExecuteScalarAsync(cancellationToken);

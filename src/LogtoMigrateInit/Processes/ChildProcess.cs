@@ -3,43 +3,50 @@ using CliWrap;
 
 namespace LogtoMigrateInit.Processes;
 
-/// <summary>A program, and what it is started with.</summary>
-/// <param name="Program">An absolute path: by its name alone .NET would look in the working folder first, and take what is not executable.</param>
-/// <param name="Arguments">No secret belongs here: every user of the machine can read them.</param>
-/// <param name="Environment">Set on top of our own environment; null removes a variable.</param>
-/// <param name="Folder">Where it works; our own may be gone.</param>
-internal sealed record ChildProcess(string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Environment, string Folder = "/")
+/// <summary>A program, with its arguments and environment.</summary>
+/// <param name="Program">An absolute path. For a bare name .NET searches the working folder first, and ignores the executable bit.</param>
+/// <param name="Arguments">Must hold no secret: every user of the machine can read them.</param>
+/// <param name="Environment">Set on top of this program's environment; null removes a variable.</param>
+/// <param name="Folder">Its working folder. This program's own may have been deleted.</param>
+internal sealed record ChildProcess(
+    string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Environment, string Folder = "/")
 {
-    /// <summary>Docker grants ten seconds in all; every program that we run ends in milliseconds.</summary>
+    /// <summary>Docker grants ten seconds in all; every program that this one starts ends in milliseconds.</summary>
     private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
 
-    /// <summary>What is still in the pipes is read in milliseconds; what inherited them may never close them.</summary>
+    /// <summary>Reading the rest of the pipes takes milliseconds. A process that inherited a pipe may never close it.</summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(1);
 
-    /// <summary>Writes its standard input until the token says that it has ended; null: it reads nothing.</summary>
+    /// <summary>Writes its standard input until the process ends, which cancels the token; null: no input.</summary>
     public Func<Stream, CancellationToken, Task>? Input { get; init; }
 
-    /// <summary>Reads its standard output until the end; the token says that nothing of its own can come any more.</summary>
+    /// <summary>Reads its standard output until the end. The token is cancelled one second after the process has ended.</summary>
     public required Func<Stream, CancellationToken, Task> Output { get; init; }
 
-    /// <summary>The same for standard error.</summary>
+    /// <summary>Reads its standard error, like <see cref="Output"/>.</summary>
     public required Func<Stream, CancellationToken, Task> Errors { get; init; }
 
-    /// <summary>Runs it to its end.</summary>
-    /// <param name="started">Is told its process id.</param>
-    /// <param name="interrupt">When cancelled, it gets SIGINT, and is killed five seconds later.</param>
-    /// <param name="kill">When cancelled, it and its children are killed at once.</param>
-    /// <returns>Its exit code; null when we ended it.</returns>
-    /// <exception cref="Win32Exception">It does not start.</exception>
+    /// <summary>Runs the program until it ends.</summary>
+    /// <param name="started">Gets the process id.</param>
+    /// <param name="interrupt">Sends SIGINT, and kills the process five seconds later.</param>
+    /// <param name="kill">Kills the process and its children at once.</param>
+    /// <returns>Its exit code; null when one of the tokens ended it.</returns>
+    /// <exception cref="Win32Exception">The program does not start.</exception>
     public async Task<int?> RunAsync(Action<int>? started, CancellationToken interrupt, CancellationToken kill)
     {
         using var forceful = CancellationTokenSource.CreateLinkedTokenSource(kill);
         using var drained = new CancellationTokenSource();
         await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
 
-        // With all parts, because the short way asks for our own working folder.
+        // The long constructor, because the short one reads this program's own working folder.
         var command = new Command(
-            Program, "", Folder, ResourcePolicy.Default, Credentials.Default, Environment, CommandResultValidation.None,
+            Program,
+            "",
+            Folder,
+            ResourcePolicy.Default,
+            Credentials.Default,
+            Environment,
+            CommandResultValidation.None,
             PipeSource.Create((input, ended) =>
             {
                 ended.Register(() => drained.CancelAfter(LongestDrain));
@@ -53,9 +60,11 @@ internal sealed record ChildProcess(string Program, IReadOnlyList<string> Argume
             started?.Invoke(running.ProcessId);
             return (await running).ExitCode;
         }
-        catch (Exception ended) when (ended is OperationCanceledException or TimeoutException && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
+        catch (Exception ended) when (
+            ended is OperationCanceledException or TimeoutException
+            && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
         {
-            // We ended it, or the kernel does not let it go yet; the caller knows why.
+            // A token ended it, or the kernel has not ended it yet. The caller knows the reason.
             return null;
         }
     }

@@ -2,16 +2,16 @@ using System.Text;
 
 namespace LogtoMigrateInit.Processes;
 
-/// <summary>Cuts a program's output into lines of bounded length: one gone wild must not fill our memory.</summary>
+/// <summary>Cuts a program's output into lines of bounded length, so that a faulty program cannot fill the memory.</summary>
 internal static class OutputLines
 {
-    /// <summary>What a longer line has more is dropped and counted.</summary>
+    /// <summary>The rest of a longer line is dropped and counted.</summary>
     public const int MaximumLength = 4096;
 
-    /// <summary>Reads to the end.</summary>
-    /// <param name="stream">UTF-8.</param>
+    /// <summary>Reads a stream of UTF-8 to its end.</summary>
+    /// <param name="stream">Standard output or standard error of a program.</param>
     /// <param name="take">Gets each line that is not empty, and how many of its characters were dropped.</param>
-    /// <param name="cancellationToken">Ends the reading as the end of the stream does: what inherited it may hold it open.</param>
+    /// <param name="cancellationToken">Counts as the end of the stream, which another process may hold open.</param>
     public static async Task ReadAsync(Stream stream, Action<string, long> take, CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(stream, Encoding.UTF8);

@@ -1,30 +1,91 @@
+using System.Text.Encodings.Web;
 using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.Processes;
 
 /// <summary>
-/// Removes secrets from what the CLI prints: the database's password in every spelling, the password of any other database URL or
+/// Removes secrets from what the CLI prints: the database's password in its usual spellings, the password of any other database URL or
 /// SQL statement, and the one that a seed generates.
 /// </summary>
 internal sealed partial class SecretMask(string? databasePassword)
 {
     private const string Mask = "***";
 
-    /// <summary>A shorter line of a password of several lines says little, and would be found everywhere.</summary>
+    // JavaScript's encodeURIComponent and encodeURI leave these characters as they are, besides those that .NET leaves.
+    private const string UnescapedInComponents = "!'()*";
+    private const string UnescapedInUrls = "!'()*;,/?:@&=+$#";
+
+    /// <summary>A shorter line of a password of several lines says little, and other text often contains it.</summary>
     private const int ShortestLine = 4;
 
-    private readonly SpelledSecret[] _secrets = databasePassword is { Length: > 0 } password
-        ? [.. password.Split('\n', '\r').Where(line => line.Length >= ShortestLine).Prepend(password).Distinct().Select(secret => new SpelledSecret(secret))]
-        : [];
+    /// <summary>The longest first, because a longer one may contain a shorter one.</summary>
+    private readonly string[] _spellings =
+    [
+        .. Secrets(databasePassword ?? "")
+            .SelectMany(Spellings)
+            .Distinct(StringComparer.OrdinalIgnoreCase)
+            .OrderByDescending(spelling => spelling.Length),
+    ];
 
     public string Apply(string line)
     {
-        var masked = _secrets.Aggregate(line, (text, secret) => secret.Hide(text, Mask));
+        var masked = _spellings.Aggregate(line, (text, spelling) => text.Replace(spelling, Mask, StringComparison.OrdinalIgnoreCase));
         masked = UrlPassword().Replace(masked, $"$1{Mask}@");
         return SqlPassword().Replace(BaseRolePassword().Replace(masked, $"$1 {Mask}"), $"$1 {Mask}");
     }
 
-    // Whatever user and password stand in a PostgreSQL URL, also one that is not ours.
+    private static IEnumerable<string> Secrets(string password) => password.Length == 0
+        ? []
+        : password.Split('\n', '\r').Where(line => line.Length >= ShortestLine).Prepend(password);
+
+    private static string[] Spellings(string secret)
+    {
+        var percent = Uri.EscapeDataString(secret);
+        return
+        [
+            secret,
+            percent,
+            percent.Replace("%20", "+", StringComparison.Ordinal),
+            Uri.EscapeDataString(percent),
+            Decode(percent, UnescapedInComponents),
+            Decode(percent, UnescapedInComponents).Replace("%20", "+", StringComparison.Ordinal),
+            Decode(percent, UnescapedInUrls),
+            JavaScriptEncoder.Default.Encode(secret),
+            Escape(secret, Json),
+            Escape(Escape(secret, Json), Json),
+            Escape(secret, Inspected),
+            Escape(secret, unit => $"\\u{(int)unit:x4}"),
+            Escape(secret, unit => unit < 0x100 ? $"\\x{(int)unit:x2}" : $"\\u{(int)unit:x4}"),
+            secret.Replace("'", "''", StringComparison.Ordinal),
+        ];
+    }
+
+    private static string Decode(string percent, string characters) => characters.Aggregate(
+        percent, (text, unit) => text.Replace($"%{(int)unit:X2}", $"{unit}", StringComparison.Ordinal));
+
+    private static string Escape(string secret, Func<char, string?> escape) =>
+        string.Concat(secret.Select(unit => escape(unit) ?? $"{unit}"));
+
+    /// <summary>JavaScript's <c>JSON.stringify</c>.</summary>
+    private static string? Json(char unit) =>
+        unit == '"' ? "\\\"" : Short(unit) ?? (unit < ' ' ? $"\\u{(int)unit:x4}" : null);
+
+    /// <summary>Node.js's <c>util.inspect</c>, and PostgreSQL's <c>E'…'</c>.</summary>
+    private static string? Inspected(char unit) =>
+        unit == '\'' ? "\\'" : Short(unit) ?? (char.IsControl(unit) ? $"\\x{(int)unit:x2}" : null);
+
+    private static string? Short(char unit) => unit switch
+    {
+        '\\' => "\\\\",
+        '\b' => "\\b",
+        '\t' => "\\t",
+        '\n' => "\\n",
+        '\f' => "\\f",
+        '\r' => "\\r",
+        _ => null,
+    };
+
+    // The password of any PostgreSQL URL, also of another database.
     [GeneratedRegex(@"(postgres(?:ql)?://[^\s:/@]*:)([^\s]*)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex UrlPassword();
 

@@ -3,23 +3,24 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What one alteration did, in phrases for people.</summary>
+/// <summary>The work of one alteration, in phrases for people.</summary>
 internal static class AlterationPhrases
 {
     private const int LongestDefinition = 60;
     private const string Grant = "grant";
 
-    /// <summary>Whose definitions fit on a line.</summary>
+    /// <summary>Kinds of objects whose definitions fit on a line.</summary>
     private static readonly string[] ShortKinds = ["column", "default", "owner", "row-level security", "storage parameters", Grant];
 
-    /// <summary>None for one that did nothing that can be seen.</summary>
+    /// <summary>Returns the phrases; none when the alteration left no trace.</summary>
     /// <param name="alteration">What was traced.</param>
-    /// <param name="report">Knows which tables are real: nobody waits for one that an alteration before has made.</param>
+    /// <param name="report">Knows which tables are real: no session waits for a table that an earlier alteration created.</param>
     public static IEnumerable<string> Of(RehearsedAlteration alteration, RehearsalReport report)
     {
         foreach (var (blocks, what) in new[] { (Blocked.ReadsAndWrites, "reads and writes"), (Blocked.Writes, "writes") })
         {
-            if (alteration.Locks.Where(held => held.Blocks == blocks && report.SizeOf(held) is not null).Select(held => held.Table).ToArray() is { Length: > 0 } tables)
+            var held = alteration.Locks.Where(held => held.Blocks == blocks && report.SizeOf(held) is not null);
+            if (held.Select(held => held.Table).ToArray() is { Length: > 0 } tables)
             {
                 yield return $"blocks {what} of {string.Join(", ", tables)}";
             }
@@ -32,57 +33,73 @@ internal static class AlterationPhrases
 
         foreach (var index in alteration.Indexes)
         {
-            yield return $"builds index {index.Name}{(index.Concurrently ? $" concurrently, which blocks no writes{Before(alteration)}" : "")}";
+            var concurrently = index.Concurrently ? $" concurrently, which blocks no writes{Before(alteration)}" : "";
+            yield return $"builds index {index.Name}{concurrently}";
         }
 
-        foreach (var group in alteration.Changes.Where(change => change.What is ChangeKind.Created or ChangeKind.Dropped && change.Kind != Grant && !IsBuilt(change, alteration)).GroupBy(change => change.What).OrderByDescending(group => group.Key))
+        var wholes = alteration.Changes
+            .Where(change => change.What is ChangeKind.Created or ChangeKind.Dropped)
+            .Where(change => change.Kind != Grant && !IsBuilt(change, alteration))
+            .GroupBy(change => change.What)
+            .OrderByDescending(group => group.Key);
+        foreach (var group in wholes)
         {
-            yield return $"{(group.Key == ChangeKind.Created ? "creates" : "drops")} {string.Join(", ", group.Select(change => $"{change.Kind} {change.Name}{(change is { After: { } value, Kind: "default" or "storage parameters" } ? $" ({Short(value)})" : "")}"))}";
+            var verb = group.Key == ChangeKind.Created ? "creates" : "drops";
+            yield return $"{verb} {string.Join(", ", group.Select(change => $"{change.Kind} {change.Name}{Value(change)}"))}";
         }
 
-        foreach (var change in alteration.Changes)
+        foreach (var phrase in alteration.Changes.Select(Of).OfType<string>())
         {
-            if (change is { Kind: Grant, What: not ChangeKind.Altered })
-            {
-                yield return change.After is { } rights ? $"grants {rights} on {change.Name}" : $"takes back {change.Before} on {change.Name}";
-            }
-            else if (change.What == ChangeKind.Renamed)
-            {
-                yield return $"renames {change.Kind} {change.Before} to {change.Name}";
-            }
-            else if (change is { What: ChangeKind.Altered, Kind: "enum" })
-            {
-                yield return $"alters enum {change.Name}: {Labels(change)}";
-            }
-            else if (change.What == ChangeKind.Altered && !ShortKinds.Contains(change.Kind))
-            {
-                yield return $"alters {change.Kind} {change.Name}";
-            }
-            else if (change.What == ChangeKind.Altered)
-            {
-                yield return $"alters {change.Kind} {change.Name}: {Short(change.Before)} → {Short(change.After)}";
-            }
+            yield return phrase;
         }
 
         foreach (var rows in alteration.Rows)
         {
-            yield return $"{string.Join(", ", new[] { Count("inserts", rows.Inserted), Count("updates", rows.Updated), Count("deletes", rows.Deleted) }.OfType<string>())} in {rows.Table}{(rows.Updated + rows.Deleted > 0 ? ", which are locked until it ends" : "")}";
+            yield return Of(rows);
         }
     }
 
-    private static bool IsBuilt(SchemaChange change, RehearsedAlteration alteration) => change.Kind == "index" && alteration.Indexes.Any(index => index.Name == change.Name);
+    /// <returns>Null for what is created or dropped.</returns>
+    private static string? Of(SchemaChange change) => change switch
+    {
+        { Kind: Grant, What: not ChangeKind.Altered, After: { } rights } => $"grants {rights} on {change.Name}",
+        { Kind: Grant, What: not ChangeKind.Altered } => $"takes back {change.Before} on {change.Name}",
+        { What: ChangeKind.Renamed } => $"renames {change.Kind} {change.Before} to {change.Name}",
+        { What: ChangeKind.Altered, Kind: "enum" } => $"alters enum {change.Name}: {Labels(change)}",
+        { What: ChangeKind.Altered } when !ShortKinds.Contains(change.Kind) => $"alters {change.Kind} {change.Name}",
+        { What: ChangeKind.Altered } => $"alters {change.Kind} {change.Name}: {Short(change.Before)} → {Short(change.After)}",
+        _ => null,
+    };
 
-    /// <summary>What runs outside of a transaction runs before it.</summary>
+    private static string Of(TracedRows rows)
+    {
+        string?[] counts = [Count("inserts", rows.Inserted), Count("updates", rows.Updated), Count("deletes", rows.Deleted)];
+        var locked = rows.Updated + rows.Deleted > 0 ? ", which are locked until it ends" : "";
+        return $"{string.Join(", ", counts.OfType<string>())} in {rows.Table}{locked}";
+    }
+
+    private static string Value(SchemaChange change) =>
+        change is { After: { } value, Kind: "default" or "storage parameters" } ? $" ({Short(value)})" : "";
+
+    private static bool IsBuilt(SchemaChange change, RehearsedAlteration alteration) =>
+        change.Kind == "index" && alteration.Indexes.Any(index => index.Name == change.Name);
+
+    /// <summary>An index that is built outside of the transaction is built before it.</summary>
     private static string Before(RehearsedAlteration alteration) =>
-        alteration.SecondsBefore is { } seconds ? string.Create(CultureInfo.InvariantCulture, $" (within {seconds:0.000} s before the transaction)") : "";
+        alteration.SecondsBefore is { } seconds
+            ? string.Create(CultureInfo.InvariantCulture, $" (within {seconds:0.000} s before the transaction)")
+            : "";
 
     private static string Labels(SchemaChange change)
     {
         var (before, after) = (change.Before!.Split(", "), change.After!.Split(", "));
-        return string.Join(", ", after.Except(before).Select(label => $"adds {label}").Concat(before.Except(after).Select(label => $"drops {label}")).DefaultIfEmpty("another order"));
+        var added = after.Except(before).Select(label => $"adds {label}");
+        var dropped = before.Except(after).Select(label => $"drops {label}");
+        return string.Join(", ", added.Concat(dropped).DefaultIfEmpty("another order"));
     }
 
-    private static string? Count(string what, long rows) => rows > 0 ? string.Create(CultureInfo.InvariantCulture, $"{what} {rows} {(rows == 1 ? "row" : "rows")}") : null;
+    private static string? Count(string what, long rows) =>
+        rows > 0 ? string.Create(CultureInfo.InvariantCulture, $"{what} {rows} {(rows == 1 ? "row" : "rows")}") : null;
 
     private static string Short(string? definition)
     {

@@ -9,35 +9,40 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What came of a rehearsal. The cases: <see cref="Done"/>, <see cref="Impossible"/>.</summary>
+/// <summary>The result of a rehearsal. The cases: <see cref="Done"/>, <see cref="Impossible"/>.</summary>
 internal abstract record RehearsalResult
 {
     private RehearsalResult()
     {
     }
 
-    /// <summary>It was made; whether the upgrade works is in the report.</summary>
+    /// <summary>The rehearsal ran; its report says whether the upgrade works.</summary>
     public sealed record Done(RehearsalReport Report) : RehearsalResult;
 
-    /// <summary>It could not be made.</summary>
+    /// <summary>The rehearsal could not run.</summary>
     /// <param name="Reason">A clause for the operator.</param>
     public sealed record Impossible(string Reason) : RehearsalResult;
 }
 
 /// <summary>
-/// A deploy or a rollback on a temporary copy: copy → trace → the target's CLI → compare → drop. While it copies and the CLI starts, it reads
-/// what the schema should be afterwards. The real database is only read.
+/// A deploy or a rollback on a temporary copy: copy → trace → the target's CLI → compare → drop. While it copies and the CLI
+/// starts, it reads the schema that it expects afterwards. The real database is only read.
 /// </summary>
 internal sealed class AlterationRehearsal(
-    ProgramSettings settings, ScratchPlace place, DatabaseCopy copies, ScratchCli cli, ExpectedSchema afterwards, RehearsalFindings findings, ILogger logger)
+    ProgramSettings settings,
+    ScratchPlace place,
+    DatabaseCopy copies,
+    ScratchCli cli,
+    ExpectedSchema afterwards,
+    RehearsalFindings findings,
+    ILogger logger)
 {
-    /// <param name="plan">What is rehearsed.</param>
-    /// <param name="whileLocked">Ends it, and everything that it has made is dropped.</param>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Rehearses, and drops everything that it has created, also when it is cancelled.</summary>
     public Task<RehearsalResult> RunAsync(RehearsalPlan plan, CancellationToken whileLocked) => place.UseAsync<RehearsalResult>(
         (scratch, rights) => RunAsync(plan, scratch, rights, whileLocked), reason => new RehearsalResult.Impossible(reason), whileLocked);
 
-    private async Task<RehearsalResult> RunAsync(RehearsalPlan plan, ScratchServer scratch, ClusterRights rights, CancellationToken whileLocked)
+    private async Task<RehearsalResult> RunAsync(
+        RehearsalPlan plan, ScratchServer scratch, ClusterRights rights, CancellationToken whileLocked)
     {
         var programs = await PostgresPrograms.FindAsync(settings.PostgresPrograms, whileLocked);
         var (identity, problem) = await copies.ExamineSourceAsync(whileLocked);
@@ -53,8 +58,8 @@ internal sealed class AlterationRehearsal(
             return new RehearsalResult.Impossible(cli.WhyFolderBusy);
         }
 
-        logger.Rehearsing(
-            plan.Job.Alterations.Count, plan.Mode == RehearsalMode.Full ? "all rows" : "the rows of small tables", identity.Bytes / 1048576.0);
+        var rows = plan.Mode == RehearsalMode.Full ? "all rows" : "the rows of small tables";
+        logger.Rehearsing(plan.Job.Alterations.Count, rows, identity.Bytes / 1048576.0);
         return await RunAsync(plan, new ScratchTools(scratch, rights, programs), folder, whileLocked);
     }
 
@@ -70,18 +75,19 @@ internal sealed class AlterationRehearsal(
             var started = Stopwatch.GetTimestamp();
             var grants = await copies.MakeAsync(plan, tools, source.Tables, made => name = made, either.Token);
             var there = tools.Server.Target.Named(name!, source.SearchPath);
-            await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // no alteration's doing, so before the trace
+            await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // before the trace, because no alteration does this
             await using var copy = tools.Server.DatabaseAt(there);
             await DatabaseCopy.PrepareAsync(copy, settings.Main.Database, plan, grants, either.Token);
             var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-            // Node.js needs longer to read the CLI than the CLI for most of its work.
+            // Start the CLI early: Node.js often needs longer to load it than it needs for its work.
             var begun = Stopwatch.GetTimestamp();
             var job = plan.Job with { TimeLimit = Limit() };
             var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAny(expecting, scriptsFree.Task));
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
-            return new RehearsalResult.Done(
-                await findings.ReportAsync(plan with { Job = job }, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token));
+            var done = plan with { Job = job };
+            return new RehearsalResult.Done(await findings.ReportAsync(
+                done, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token));
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested && !whileLocked.IsCancellationRequested)
         {
@@ -98,7 +104,7 @@ internal sealed class AlterationRehearsal(
             }
         }
 
-        // Without the expected schema nothing is worth copying.
+        // If the expected schema cannot be read, the copy is useless.
         async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ExpectOrCancelAsync()
         {
             try
@@ -118,14 +124,15 @@ internal sealed class AlterationRehearsal(
         const long Megabyte = 1024 * 1024;
         return plan.Mode == RehearsalMode.Full && settings.ScratchMegabytes > 0 && identity.Bytes > settings.ScratchMegabytes * Megabyte
             ? $"the database '{settings.Main.Database}' has {identity.Bytes / Megabyte} MB, and a copy with its rows may have " +
-              $"{settings.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse " +
-              $"without rows (--schema-only{(plan.Job.IsRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})"
+              $"{settings.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, " +
+              $"or rehearse without rows (--schema-only{(plan.Job.IsRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})"
             : null;
     }
 
-    /// <summary>The shorter of the two limits; zero is none.</summary>
-    private TimeSpan Limit() =>
-        settings.RehearsalLimit == TimeSpan.Zero || (settings.DeployTimeout > TimeSpan.Zero && settings.DeployTimeout < settings.RehearsalLimit)
-            ? settings.DeployTimeout
-            : settings.RehearsalLimit;
+    /// <summary>The shorter of the two limits; zero: no limit.</summary>
+    private TimeSpan Limit()
+    {
+        var (rehearsal, deploy) = (settings.RehearsalLimit, settings.DeployTimeout);
+        return rehearsal == TimeSpan.Zero || (deploy > TimeSpan.Zero && deploy < rehearsal) ? deploy : rehearsal;
+    }
 }

@@ -3,10 +3,10 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A table whose rows are not what they were, in the columns that both have.</summary>
+/// <summary>A table whose rows differ, in the columns that both databases have.</summary>
 /// <param name="Table">Its name in the real database.</param>
 /// <param name="Gone">Rows that the copy does not have any more.</param>
-/// <param name="Changed">Rows that hold something else.</param>
+/// <param name="Changed">Rows with other values.</param>
 /// <param name="New">Rows that the real database does not have.</param>
 internal sealed record ChangedTable(string Table, long Gone, long Changed, long New);
 
@@ -18,16 +18,24 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
 {
     private const string PrimaryKey = "PRIMARY KEY (";
 
-    /// <summary>Compares every table that both have, row for row, in the columns that both have: what was dropped is told as a loss of its own.</summary>
+    /// <summary>
+    /// Compares every table that both databases have, row for row, in the columns that both have. Dropped tables and columns are no part of
+    /// it: the report lists them as losses.
+    /// </summary>
     /// <param name="real">The real database.</param>
     /// <param name="copy">The copy.</param>
     /// <param name="schema">Logto's.</param>
-    /// <param name="objects">Of the real database.</param>
-    /// <param name="names">What they are called on the copy.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="DatabaseException">A server refused us.</exception>
+    /// <param name="objects">The objects of the real database.</param>
+    /// <param name="names">Their names on the copy.</param>
+    /// <param name="cancellationToken">Cancels the queries.</param>
+    /// <exception cref="DatabaseException">A server refused the connection.</exception>
     public static async Task<ComparedRows> ReadAsync(
-        LogtoDatabase real, LogtoDatabase copy, string schema, IReadOnlyList<SchemaObject> objects, RealNames names, CancellationToken cancellationToken)
+        LogtoDatabase real,
+        LogtoDatabase copy,
+        string schema,
+        IReadOnlyList<SchemaObject> objects,
+        RealNames names,
+        CancellationToken cancellationToken)
     {
         await using var before = await ExportedSnapshot.TakeAsync(real, cancellationToken);
         await using var after = await ExportedSnapshot.TakeAsync(copy, cancellationToken);
@@ -39,37 +47,50 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
             rows += was.Rows ?? 0;
             if ((was.Rows, was.Sum) != (@is.Rows, @is.Sum))
             {
-                changed.Add(await CompareAsync(table, before.HashAsync(here, cancellationToken), after.HashAsync(there, cancellationToken)));
+                var (old, now) = (before.HashAsync(here, cancellationToken), after.HashAsync(there, cancellationToken));
+                changed.Add(await CompareAsync(table, old, now));
             }
         }
 
         return new ComparedRows(tables, rows, changed);
     }
 
-    /// <summary>Each table with its rows in the real database and on the copy.</summary>
-    public static IEnumerable<(string Table, RowsToHash Here, RowsToHash There)> Pair(string schema, IReadOnlyList<SchemaObject> objects, RealNames names)
+    /// <summary>Returns each table with its rows in the real database and on the copy.</summary>
+    public static IEnumerable<(string Table, RowsToHash Here, RowsToHash There)> Pair(
+        string schema, IReadOnlyList<SchemaObject> objects, RealNames names)
     {
-        // The roles of a copy are its own, and the state is what the alterations are there to change.
-        var columns = names.Kept("column").Where(column => column.Real != "tenants.db_user").OrderBy(column => column.Real, StringComparer.Ordinal).ToLookup(column => SqlNames.Part(column.Real).Table);
-        var keys = objects.Where(each => each.Kind == "constraint" && each.Definition.StartsWith(PrimaryKey, StringComparison.Ordinal))
+        // The roles always differ, because a copy has its own. So does the state, which every alteration changes.
+        var columns = names.Kept("column")
+            .Where(column => column.Real != "tenants.db_user")
+            .OrderBy(column => column.Real, StringComparer.Ordinal)
+            .ToLookup(column => SqlNames.Part(column.Real).Table);
+        var keys = objects
+            .Where(each => each.Kind == "constraint" && each.Definition.StartsWith(PrimaryKey, StringComparison.Ordinal))
             .ToDictionary(each => each.Table!, each => each.Definition[PrimaryKey.Length..each.Definition.LastIndexOf(')')].Split(", "));
         foreach (var (name, table) in names.Kept("table").OrderBy(table => table.Real, StringComparer.Ordinal))
         {
-            var both = columns[table].Select(column => (Here: SqlNames.Part(column.Real).Column, There: SqlNames.Part(column.Name).Column)).ToArray();
+            var both = columns[table]
+                .Select(column => (Here: SqlNames.Part(column.Real).Column, There: SqlNames.Part(column.Name).Column))
+                .ToArray();
             if (both.Length > 0)
             {
-                var key = keys.GetValueOrDefault(table) is { } primary && primary.All(column => both.Any(each => each.Here == column)) ? both.Where(each => primary.Contains(each.Here)).ToArray() : both;
+                var key = keys.GetValueOrDefault(table) is { } primary && primary.All(column => both.Any(each => each.Here == column))
+                    ? both.Where(each => primary.Contains(each.Here)).ToArray()
+                    : both;
                 var withoutState = table == LogtoNames.Systems;
+                var (keyHere, keyThere) = (key.Select(each => each.Here), key.Select(each => each.There));
+                var (bothHere, bothThere) = (both.Select(each => each.Here), both.Select(each => each.There));
                 yield return (
                     table,
-                    new RowsToHash(SqlNames.Qualify(table, schema), [.. key.Select(each => each.Here)], [.. both.Select(each => each.Here)], withoutState),
-                    new RowsToHash(SqlNames.Qualify(name, schema), [.. key.Select(each => each.There)], [.. both.Select(each => each.There)], withoutState));
+                    new RowsToHash(SqlNames.Qualify(table, schema), [.. keyHere], [.. bothHere], withoutState),
+                    new RowsToHash(SqlNames.Qualify(name, schema), [.. keyThere], [.. bothThere], withoutState));
             }
         }
     }
 
-    /// <summary>Goes through both in the order of their keys.</summary>
-    private static async Task<ChangedTable> CompareAsync(string table, IAsyncEnumerable<(long Key, long Contents)> before, IAsyncEnumerable<(long Key, long Contents)> after)
+    /// <summary>Merges both in the order of their keys.</summary>
+    private static async Task<ChangedTable> CompareAsync(
+        string table, IAsyncEnumerable<(long Key, long Contents)> before, IAsyncEnumerable<(long Key, long Contents)> after)
     {
         await using var old = before.GetAsyncEnumerator();
         await using var now = after.GetAsyncEnumerator();

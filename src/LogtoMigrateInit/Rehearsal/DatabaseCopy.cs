@@ -10,23 +10,32 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What a rehearsal needs to know of the real database.</summary>
+/// <summary>The schema of the real database before a rehearsal.</summary>
 /// <param name="Tables">Its tables, the largest first.</param>
 /// <param name="Objects">All objects of Logto's schema.</param>
 /// <param name="SearchPath">The <c>search_path</c> that Logto's sessions have.</param>
 internal sealed record SourceSchema(IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath);
 
-/// <summary>Makes temporary copies of the real database, which is only read.</summary>
+/// <summary>Creates temporary copies of the real database, which it only reads.</summary>
 internal sealed class DatabaseCopy(
-    ProgramSettings settings, string sessionName, LogtoDatabase database, DirectServer source, ScratchCopies copies, WatchedInspection watched, ILogger logger)
+    ProgramSettings settings,
+    string sessionName,
+    LogtoDatabase database,
+    DirectServer source,
+    ScratchCopies copies,
+    WatchedInspection watched,
+    ILogger logger)
 {
-    /// <summary>Older alterations look for roles, resources and scopes, and fail where there are none: so small tables keep their rows.</summary>
+    /// <summary>
+    /// The size up to which a table keeps its rows, in bytes. Reason: older alterations fail when they find no roles, resources and scopes.
+    /// </summary>
     private const long LargestSmallTable = 1024 * 1024;
 
     /// <summary>See <see cref="DirectServer.ExamineAsync"/>.</summary>
-    public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) => source.ExamineAsync(database, held);
+    public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) =>
+        source.ExamineAsync(database, held);
 
-    /// <summary>Reads the real database's tables and objects; waits for whoever has locked a table.</summary>
+    /// <summary>Reads the real database's tables and objects. Waits while another session has locked a table.</summary>
     public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
     {
         var (tables, objects, searchPath) = await source.Database.WithWorkConnectionAsync(
@@ -34,14 +43,14 @@ internal sealed class DatabaseCopy(
         return new SourceSchema(tables, objects, searchPath);
     }
 
-    /// <summary>Makes the copy.</summary>
+    /// <summary>Creates the copy.</summary>
     /// <param name="plan">What is rehearsed in it.</param>
     /// <param name="tools">The scratch server.</param>
-    /// <param name="tables">Those of the real database.</param>
-    /// <param name="made">Gets its name before anything is in it.</param>
-    /// <param name="held">Ends it.</param>
-    /// <returns>The rights that the dump grants, which the copy does not have yet.</returns>
-    /// <exception cref="PostgresToolException">It cannot be made.</exception>
+    /// <param name="tables">The tables of the real database.</param>
+    /// <param name="made">Gets the copy's name while the copy is still empty.</param>
+    /// <param name="held">Cancels the work.</param>
+    /// <returns>The statements that grant the dump's rights, which the copy does not have yet.</returns>
+    /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
         RehearsalPlan plan, ScratchTools tools, IReadOnlyList<TableSize> tables, Action<string> made, CancellationToken held)
     {
@@ -53,11 +62,12 @@ internal sealed class DatabaseCopy(
 
         using var definitions = new MemoryFile("definitions");
         await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, held);
-        var copying = new CopyTools(source.Target, tools.Programs, new PostgresTool(source.Target, logger), sessionName, settings.LockTimeout);
+        var tool = new PostgresTool(source.Target, logger);
+        var copying = new CopyTools(source.Target, tools.Programs, tool, sessionName, settings.LockTimeout);
         await WatchAsync(copying.DumpAsync(snapshot.Id, isFull ? null : WithoutRows(tables), definitions, held), copying);
         if (!isFull)
         {
-            await snapshot.DisposeAsync(); // it holds back VACUUM
+            await snapshot.DisposeAsync(); // an open snapshot holds back VACUUM
         }
 
         return await FillAsync(
@@ -71,49 +81,52 @@ internal sealed class DatabaseCopy(
         }
     }
 
-    /// <summary>Makes a copy of a backup, without any row.</summary>
+    /// <summary>Creates a copy of a backup, without any row.</summary>
     /// <param name="tools">The scratch server.</param>
     /// <param name="backup">The path of the backup.</param>
-    /// <param name="made">Gets its name before anything is in it.</param>
-    /// <param name="held">Ends it.</param>
-    /// <returns>See <see cref="MakeAsync"/>.</returns>
-    /// <exception cref="PostgresToolException">It cannot be made.</exception>
+    /// <param name="made">Gets the copy's name while the copy is still empty.</param>
+    /// <param name="held">Cancels the work.</param>
+    /// <returns>The statements that grant the backup's rights.</returns>
+    /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchTools tools, string backup, Action<string> made, CancellationToken held) =>
         FillAsync(tools, ArchiveAt(tools, backup), made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
 
-    /// <summary>Makes the copy what the real database is: its roles and rights under names of its own, its statistics. Begins to trace.</summary>
+    /// <summary>Gives the copy roles, rights and statistics like those of the real database, and starts the trace.</summary>
     /// <param name="copy">The copy.</param>
     /// <param name="database">The name of the real database.</param>
     /// <param name="plan">What is rehearsed in it.</param>
     /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
-    /// <param name="held">Ends it.</param>
     public static async Task PrepareAsync(
         LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken held)
     {
-        // No logger: what the copy lacks of other roles' rights is nobody's loss.
+        // No logger: the operator does not need other roles' rights on the copy.
         await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held);
         await GiveRightsAsync(new CopiedRoles(database, copy.Target.Database), restored, plan.Roles, grants, held);
         await restored.AnalyzeAsync(held);
         await AlterationTrace.InstallAsync(restored.Connection, plan.Job.Database.Schema!, held);
     }
 
-    /// <summary>Gives a copy what belongs to the cluster: roles and rights under names of its own.</summary>
-    /// <param name="copied">The names.</param>
+    /// <summary>Gives a copy its own roles, and grants them the rights.</summary>
+    /// <param name="copied">The names of the roles.</param>
     /// <param name="restored">The copy.</param>
     /// <param name="roles">Logto's roles for the real database that exist.</param>
     /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
-    /// <param name="held">Ends it.</param>
-    public static async Task GiveRightsAsync(CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
+    public static async Task GiveRightsAsync(
+        CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
     {
         await copied.MakeAsync(restored.Connection, roles, held);
-        await restored.GrantAsync(grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor)), _ => false, RestorePlan.RolesIn, held);
+        var renamed = grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor));
+        await restored.GrantAsync(renamed, _ => false, RestorePlan.RolesIn, held);
     }
 
-    /// <summary>The large tables, and those that lead to one of them: their foreign keys would find no rows.</summary>
+    /// <summary>The large tables, and those with a foreign key to one of them, which would find no rows.</summary>
     /// <returns>Their names with their schemas.</returns>
     public static IReadOnlyList<string> WithoutRows(IReadOnlyList<TableSize> tables)
     {
-        var without = tables.Where(table => table.Bytes > LargestSmallTable).Select(table => table.QualifiedName).ToHashSet(StringComparer.Ordinal);
+        var without = tables
+            .Where(table => table.Bytes > LargestSmallTable)
+            .Select(table => table.QualifiedName)
+            .ToHashSet(StringComparer.Ordinal);
         while (tables.FirstOrDefault(table => !without.Contains(table.QualifiedName) && table.References.Any(without.Contains)) is { } next)
         {
             without.Add(next.QualifiedName);
@@ -128,9 +141,9 @@ internal sealed class DatabaseCopy(
     /// <param name="tools">The scratch server.</param>
     /// <param name="archive">What is restored.</param>
     /// <param name="made">Gets the name of the database.</param>
-    /// <param name="sections">See <see cref="Archive.RestoreAsync"/>; each of them.</param>
-    /// <param name="afterFirst">Called when the first is restored.</param>
-    /// <param name="held">Ends it.</param>
+    /// <param name="sections">The sections to restore, in order; see <see cref="Archive.RestoreAsync"/>.</param>
+    /// <param name="afterFirst">Called when the first section is restored.</param>
+    /// <param name="held">Cancels the work.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
         ScratchTools tools, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
     {
@@ -139,7 +152,7 @@ internal sealed class DatabaseCopy(
         var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, held);
         made(name);
 
-        // A subscription would use the slot of the real one, and could not be dropped.
+        // A subscription of the copy would use the replication slot of the real one, and could not be dropped.
         var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray();
         foreach (var (index, section) in sections.Index())
         {

@@ -6,18 +6,18 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What the schema should be afterwards: after a deploy the target's own seed, after a rollback a backup of that level.</summary>
+/// <summary>The schema that a rehearsal expects: for a deploy the target's own seed, for a rollback a backup of that release.</summary>
 internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
 {
     /// <param name="plan">What is rehearsed.</param>
     /// <param name="tools">The scratch server.</param>
     /// <param name="folder">See <see cref="TargetSchema.ReadAsync"/>.</param>
     /// <param name="seeded">See <see cref="TargetSchema.ReadAsync"/>.</param>
-    /// <param name="held">Ends it.</param>
+    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop a database.</param>
-    /// <returns>Its objects, with the names that they would have in the real database; or null, and why that is not known.</returns>
+    /// <returns>Its objects, with the names that they would have in the real database; or null, and the reason.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
-    /// <exception cref="DatabaseException">The server refused us.</exception>
+    /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ReadAsync(
         RehearsalPlan plan, ScratchTools tools, FolderLock folder, Action seeded, CancellationToken held, CancellationToken stop)
     {
@@ -43,7 +43,7 @@ internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
         }
         catch (Exception unusable) when (unusable is PostgresToolException or DatabaseException)
         {
-            // Nothing but the comparison is lost.
+            // The rehearsal continues without the comparison.
             return (null, $"the backup {backup} of that level cannot be restored ({unusable.Message.TrimEnd('.')})");
         }
     }

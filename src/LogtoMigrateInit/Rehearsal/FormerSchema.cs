@@ -8,17 +8,19 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What an older release left: the definitions of a backup that was made at its level, in a scratch database, which is dropped again.</summary>
+/// <summary>
+/// The schema of an older release. It restores the definitions of a backup of that release into a scratch database, which it drops again.
+/// </summary>
 internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies)
 {
     /// <param name="backup">The path of the backup.</param>
     /// <param name="plan">The rollback.</param>
     /// <param name="tools">The scratch server.</param>
-    /// <param name="held">Ends it.</param>
+    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
     /// <returns>Its objects, with the names that they would have in the real database.</returns>
-    /// <exception cref="PostgresToolException">It cannot be restored.</exception>
-    /// <exception cref="DatabaseException">The server refused us.</exception>
+    /// <exception cref="PostgresToolException">The backup cannot be restored.</exception>
+    /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
         string backup, RehearsalPlan plan, ScratchTools tools, CancellationToken held, CancellationToken stop)
     {
@@ -33,7 +35,8 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
                 await DatabaseCopy.GiveRightsAsync(new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, held);
             }
 
-            var objects = await database.WithWorkConnectionAsync((connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
+            var objects = await database.WithWorkConnectionAsync(
+                (connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
             return SchemaDrift.Normalise(objects, name!, settings.Main.Database);
         }
         finally

@@ -5,20 +5,19 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The first screen of a report: will it work, how long does it take, what is blocked, what is lost, what was not seen.</summary>
+/// <summary>The first screen of a report: whether it works, how long it takes, what it blocks, what it loses, what was not seen.</summary>
 internal static class RehearsalFacts
 {
     private const int Few = 8;
 
-    /// <summary>Each with its name; those of the same name follow each other.</summary>
+    /// <summary>Returns all facts with their names. Facts of the same name follow each other.</summary>
     public static IEnumerable<(string Name, string Fact)> Of(RehearsalReport report)
     {
-        yield return ("works", report.Failure is { } failure
-            ? $"no: {(failure.Alteration is null ? "" : $"{failure.Alteration} fails: ")}{failure.Reason}"
-            : $"yes, {(report.Planned == 1 ? "the one alteration" : $"all {report.Planned} alterations")}{(report.IsRollback ? " can be reverted" : "")}{(report.Drift is { Report: { } drift } ? $", and afterwards the schema is {Expected(report)}{(drift.Differences.Count > 0 ? report.IsRollback ? ", but for what is named below" : ", and what is named below" : "")}" : "")}");
+        yield return ("works", report.Failure is { } failure ? WhyNot(failure) : $"yes, {Works(report)}{SchemaAfterwards(report)}");
         yield return ("takes", string.Create(
             CultureInfo.InvariantCulture,
-            $"{report.SecondsToRun:0.0} s with Logto's CLI, {report.SecondsInside:0.000} s of it inside of transactions; the copy took {report.SecondsToCopy:0.0} s"));
+            $"{report.SecondsToRun:0.0} s with Logto's CLI, {report.SecondsInside:0.000} s of it inside of transactions; " +
+            $"the copy took {report.SecondsToCopy:0.0} s"));
         var blocks = new[] { Blocked.ReadsAndWrites, Blocked.Writes }.Select(blocked => Block(report, blocked)).OfType<string>().ToArray();
         foreach (var block in blocks.DefaultIfEmpty("nothing that was there before"))
         {
@@ -37,7 +36,7 @@ internal static class RehearsalFacts
 
         if (report.Rows is { } rows)
         {
-            yield return ("kept", string.Create(CultureInfo.InvariantCulture, $"{(rows.Changed.Count == 0 ? $"all {rows.Rows} rows of {rows.Tables} tables" : $"all rows of {rows.Tables - rows.Changed.Count} of {rows.Tables} tables")}, compared one by one in every column that is there before and afterwards"));
+            yield return ("kept", $"{Kept(rows)}, compared one by one in every column that is there before and afterwards");
         }
 
         foreach (var unchanging in report.Unchanging)
@@ -52,12 +51,16 @@ internal static class RehearsalFacts
 
         foreach (var difference in report.Drift?.Report?.Differences ?? [])
         {
-            yield return ("schema", $"{(report.IsRollback && difference.What == Difference.Added ? $"{difference.Kind} {difference.Name} is not in the backup" : DriftText.Of(difference))}{(difference is not { Sql: { } sql } ? "" : DriftText.IsLong(difference) ? "; what mends it is in --output json" : $"; mend it with: {sql}")}");
+            yield return ("schema", $"{Differs(report, difference)}{Remedy(difference)}");
         }
 
         if (report.WithoutRows is { Count: > 0 } tables)
         {
-            yield return ("not seen", $"the rows of {string.Join(", ", tables.Take(Few))}{(tables.Count > Few ? $" and {tables.Count - Few} more tables" : "")}: an alteration that fails on them is found by a rehearsal with rows");
+            var more = tables.Count > Few ? $" and {tables.Count - Few} more tables" : "";
+            yield return (
+                "not seen",
+                $"the rows of {string.Join(", ", tables.Take(Few))}{more}: " +
+                "an alteration that fails on them is found by a rehearsal with rows");
         }
 
         if (report is { IsRollback: true, Rows: null, Failure: null })
@@ -68,14 +71,64 @@ internal static class RehearsalFacts
         yield return ("not seen", "live sessions, bloat and a cold cache, which no copy has");
     }
 
-    private static string Expected(RehearsalReport report) => report.IsRollback ? $"that of the backup at the level of Logto {report.Version}" : $"what Logto {report.Version} itself creates";
-
     /// <summary>What was copied.</summary>
-    public static string Copied(RehearsalReport report) => report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
+    public static string Copied(RehearsalReport report) =>
+        report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
 
-    private static string? Block(RehearsalReport report, Blocked blocked) => report.Longest(blocked) is { Alteration: var longest, Table: var table, Bytes: var bytes }
-        ? string.Create(
+    private static string WhyNot(RehearsalFailure failure)
+    {
+        var alteration = failure.Alteration is null ? "" : $"{failure.Alteration} fails: ";
+        return $"no: {alteration}{failure.Reason}";
+    }
+
+    private static string Works(RehearsalReport report)
+    {
+        var alterations = report.Planned == 1 ? "the one alteration" : $"all {report.Planned} alterations";
+        return report.IsRollback ? $"{alterations} can be reverted" : alterations;
+    }
+
+    private static string SchemaAfterwards(RehearsalReport report)
+    {
+        if (report.Drift is not { Report: { } drift })
+        {
+            return "";
+        }
+
+        var exception = report.IsRollback ? ", but for what is named below" : ", and what is named below";
+        return $", and afterwards the schema is {Expected(report)}{(drift.Differences.Count > 0 ? exception : "")}";
+    }
+
+    private static string Expected(RehearsalReport report) => report.IsRollback
+        ? $"that of the backup at the level of Logto {report.Version}"
+        : $"what Logto {report.Version} itself creates";
+
+    private static string Kept(ComparedRows rows) => rows.Changed.Count == 0
+        ? $"all {rows.Rows} rows of {rows.Tables} tables"
+        : $"all rows of {rows.Tables - rows.Changed.Count} of {rows.Tables} tables";
+
+    private static string Differs(RehearsalReport report, SchemaDifference difference) =>
+        report.IsRollback && difference.What == Difference.Added
+            ? $"{difference.Kind} {difference.Name} is not in the backup"
+            : DriftText.Of(difference);
+
+    private static string Remedy(SchemaDifference difference) => difference switch
+    {
+        { Sql: null } => "",
+        _ when DriftText.IsLong(difference) => "; what mends it is in --output json",
+        _ => $"; mend it with: {difference.Sql}",
+    };
+
+    private static string? Block(RehearsalReport report, Blocked blocked)
+    {
+        if (report.Longest(blocked) is not { Alteration: var longest, Table: var table, Bytes: var bytes })
+        {
+            return null;
+        }
+
+        var count = report.CountBlocked(blocked);
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"{RehearsalSummary.What(blocked)} of {table} ({RehearsalSummary.Size(bytes)}) for {longest.Seconds:0.000} s at most ({longest.Alteration.Version} {longest.Alteration.Name}); {report.CountBlocked(blocked)} {(report.CountBlocked(blocked) == 1 ? "table" : "tables")} at some time")
-        : null;
+            $"{RehearsalSummary.What(blocked)} of {table} ({RehearsalSummary.Size(bytes)}) for {longest.Seconds:0.000} s at most " +
+            $"({longest.Alteration.Version} {longest.Alteration.Name}); {count} {(count == 1 ? "table" : "tables")} at some time");
+    }
 }

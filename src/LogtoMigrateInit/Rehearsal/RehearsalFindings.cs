@@ -11,21 +11,27 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What happened on the copy, said of the real database: under its names, with its rows, and whether it may be done there.</summary>
+/// <summary>Turns what happened on the copy into a report about the real database, with its names and its rows.</summary>
 internal sealed partial class RehearsalFindings(ProgramSettings settings, AlterationCatalog catalog, DirectServer real)
 {
-    /// <param name="plan">What was done.</param>
-    /// <param name="run">How it ended.</param>
-    /// <param name="source">The real database before it.</param>
-    /// <param name="expected">What the schema should be afterwards, or null and why that is not known.</param>
-    /// <param name="copy">The database in which it was done.</param>
-    /// <param name="serverVersion">Of the copy's server; PostgreSQL's <c>server_version_num</c>.</param>
-    /// <param name="seconds">How long it took to make the copy, and how long the CLI ran.</param>
-    /// <param name="held">Ends it.</param>
+    /// <param name="plan">What was rehearsed.</param>
+    /// <param name="run">How the CLI ended.</param>
+    /// <param name="source">The real database before.</param>
+    /// <param name="expected">The expected schema, or null and the reason.</param>
+    /// <param name="copy">The copy.</param>
+    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> of the copy's server.</param>
+    /// <param name="seconds">The time to create the copy, and the time that the CLI ran.</param>
+    /// <param name="held">Cancels the queries.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
     public async Task<RehearsalReport> ReportAsync(
-        RehearsalPlan plan, CliRun run, SourceSchema source, (IReadOnlyList<SchemaObject>? Objects, string? WhyNot) expected, LogtoDatabase copy,
-        int serverVersion, (double ToCopy, double ToRun) seconds, CancellationToken held)
+        RehearsalPlan plan,
+        CliRun run,
+        SourceSchema source,
+        (IReadOnlyList<SchemaObject>? Objects, string? WhyNot) expected,
+        LogtoDatabase copy,
+        int serverVersion,
+        (double ToCopy, double ToRun) seconds,
+        CancellationToken held)
     {
         var job = plan.Job;
         var schema = job.Database.Schema!;
@@ -52,10 +58,12 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             ServerVersion = serverVersion,
             Mode = plan.Mode,
             Planned = job.Alterations.Count,
-            Failure = failed is null ? WhyDifferent(drift, job) : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, held)),
+            Failure = failed is null
+                ? WhyDifferent(drift, job)
+                : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, held)),
             SecondsToCopy = seconds.ToCopy,
 
-            // Without the trace's own time.
+            // The trigger's own time is not the CLI's.
             SecondsToRun = seconds.ToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds),
             Alterations = alterations,
             Losses = await CountAsync(lost, source.Objects, held),
@@ -70,7 +78,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         };
     }
 
-    /// <summary>A rollback may leave another schema: there is another way back then, and the operator decides.</summary>
+    /// <summary>Returns null for a rollback, whose operator may accept another schema.</summary>
     private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
         ? new RehearsalFailure(
             null,
@@ -81,18 +89,24 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>
         Explain(run, job) + (job.IsRollback ? await WorksOnAsync(failed, run.Complaint, source.Tables, held) : "");
 
-    /// <summary>What the operator has to look at: tables that the script names, with their rows.</summary>
-    private async Task<string> WorksOnAsync(Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
+    /// <summary>Lists the tables that the script names, with their numbers of rows.</summary>
+    private async Task<string> WorksOnAsync(
+        Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
     {
         const int Few = 3;
-        var named = tables.Where(table => catalog.Names(alteration, table.Name)).OrderByDescending(table => complaint.Contains(table.Name, StringComparison.Ordinal)).Take(Few).ToArray();
+        var named = tables
+            .Where(table => catalog.Names(alteration, table.Name))
+            .OrderByDescending(table => complaint.Contains(table.Name, StringComparison.Ordinal))
+            .Take(Few)
+            .ToArray();
         return named.Length == 0 ? "" : await real.Database.WithConnectionAsync(
             async (connection, token) =>
             {
                 var counted = new List<string>();
                 foreach (var table in named)
                 {
-                    counted.Add($"{table.Name} ({(await TableSizes.CountAsync(connection, "table", table.Name, token))?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} rows)");
+                    var rows = await TableSizes.CountAsync(connection, "table", table.Name, token);
+                    counted.Add($"{table.Name} ({rows?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} rows)");
                 }
 
                 return $"; it works on {string.Join(", ", counted)}";
@@ -106,13 +120,15 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             $"it took longer than {settings.RehearsalLimit.TotalSeconds:0} s (LOGTO_INIT_REHEARSE_MAX_SECONDS)",
         CliEnd.TimedOut => $"it took longer than {settings.DeployTimeout.TotalSeconds:0} s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS)",
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
-        CliEnd.ByItself when run.ExitCode == 0 => $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
+        CliEnd.ByItself when run.ExitCode == 0 =>
+            $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
         CliEnd.ByItself => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})",
         _ => "the connection to the copy was lost; start again",
     };
 
-    /// <summary>Tables and roles under the names that they have in the real database, and what of it is dropped.</summary>
-    private static (IReadOnlyList<RehearsedAlteration> Alterations, IReadOnlyList<Loss> Losses) NameAsReal(IReadOnlyList<RehearsedAlteration> alterations, RealNames names, CopiedRoles copied)
+    /// <summary>Replaces the copy's names of tables and roles by the real ones, and collects what is dropped.</summary>
+    private static (IReadOnlyList<RehearsedAlteration> Alterations, IReadOnlyList<Loss> Losses) NameAsReal(
+        IReadOnlyList<RehearsedAlteration> alterations, RealNames names, CopiedRoles copied)
     {
         var (named, losses) = (new List<RehearsedAlteration>(), new List<Loss>());
         foreach (var alteration in alterations)
@@ -126,34 +142,43 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             named.Add(alteration with
             {
                 Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],
-                Changes = [.. alteration.Changes.Select(change => change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change)],
+                Changes = [.. alteration.Changes.Select(NameAsReal)],
             });
             names.Follow(alteration);
         }
 
         return (named, losses);
+
+        SchemaChange NameAsReal(SchemaChange change) =>
+            change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change;
     }
 
-    /// <summary>What is dropped is counted where the real rows are, before anything happens to them.</summary>
-    private async Task<IReadOnlyList<Loss>> CountAsync(IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held) => losses.Count == 0 ? [] : await real.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
-        async (connection, token) =>
-        {
-            var counted = new List<Loss>();
-            foreach (var loss in losses)
+    /// <summary>Counts in the real database, because the copy may lack rows.</summary>
+    private async Task<IReadOnlyList<Loss>> CountAsync(
+        IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held)
+    {
+        return losses.Count == 0 ? [] : await real.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
+            async (connection, token) =>
             {
-                var fallback = before.FirstOrDefault(each => each.Kind == "default" && each.Name == loss.Name)?.Definition;
-                counted.Add(loss with
+                var counted = new List<Loss>();
+                foreach (var loss in losses)
                 {
-                    Values = await TableSizes.CountAsync(connection, loss.Kind, loss.Name, token),
-                    NotDefault = fallback is not null && ConstantDefault().IsMatch(fallback) ? await TableSizes.CountOthersAsync(connection, loss.Name, fallback, token) : null,
-                });
-            }
+                    var fallback = before.FirstOrDefault(each => each.Kind == "default" && each.Name == loss.Name)?.Definition;
+                    counted.Add(loss with
+                    {
+                        Values = await TableSizes.CountAsync(connection, loss.Kind, loss.Name, token),
+                        NotDefault = fallback is not null && ConstantDefault().IsMatch(fallback)
+                            ? await TableSizes.CountOthersAsync(connection, loss.Name, fallback, token)
+                            : null,
+                    });
+                }
 
-            return counted;
-        },
-        held);
+                return counted;
+            },
+            held);
+    }
 
-    // A literal with or without a cast; what a function gives may be another one at each call.
+    // A literal with or without a cast. A function may return another value at each call.
     [GeneratedRegex(@"^(?:'(?:''|[^'])*'|-?[0-9.]+|\(-[0-9.]+\)|true|false)(?:::[\w\s\[\]"".,()]+)?$", RegexOptions.CultureInvariant)]
     private static partial Regex ConstantDefault();
 }

@@ -10,7 +10,7 @@ namespace LogtoMigrateInit.Rehearsal;
 /// <summary>A rehearsal for scripts; docs/reference.md says what each field means.</summary>
 internal static class RehearsalJson
 {
-    /// <summary>Goes up when a field changes its meaning or goes away; new ones may come at any time.</summary>
+    /// <summary>Increases when a field changes its meaning or is removed. New fields may come at any time.</summary>
     private const int SchemaVersion = 1;
 
     /// <param name="outcome">How it ended.</param>
@@ -63,7 +63,12 @@ internal static class RehearsalJson
         WriteEach(json, "differences", drift.Differences, difference =>
         {
             json.WriteStartObject();
-            json.WriteString("what", difference.What switch { Difference.Missing => "missing", Difference.Added => "added", _ => "different" });
+            json.WriteString("what", difference.What switch
+            {
+                Difference.Missing => "missing",
+                Difference.Added => "added",
+                _ => "different",
+            });
             json.WriteString("kind", difference.Kind);
             json.WriteString("name", difference.Name);
             json.WriteString("expected", difference.Expected);
@@ -147,7 +152,7 @@ internal static class RehearsalJson
             json.WriteStartObject();
             json.WriteString("table", held.Table);
             json.WriteString("mode", held.Mode);
-            json.WriteString("blocks", held.Blocks switch { Blocked.ReadsAndWrites => "reads and writes", Blocked.Writes => "writes", _ => null });
+            json.WriteString("blocks", held.Blocks == Blocked.Nothing ? null : RehearsalSummary.What(held.Blocks));
             if (report.SizeOf(held) is { } bytes)
             {
                 json.WriteNumber("bytes", bytes);
@@ -171,7 +176,13 @@ internal static class RehearsalJson
         WriteEach(json, "changes", alteration.Changes, change =>
         {
             json.WriteStartObject();
-            json.WriteString("what", change.What switch { ChangeKind.Created => "created", ChangeKind.Dropped => "dropped", ChangeKind.Renamed => "renamed", _ => "altered" });
+            json.WriteString("what", change.What switch
+            {
+                ChangeKind.Created => "created",
+                ChangeKind.Dropped => "dropped",
+                ChangeKind.Renamed => "renamed",
+                _ => "altered",
+            });
             json.WriteString("kind", change.Kind);
             json.WriteString("name", change.Name);
             json.WriteString("before", change.Before);

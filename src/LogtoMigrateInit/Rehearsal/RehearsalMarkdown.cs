@@ -21,7 +21,9 @@ internal static class RehearsalMarkdown
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"# Upgrade of `{Cell(report.Database)}` to Logto {report.Version}, rehearsed")
             .AppendLine()
-            .AppendLine(CultureInfo.InvariantCulture, $"On {RehearsalFacts.Copied(report)}, PostgreSQL {report.ServerVersion / 10000}, state {report.State}.")
+            .AppendLine(
+                CultureInfo.InvariantCulture,
+                $"On {RehearsalFacts.Copied(report)}, PostgreSQL {report.ServerVersion / 10000}, state {report.State}.")
             .AppendLine()
             .AppendLine("| | |").AppendLine("|---|---|");
         foreach (var (name, fact) in RehearsalFacts.Of(report))
@@ -32,7 +34,10 @@ internal static class RehearsalMarkdown
         text.AppendLine().AppendLine("| alteration | seconds inside | what it did |").AppendLine("|---|---:|---|");
         foreach (var alteration in report.Alterations)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {alteration.Alteration.Version} {Cell(alteration.Alteration.Name)} | {alteration.Seconds:0.000} | {string.Join("<br>", AlterationPhrases.Of(alteration, report).Select(Cell))} |");
+            var phrases = string.Join("<br>", AlterationPhrases.Of(alteration, report).Select(Cell));
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"| {alteration.Alteration.Version} {Cell(alteration.Alteration.Name)} | {alteration.Seconds:0.000} | {phrases} |");
         }
 
         return text.ToString();
@@ -40,5 +45,10 @@ internal static class RehearsalMarkdown
 
     /// <summary>Text that neither ends a cell nor becomes a tag.</summary>
     private static string Cell(string text) =>
-        OneLine.Escape(text).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal).Replace("`", "\\`", StringComparison.Ordinal);
+        OneLine.Escape(text)
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("|", "\\|", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal)
+            .Replace("*", "\\*", StringComparison.Ordinal)
+            .Replace("`", "\\`", StringComparison.Ordinal);
 }

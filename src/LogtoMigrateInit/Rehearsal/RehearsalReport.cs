@@ -5,22 +5,22 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What is dropped.</summary>
+/// <summary>A table or column that an alteration drops.</summary>
 /// <param name="Kind"><c>table</c> or <c>column</c>.</param>
 /// <param name="Name">As SQL names it.</param>
 /// <param name="By">The alteration that drops it.</param>
-/// <param name="Values">How many rows the real table has, or how many of them have a value in the column; null when that could not be counted.</param>
-/// <param name="NotDefault">How many rows have something else in the column than its default; null when it has none that is the same for every row, or when that could not be counted.</param>
+/// <param name="Values">The rows of the real table, or those with a value in the column; null when they could not be counted.</param>
+/// <param name="NotDefault">The rows with another value than the default; null without a constant default, or without a count.</param>
 internal sealed record Loss(string Kind, string Name, Alteration By, long? Values, long? NotDefault);
 
-/// <summary>Why what was rehearsed is not to be begun.</summary>
-/// <param name="Alteration">The file that failed; null when it is none's fault.</param>
+/// <summary>The reason against the deploy or rollback that was rehearsed.</summary>
+/// <param name="Alteration">The file that failed; null when none did.</param>
 /// <param name="Reason">A clause for the operator.</param>
 internal sealed record RehearsalFailure(string? Alteration, string Reason);
 
 /// <summary>The schema after the rehearsal beside the target's own, or beside a backup of the release to which a rollback goes.</summary>
-/// <param name="Report">What differs; null when it could not be compared.</param>
-/// <param name="WhyNot">Why it could not; null when it was.</param>
+/// <param name="Report">The differences; null when the schemas could not be compared.</param>
+/// <param name="WhyNot">The reason why they could not be compared; null when they were.</param>
 internal sealed record RehearsedDrift(DriftReport? Report, string? WhyNot);
 
 /// <summary>All that a rehearsal has shown. Every figure is measured or read from a catalogue.</summary>
@@ -31,12 +31,12 @@ internal sealed record RehearsalReport
 
     public required AlterationState State { get; init; }
 
-    /// <summary>The release that it leads to.</summary>
+    /// <summary>The Logto release of the deploy or rollback.</summary>
     public required string Version { get; init; }
 
     public required bool IsRollback { get; init; }
 
-    /// <summary>Of the server with the copy; PostgreSQL's <c>server_version_num</c>.</summary>
+    /// <summary>PostgreSQL's <c>server_version_num</c> of the server with the copy.</summary>
     public required int ServerVersion { get; init; }
 
     public required RehearsalMode Mode { get; init; }
@@ -47,17 +47,17 @@ internal sealed record RehearsalReport
     /// <summary>Null when all went well.</summary>
     public required RehearsalFailure? Failure { get; init; }
 
-    /// <summary>To make the copy.</summary>
+    /// <summary>The time to create the copy.</summary>
     public required double SecondsToCopy { get; init; }
 
-    /// <summary>Of Logto's CLI, from its start to its end.</summary>
+    /// <summary>The time of Logto's CLI, from its start to its end.</summary>
     public required double SecondsToRun { get; init; }
 
     public required IReadOnlyList<RehearsedAlteration> Alterations { get; init; }
 
     public required IReadOnlyList<Loss> Losses { get; init; }
 
-    /// <summary>Of the real database, the largest first.</summary>
+    /// <summary>The tables of the real database, the largest first.</summary>
     public required IReadOnlyList<TableSize> Tables { get; init; }
 
     /// <summary>Tables whose rows were not copied.</summary>
@@ -66,7 +66,7 @@ internal sealed record RehearsalReport
     /// <summary>After a rollback with all rows, those of the real database beside those of the copy; otherwise null.</summary>
     public required ComparedRows? Rows { get; init; }
 
-    /// <summary>Alterations of which a part runs outside of the transaction when they are reverted, where no rows are counted.</summary>
+    /// <summary>Alterations that run <c>beforeDown</c> outside of their transaction, where the trace counts no rows.</summary>
     public required IReadOnlyList<Alteration> WithBeforeDown { get; init; }
 
     /// <summary>Null when it failed before that.</summary>
@@ -75,14 +75,15 @@ internal sealed record RehearsalReport
     /// <summary>The schema of the copy afterwards, with the names of the real one; empty when it failed.</summary>
     public IReadOnlyList<SchemaObject> After { get; init; } = [];
 
-    /// <summary>Reverted with success, and neither the catalogue nor a count shows any difference.</summary>
-    public IReadOnlyList<Alteration> Unchanging => !IsRollback ? [] : [.. Alterations.Where(each => each.ChangedNothing && !WithBeforeDown.Contains(each.Alteration)).Select(each => each.Alteration)];
+    /// <summary>Alterations that were reverted successfully although neither the catalogue nor a count shows a difference.</summary>
+    public IReadOnlyList<Alteration> Unchanging => !IsRollback
+        ? []
+        : [.. Alterations.Where(each => each.ChangedNothing && !WithBeforeDown.Contains(each.Alteration)).Select(each => each.Alteration)];
 
-    /// <summary>Inside of the alterations' transactions.</summary>
+    /// <summary>The time inside of the alterations' transactions.</summary>
     public double SecondsInside => Alterations.Sum(alteration => alteration.Seconds);
 
-    /// <summary>The alteration that blocks a table longest, the largest real table that it blocks, and its size; null when none does.</summary>
-    /// <param name="blocks">What it blocks.</param>
+    /// <summary>The alteration that blocks longest, the largest real table that it blocks, and its size; null when none does.</summary>
     public (RehearsedAlteration Alteration, string Table, long Bytes)? Longest(Blocked blocks) => (
         from alteration in Alterations
         from held in alteration.Locks
@@ -90,10 +91,14 @@ internal sealed record RehearsalReport
         orderby alteration.Seconds descending, SizeOf(held) descending
         select ((RehearsedAlteration, string, long)?)(alteration, held.Real!, SizeOf(held)!.Value)).FirstOrDefault();
 
-    /// <summary>How many of the real tables are blocked at some time.</summary>
-    /// <param name="blocks">From what.</param>
-    public int CountBlocked(Blocked blocks) => Alterations.SelectMany(alteration => alteration.Locks).Where(held => held.Blocks == blocks && SizeOf(held) is not null).Select(held => held.Real).Distinct().Count();
+    /// <summary>Counts the real tables that are blocked at some time.</summary>
+    public int CountBlocked(Blocked blocks) => Alterations
+        .SelectMany(alteration => alteration.Locks)
+        .Where(held => held.Blocks == blocks && SizeOf(held) is not null)
+        .Select(held => held.Real)
+        .Distinct()
+        .Count();
 
-    /// <returns>Null for what is no table of the real database, such as one that an earlier alteration makes.</returns>
+    /// <returns>Null for a table that the real database does not have, such as one that an earlier alteration creates.</returns>
     public long? SizeOf(TableLock held) => Tables.FirstOrDefault(each => each.Name == held.Real)?.Bytes;
 }

@@ -8,7 +8,7 @@ internal static class RehearsalSummary
 {
     private const int Few = 3;
 
-    /// <summary>How long, what is blocked, what is lost, as a clause.</summary>
+    /// <summary>Returns the time, the blocked tables and the losses as one clause.</summary>
     public static string Of(RehearsalReport report) => string.Join("; ", new[]
     {
         string.Create(CultureInfo.InvariantCulture, $"{report.SecondsToRun:0.0} s with Logto's CLI"),
@@ -17,7 +17,7 @@ internal static class RehearsalSummary
         report.Losses.Count > 0 ? $"lost: {Losses(report)}" : "nothing is dropped",
     }.OfType<string>());
 
-    /// <summary>What is blocked longest, and from what; null when nothing is.</summary>
+    /// <summary>Returns the table that is blocked longest; null when none is blocked.</summary>
     public static string? Blocks(RehearsalReport report, Blocked blocks) => report.Longest(blocks) is { } longest
         ? string.Create(
             CultureInfo.InvariantCulture,
@@ -28,13 +28,16 @@ internal static class RehearsalSummary
     public static string What(Blocked blocks) => blocks == Blocked.Writes ? "writes" : "reads and writes";
 
     /// <summary>What is dropped, with the number of values.</summary>
-    public static string Losses(RehearsalReport report) =>
-        $"{string.Join(", ", report.Losses.Take(Few).Select(Of))}{(report.Losses.Count > Few ? $" and {report.Losses.Count - Few} more" : "")}";
+    public static string Losses(RehearsalReport report)
+    {
+        var more = report.Losses.Count > Few ? $" and {report.Losses.Count - Few} more" : "";
+        return $"{string.Join(", ", report.Losses.Take(Few).Select(Of))}{more}";
+    }
 
-    /// <summary>All that is lost: what is dropped, and after a rollback rows that are not what they were.</summary>
+    /// <summary>Returns all losses: dropped tables and columns and, after a rollback, rows that are gone or changed.</summary>
     public static IEnumerable<string> AllLosses(RehearsalReport report)
     {
-        // What a release brings is mostly not used yet when somebody goes back from it.
+        // Most tables and columns of a new release are still unused when the operator rolls it back.
         var unused = report.Losses.Where(loss => report.IsRollback && (loss.NotDefault ?? loss.Values) == 0).ToArray();
         foreach (var loss in report.Losses.Except(unused))
         {
@@ -43,26 +46,32 @@ internal static class RehearsalSummary
 
         foreach (var table in report.Rows?.Changed.Where(table => table.Gone + table.Changed > 0) ?? [])
         {
-            var writers = report.Alterations.Where(alteration => alteration.Rows.Any(rows => rows.Table == table.Table)).Select(alteration => $"{alteration.Alteration.Version} {alteration.Alteration.Name}").ToArray();
+            var writers = report.Alterations
+                .Where(alteration => alteration.Rows.Any(rows => rows.Table == table.Table))
+                .Select(alteration => $"{alteration.Alteration.Version} {alteration.Alteration.Name}")
+                .ToArray();
             yield return $"{Of(table)}{(writers.Length == 0 ? "" : $", by {string.Join(", ", writers)}")}";
         }
 
-        // Without all rows nothing can be compared, and what was counted on the copy is the least that it is.
-        foreach (var (alteration, rows) in report is { IsRollback: true, Rows: null } ? report.Alterations.SelectMany(each => each.Rows.Select(rows => (each.Alteration, rows))) : [])
+        // A copy without all rows cannot be compared; its counts are a lower bound.
+        var written = report.Alterations.SelectMany(each => each.Rows.Select(rows => (each.Alteration, Rows: rows)));
+        foreach (var (alteration, rows) in report is { IsRollback: true, Rows: null } ? written : [])
         {
             if (rows.Updated + rows.Deleted > 0)
             {
-                yield return $"{Of(new ChangedTable(rows.Table, rows.Deleted, rows.Updated, 0))}, by {alteration.Version} {alteration.Name}, on a copy without all rows";
+                var changed = Of(new ChangedTable(rows.Table, rows.Deleted, rows.Updated, 0));
+                yield return $"{changed}, by {alteration.Version} {alteration.Name}, on a copy without all rows";
             }
         }
 
         if (unused.Length > 0)
         {
-            yield return $"what is empty, or has nothing but its default: {string.Join(", ", unused.Select(loss => $"{loss.Kind} {loss.Name}"))}";
+            var names = string.Join(", ", unused.Select(loss => $"{loss.Kind} {loss.Name}"));
+            yield return $"what is empty, or has nothing but its default: {names}";
         }
     }
 
-    /// <summary>What became of a table's rows, such as <c>rows of scopes: 3 gone, 2 with other contents</c>.</summary>
+    /// <summary>How a table's rows have changed, such as <c>rows of scopes: 3 gone, 2 with other contents</c>.</summary>
     public static string Of(ChangedTable table) => $"rows of {table.Table}: {string.Join(", ", new[]
     {
         table.Gone > 0 ? $"{table.Gone} gone" : null,
@@ -71,7 +80,13 @@ internal static class RehearsalSummary
     }.OfType<string>())}";
 
     /// <summary>One loss, such as <c>column users.name (12 values)</c>.</summary>
-    public static string Of(Loss loss) => $"{loss.Kind} {loss.Name} ({loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} {(loss.Kind == "table" ? "row" : "value")}{(loss.Values == 1 ? "" : "s")}{(loss.NotDefault is { } others ? $", other than the default in {others} {(others == 1 ? "row" : "rows")}" : "")})";
+    public static string Of(Loss loss)
+    {
+        var count = loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted";
+        var unit = $"{(loss.Kind == "table" ? "row" : "value")}{(loss.Values == 1 ? "" : "s")}";
+        var notDefault = loss.NotDefault is { } others ? $", other than the default in {others} {(others == 1 ? "row" : "rows")}" : "";
+        return $"{loss.Kind} {loss.Name} ({count} {unit}{notDefault})";
+    }
 
     /// <summary>A size in the unit that suits it.</summary>
     public static string Size(long bytes) => bytes switch

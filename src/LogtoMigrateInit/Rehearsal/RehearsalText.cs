@@ -18,18 +18,15 @@ internal static class RehearsalText
     /// <param name="outcome">How it ended.</param>
     /// <param name="report">Null when nothing was rehearsed.</param>
     /// <param name="inColour">Colours as a terminal shows them.</param>
-    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour)
-    {
-        return report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
-    }
+    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour) =>
+        report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
 
     /// <param name="report">What was seen.</param>
     /// <param name="inColour">Colours as a terminal shows them.</param>
     public static string Of(RehearsalReport report, bool inColour)
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"The {(report.IsRollback ? "rollback" : "upgrade")} of '{OneLine.Escape(report.Database)}' to Logto {report.Version}, rehearsed on {RehearsalFacts.Copied(report)} (PostgreSQL {report.ServerVersion / 10000}, state {report.State})")
-            .AppendLine();
+        text.AppendLine(Title(report)).AppendLine();
         string? last = null;
         foreach (var (name, fact) in RehearsalFacts.Of(report))
         {
@@ -39,14 +36,18 @@ internal static class RehearsalText
                 "lost" when report.Losses.Count > 0 || report.Rows is { Changed.Count: > 0 } => Yellow,
                 _ => "",
             };
-            text.AppendLine(CultureInfo.InvariantCulture, $"  {(name == last ? "" : name).PadRight(NameWidth)}{colour}{OneLine.Escape(fact)}{(colour.Length > 0 ? Plain : "")}");
+            var label = (name == last ? "" : name).PadRight(NameWidth);
+            var end = colour.Length > 0 ? Plain : "";
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {label}{colour}{OneLine.Escape(fact)}{end}");
             last = name;
         }
 
         text.AppendLine().AppendLine("   inside    alteration");
         foreach (var alteration in report.Alterations)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"{alteration.Seconds,7:0.000} s   {alteration.Alteration.Version} {alteration.Alteration.Name}");
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"{alteration.Seconds,7:0.000} s   {alteration.Alteration.Version} {alteration.Alteration.Name}");
             foreach (var phrase in AlterationPhrases.Of(alteration, report))
             {
                 text.AppendLine(CultureInfo.InvariantCulture, $"               {OneLine.Escape(phrase)}");
@@ -54,5 +55,13 @@ internal static class RehearsalText
         }
 
         return text.ToString();
+    }
+
+    private static string Title(RehearsalReport report)
+    {
+        var task = report.IsRollback ? "rollback" : "upgrade";
+        var server = $"PostgreSQL {report.ServerVersion / 10000}, state {report.State}";
+        return $"The {task} of '{OneLine.Escape(report.Database)}' to Logto {report.Version}, " +
+            $"rehearsed on {RehearsalFacts.Copied(report)} ({server})";
     }
 }

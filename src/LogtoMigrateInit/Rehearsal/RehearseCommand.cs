@@ -7,16 +7,33 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>Deploys what is pending to a throw-away copy, and says what it did.</summary>
+/// <summary>Deploys the pending alterations to a temporary copy, and prints the report.</summary>
 internal static class RehearseCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var schemaOnly = new Option<bool>("--schema-only") { Description = "Copy only the rows of small tables: fast, and blind to what rows can do." };
-        var output = new Option<string>("--output") { Description = "How to print the report on standard output.", DefaultValueFactory = _ => "text" };
+        var schemaOnly = new Option<bool>("--schema-only")
+        {
+            Description = "Copy only the rows of small tables: fast, and blind to what rows can do.",
+        };
+        var output = new Option<string>("--output")
+        {
+            Description = "How to print the report on standard output.",
+            DefaultValueFactory = _ => "text",
+        };
         output.AcceptOnlyFromAmong("text", "json", "markdown");
-        var command = new Command("rehearse", "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.") { schemaOnly, output };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full, parsed.GetValue(output)!));
+        var command = new Command(
+            "rehearse",
+            "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.")
+        {
+            schemaOnly,
+            output,
+        };
+        command.SetAction((parsed, _) =>
+        {
+            var mode = parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full;
+            return RunAsync(inHost, mode, parsed.GetValue(output)!);
+        });
         return command;
     }
 

@@ -11,19 +11,18 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// <c>rehearse</c>, and the rehearsal before a deploy: runs what is pending on a copy. It holds the migration lock, so that the copy is not made
-/// in the middle of a deploy.
+/// <c>rehearse</c>, and the rehearsal before a deploy: runs the pending alterations on a copy. It holds the migration lock, so that no
+/// deploy changes the database while it is copied.
 /// </summary>
 internal sealed class RehearsedUpgrade(
     ProgramSettings settings, LogtoTarget target, LockedWork locked, AlterationRehearsal rehearsal, ILogger logger)
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
-    /// <summary>Rehearses and deploys nothing.</summary>
+    /// <summary>Rehearses without a deploy.</summary>
     /// <param name="mode">Which rows are copied.</param>
     /// <param name="seen">Gets the report, when there is one.</param>
-    /// <param name="stop">Ends it.</param>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the connection, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {
@@ -51,7 +50,8 @@ internal sealed class RehearsedUpgrade(
         return null;
     }
 
-    private async Task<Outcome> RunAsync(Survey.Clear survey, RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken whileLocked)
+    private async Task<Outcome> RunAsync(
+        Survey.Clear survey, RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken whileLocked)
     {
         var verdict = MigrationPlan.Decide(_catalog, survey.Inspection);
         if (verdict is not Verdict.Pending pending)
@@ -92,7 +92,8 @@ internal sealed class RehearsedUpgrade(
             RehearsalResult.Impossible impossible => (new Outcome.RehearsalImpossible(impossible.Reason), null),
             RehearsalResult.Done { Report: { Failure: { } failure } report } =>
                 (new Outcome.RehearsalFailed(_catalog, failure.Alteration, failure.Reason), report),
-            RehearsalResult.Done { Report: var report } => (new Outcome.Rehearsed(_catalog, report.Planned, RehearsalSummary.Of(report)), report),
+            RehearsalResult.Done { Report: var report } =>
+                (new Outcome.Rehearsed(_catalog, report.Planned, RehearsalSummary.Of(report)), report),
             _ => throw new UnreachableException(),
         };
     }

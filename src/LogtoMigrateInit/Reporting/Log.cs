@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify, 1700 backup, 1800 restore, 1900 rehearsal and drift.</summary>
+/// <summary>
+/// Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify,
+/// 1700 backup, 1800 restore, 1900 rehearsal and drift, 2000 rollback.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Debug, "logto-migrate-init {Version}: {Command}")]
@@ -29,22 +32,32 @@ internal static partial class Log
     [LoggerMessage(1201, LogLevel.Information, "Created the database {Database}")]
     public static partial void CreatedDatabase(this ILogger logger, string database);
 
-    [LoggerMessage(1202, LogLevel.Warning, "DB_URL says sslmode={SslMode}, which Logto does not know: it connects without TLS, and so does this program. Write sslmode=require (checks the certificate) or sslmode=no-verify")]
+    [LoggerMessage(
+        1202, LogLevel.Warning,
+        "DB_URL says sslmode={SslMode}, which Logto does not know: it connects without TLS, and so does this program. " +
+        "Write sslmode=require (checks the certificate) or sslmode=no-verify")]
     public static partial void UnknownSslMode(this ILogger logger, string sslMode);
 
     [LoggerMessage(1203, LogLevel.Warning, "DB_URL has parameters that Logto ignores: {Names}")]
     public static partial void IgnoredParameters(this ILogger logger, string names);
 
-    [LoggerMessage(1207, LogLevel.Warning, "Neither DB_URL nor PGPASSWORD holds a password, and Logto does not read the password file {FileAndReason}")]
+    [LoggerMessage(
+        1207, LogLevel.Warning,
+        "Neither DB_URL nor PGPASSWORD holds a password, and Logto does not read the password file {FileAndReason}")]
     public static partial void IgnoredPasswordFile(this ILogger logger, string fileAndReason);
 
     [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
     public static partial void ServerIsReadOnly(this ILogger logger, string kind);
 
-    [LoggerMessage(1205, LogLevel.Information, "{Pending} alterations are pending and the server is {Kind}; waiting for a writable one (giving up in {SecondsLeft:0} s)")]
+    [LoggerMessage(
+        1205, LogLevel.Information,
+        "{Pending} alterations are pending and the server is {Kind}; " +
+        "waiting for a writable one (giving up in {SecondsLeft:0} s)")]
     public static partial void WaitingForWritableServer(this ILogger logger, int pending, string kind, double secondsLeft);
 
-    [LoggerMessage(1206, LogLevel.Warning, "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
+    [LoggerMessage(
+        1206, LogLevel.Warning,
+        "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
     public static partial void InvalidIndex(this ILogger logger, string index, string quoted);
 
     [LoggerMessage(1209, LogLevel.Warning, "{Warning}")]
@@ -59,16 +72,22 @@ internal static partial class Log
     [LoggerMessage(1302, LogLevel.Error, "The migration lock is lost: {Reason}")]
     public static partial void LockLost(this ILogger logger, string reason);
 
-    [LoggerMessage(1303, LogLevel.Information, "A session of an earlier, killed run still works: {Session}, running: {Query}; waiting for it")]
+    [LoggerMessage(
+        1303, LogLevel.Information,
+        "A session of an earlier, killed run still works: {Session}, running: {Query}; waiting for it")]
     public static partial void WaitingForOrphan(this ILogger logger, string session, string query);
 
     [LoggerMessage(1304, LogLevel.Warning, "Ended a session of another run's CLI, which has lost the right to be there: {Session}")]
     public static partial void EndedSession(this ILogger logger, string session);
 
-    [LoggerMessage(1305, LogLevel.Information, "Another process runs Logto's CLI in {Folder}; waiting for it, because two would destroy each other's scripts")]
+    [LoggerMessage(
+        1305, LogLevel.Information,
+        "Another process runs Logto's CLI in {Folder}; waiting for it, because two would destroy each other's scripts")]
     public static partial void WaitingForFolder(this ILogger logger, string folder);
 
-    [LoggerMessage(1400, LogLevel.Information, "{Pending} of {Shipped} alterations of Logto {Version} are pending: state {State}, target {Target}")]
+    [LoggerMessage(
+        1400, LogLevel.Information,
+        "{Pending} of {Shipped} alterations of Logto {Version} are pending: state {State}, target {Target}")]
     public static partial void PlannedDeploy(this ILogger logger, int pending, int shipped, string version, string state, string target);
 
     [LoggerMessage(1401, LogLevel.Information, "The database {Database} is empty; seeding it with Logto {Version}")]
@@ -81,7 +100,8 @@ internal static partial class Log
     public static partial void StartingCli(this ILogger logger, string arguments);
 
     [LoggerMessage(1501, LogLevel.Information, "{Finished}/{Planned} {Version} {Name} {Seconds:0.00} s")]
-    public static partial void AlterationDeployed(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+    public static partial void AlterationDeployed(
+        this ILogger logger, int finished, int planned, string version, string name, double seconds);
 
     [LoggerMessage(1502, LogLevel.Information, "Logto's CLI ({Stream}): {Line}")]
     public static partial void CliLine(this ILogger logger, string stream, string line);
@@ -89,19 +109,34 @@ internal static partial class Log
     [LoggerMessage(1503, LogLevel.Information, "Still running after {Seconds:0} s: {What}")]
     public static partial void StillRunning(this ILogger logger, double seconds, string what);
 
-    [LoggerMessage(1504, LogLevel.Warning, "The migration waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; end the session with select pg_terminate_backend({Pid}))")]
+    [LoggerMessage(
+        1504, LogLevel.Warning,
+        "The migration waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; " +
+        "end the session with select pg_terminate_backend({Pid}))")]
     public static partial void Blocked(this ILogger logger, string session, string query, int pid);
 
-    [LoggerMessage(1505, LogLevel.Warning, "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}; its alteration builds it again")]
+    [LoggerMessage(
+        1505, LogLevel.Warning,
+        "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}; its alteration builds it again")]
     public static partial void IndexDropped(this ILogger logger, string index, string table, string kind);
 
-    [LoggerMessage(1511, LogLevel.Information, "Dropping the index {Index} on {Table}, which an interrupted run left behind {Kind}; this waits for transactions that use the table")]
+    [LoggerMessage(
+        1511, LogLevel.Information,
+        "Dropping the index {Index} on {Table}, which an interrupted run left behind {Kind}; " +
+        "this waits for transactions that use the table")]
     public static partial void DroppingIndex(this ILogger logger, string index, string table, string kind);
 
-    [LoggerMessage(1506, LogLevel.Warning, "Logto's CLI {Version} stops every statement after 60 s and cannot be told otherwise before 1.36.0; a long index build fails and is repaired at the next start")]
+    [LoggerMessage(
+        1506, LogLevel.Warning,
+        "Logto's CLI {Version} stops every statement after 60 s and cannot be told otherwise before 1.36.0; " +
+        "a long index build fails and is repaired at the next start")]
     public static partial void OldStatementTimeout(this ILogger logger, string version);
 
-    [LoggerMessage(1507, LogLevel.Warning, "A connection pooler answers for the server. Logto's CLI needs PgBouncer's {Setting}; and a statement_timeout or lock_timeout of the role or the database applies to the deploy, because no options are sent through a pooler")]
+    [LoggerMessage(
+        1507, LogLevel.Warning,
+        "A connection pooler answers for the server. Logto's CLI needs PgBouncer's {Setting}; " +
+        "and a statement_timeout or lock_timeout of the role or the database applies to the deploy, " +
+        "because no options are sent through a pooler")]
     public static partial void PoolerTakesNoOptions(this ILogger logger, string setting);
 
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full or too busy to answer it; trying again")]
@@ -113,11 +148,11 @@ internal static partial class Log
     [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), and the schema is right all the same")]
     public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string complaint);
 
-    [LoggerMessage(1510, LogLevel.Warning, "The alteration {Alteration} builds an index in words that are not understood; if an earlier run was interrupted in it, look for a left-over index first")]
+    [LoggerMessage(
+        1510, LogLevel.Warning,
+        "The alteration {Alteration} builds an index in words that are not understood; " +
+        "if an earlier run was interrupted in it, look for a left-over index first")]
     public static partial void UnclearScript(this ILogger logger, string alteration);
-
-    [LoggerMessage(1514, LogLevel.Trace, "{Finished}/{Planned} after {Seconds:0} s: {What}")]
-    public static partial void Progress(this ILogger logger, int finished, int planned, double seconds, string what);
 
     [LoggerMessage(1600, LogLevel.Information, "Logged in as {Succeeded} of {Tried} of Logto's own roles ({Count} in all): {Roles}")]
     public static partial void TriedLogins(this ILogger logger, int succeeded, int tried, long count, string roles);
@@ -128,14 +163,19 @@ internal static partial class Log
     [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
     public static partial void Waits(this ILogger logger, string what, string remedy);
 
-    [LoggerMessage(1700, LogLevel.Information, "Backing up the database {Database} ({Megabytes:0} MB on the server) to {Folder} with pg_dump {Version}")]
+    [LoggerMessage(
+        1700, LogLevel.Information,
+        "Backing up the database {Database} ({Megabytes:0} MB on the server) to {Folder} with pg_dump {Version}")]
     public static partial void BackingUp(this ILogger logger, string database, double megabytes, string folder, string version);
 
     [LoggerMessage(1701, LogLevel.Information, "Still backing up after {Seconds:0} s: {Megabytes:0} MB so far")]
     public static partial void StillDumping(this ILogger logger, double megabytes, double seconds);
 
-    [LoggerMessage(1702, LogLevel.Information, "Backed up to {File}: {Megabytes:0.0} MB, {Rows} rows in {Tables} tables, verified by {Verified}, {Seconds:0.00} s")]
-    public static partial void BackedUp(this ILogger logger, string file, double megabytes, long rows, int tables, string verified, double seconds);
+    [LoggerMessage(
+        1702, LogLevel.Information,
+        "Backed up to {File}: {Megabytes:0.0} MB, {Rows} rows in {Tables} tables, verified by {Verified}, {Seconds:0.00} s")]
+    public static partial void BackedUp(
+        this ILogger logger, string file, double megabytes, long rows, int tables, string verified, double seconds);
 
     [LoggerMessage(1703, LogLevel.Information, "Removed the old backup {File}")]
     public static partial void PrunedBackup(this ILogger logger, string file);
@@ -167,22 +207,33 @@ internal static partial class Log
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 
-    [LoggerMessage(1801, LogLevel.Information, "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Hours:0.0} hours ago: state {State}, {Rows} rows in {Tables} tables")]
+    [LoggerMessage(
+        1801, LogLevel.Information,
+        "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Hours:0.0} hours ago: state {State}, " +
+        "{Rows} rows in {Tables} tables")]
     public static partial void BackupIs(this ILogger logger, DateTime takenAt, double hours, string state, long rows, int tables);
 
-    [LoggerMessage(1802, LogLevel.Warning, "Newer than the backup, and only in the database that is kept: {Users} users who registered since, {SignIns} users who signed in since; latest entry of the log: {Latest}")]
+    [LoggerMessage(
+        1802, LogLevel.Warning,
+        "Newer than the backup, and only in the database that is kept: {Users} users who registered since, " +
+        "{SignIns} users who signed in since; latest entry of the log: {Latest}")]
     public static partial void NewerThanBackup(this ILogger logger, long users, long signIns, string latest);
 
     [LoggerMessage(1812, LogLevel.Information, "Since the backup nobody has registered or signed in")]
     public static partial void NothingNewer(this ILogger logger);
 
-    [LoggerMessage(1803, LogLevel.Information, "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
+    [LoggerMessage(
+        1803, LogLevel.Information,
+        "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
     public static partial void RolesWillBeMade(this ILogger logger, string parent);
 
     [LoggerMessage(1804, LogLevel.Warning, "Not carried over: {Objects}. A superuser can make them afterwards, from `pg_restore --file=-`")]
     public static partial void LeftOut(this ILogger logger, string objects);
 
-    [LoggerMessage(1805, LogLevel.Warning, "These roles are not on this server, and what was granted to them is not carried over: {Roles}. Create them first to keep it")]
+    [LoggerMessage(
+        1805, LogLevel.Warning,
+        "These roles are not on this server, and what was granted to them is not carried over: {Roles}. " +
+        "Create them first to keep it")]
     public static partial void MissingGrantees(this ILogger logger, string roles);
 
     [LoggerMessage(1806, LogLevel.Warning, "In the way, and ended before the swap: {Session}")]
@@ -191,10 +242,15 @@ internal static partial class Log
     [LoggerMessage(1807, LogLevel.Warning, "Not carried over: `{Statement}` failed: {Reason}")]
     public static partial void NotCarriedOver(this ILogger logger, string statement, string reason);
 
-    [LoggerMessage(1808, LogLevel.Warning, "{File} has no record beside it ({Record}): it was read to its end, and neither its hash nor its rows can be compared")]
+    [LoggerMessage(
+        1808, LogLevel.Warning,
+        "{File} has no record beside it ({Record}): it was read to its end, and neither its hash nor its rows can be compared")]
     public static partial void NoRecord(this ILogger logger, string file, string record);
 
-    [LoggerMessage(1809, LogLevel.Warning, "This server does not know the locale of the dumped database ({Locale}); the new one gets the server's own, by which texts may sort otherwise")]
+    [LoggerMessage(
+        1809, LogLevel.Warning,
+        "This server does not know the locale of the dumped database ({Locale}); " +
+        "the new one gets the server's own, by which texts may sort otherwise")]
     public static partial void LocaleNotKnown(this ILogger logger, string locale);
 
     [LoggerMessage(1811, LogLevel.Information, "Still restoring after {Seconds:0} s")]
@@ -203,20 +259,26 @@ internal static partial class Log
     [LoggerMessage(1810, LogLevel.Warning, "{Question} Yes (--yes)")]
     public static partial void Confirmed(this ILogger logger, string question);
 
-    [LoggerMessage(1900, LogLevel.Information, "Rehearsing {Pending} alterations on a copy of the database with {Rows} (the real one has {Megabytes:0} MB)")]
+    [LoggerMessage(
+        1900, LogLevel.Information,
+        "Rehearsing {Pending} alterations on a copy of the database with {Rows} (the real one has {Megabytes:0} MB)")]
     public static partial void Rehearsing(this ILogger logger, int pending, string rows, double megabytes);
 
     [LoggerMessage(1901, LogLevel.Debug, "Rehearsed {Finished}/{Planned} {Version} {Name} {Seconds:0.00} s")]
-    public static partial void AlterationRehearsed(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+    public static partial void AlterationRehearsed(
+        this ILogger logger, int finished, int planned, string version, string name, double seconds);
 
     [LoggerMessage(1907, LogLevel.Debug, "Logto's CLI on the copy ({Stream}): {Line}")]
     public static partial void CliLineOnCopy(this ILogger logger, string stream, string line);
 
-    [LoggerMessage(2000, LogLevel.Information, "{Count} alterations are to be reverted for Logto {Version}: state {State}, afterwards {StateAfter}")]
+    [LoggerMessage(
+        2000, LogLevel.Information,
+        "{Count} alterations are to be reverted for Logto {Version}: state {State}, afterwards {StateAfter}")]
     public static partial void PlannedRollback(this ILogger logger, int count, string version, string state, string stateAfter);
 
     [LoggerMessage(2001, LogLevel.Information, "{Finished}/{Planned} reverted {Version} {Name} {Seconds:0.00} s")]
-    public static partial void AlterationReverted(this ILogger logger, int finished, int planned, string version, string name, double seconds);
+    public static partial void AlterationReverted(
+        this ILogger logger, int finished, int planned, string version, string name, double seconds);
 
     [LoggerMessage(2002, LogLevel.Warning, "The rollback loses {Loss}")]
     public static partial void RollbackLoses(this ILogger logger, string loss);
@@ -224,7 +286,11 @@ internal static partial class Log
     [LoggerMessage(2003, LogLevel.Warning, "The schema was not compared with that of the copy: {Reason}")]
     public static partial void RolledBackUncompared(this ILogger logger, string reason);
 
-    [LoggerMessage(2004, LogLevel.Warning, "{Alteration} is deployed, and what it builds outside of its transaction is missing: {Indexes}. That is what a rollback leaves that was interrupted: finish it with `logto-migrate-init rollback VERSION`, or build it again as `beforeUp` in that file does")]
+    [LoggerMessage(
+        2004, LogLevel.Warning,
+        "{Alteration} is deployed, and what it builds outside of its transaction is missing: {Indexes}. " +
+        "That is what a rollback leaves that was interrupted: finish it with `logto-migrate-init rollback VERSION`, " +
+        "or build it again as `beforeUp` in that file does")]
     public static partial void MissingIndexes(this ILogger logger, string alteration, string indexes);
 
     [LoggerMessage(1902, LogLevel.Information, "Rehearsed: {Summary}")]

@@ -20,20 +20,19 @@ internal static class LogSetup
         ITextFormatter format = options.Json
             ? new RenderedCompactJsonFormatter()
             : new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture);
-        var isLive = !options.Json && LiveLine.IsPossible;
-        var configuration = new LoggerConfiguration().MinimumLevel.Is(isLive ? LogEventLevel.Verbose : options.Level).MinimumLevel.Override("Microsoft", LogEventLevel.Warning);
-        if (isLive)
-        {
-            configuration.WriteTo.Sink(new LiveLine());
-        }
-
-        return configuration
-            .WriteTo.Console(new OneLineFormatter(format, exceptions: !options.Json), options.Level, standardErrorFromLevel: LevelAlias.Minimum)
+        return new LoggerConfiguration()
+            .MinimumLevel.Is(options.Level)
+            .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .WriteTo.Console(new OneLineFormatter(format, exceptions: !options.Json), standardErrorFromLevel: LevelAlias.Minimum)
             .CreateLogger();
     }
 
-    // Not through the logger, whose line is being written just then.
-    private static string RemarkAsText(string sentence) => string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.Now:yyyy-MM-ddTHH:mm:ss.fffK} WRN {sentence}");
+    // The logger cannot write these lines: it is in the middle of another one.
+    private static string RemarkAsText(string sentence) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{DateTimeOffset.Now:yyyy-MM-ddTHH:mm:ss.fffK} WRN {sentence}");
 
-    private static string RemarkAsJson(string sentence) => string.Create(CultureInfo.InvariantCulture, $$"""{"@t":"{{DateTime.UtcNow:O}}","@m":"{{sentence}}","@l":"Warning"}""");
+    private static string RemarkAsJson(string sentence) => string.Create(
+        CultureInfo.InvariantCulture,
+        $$"""{"@t":"{{DateTime.UtcNow:O}}","@m":"{{sentence}}","@l":"Warning"}""");
 }

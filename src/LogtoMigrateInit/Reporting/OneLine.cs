@@ -4,12 +4,14 @@ using System.Text;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Text that others chose (names, hosts, files, what the CLI prints) on one line and visible, so that nobody can forge a line of the
-/// log, move the cursor of a terminal, or turn the order of the letters round.
+/// Makes text of others (names, hosts, files, the CLI's output) visible on one line. So it cannot forge a line of the log, move the cursor
+/// of a terminal, or reverse the order of the letters.
 /// </summary>
 internal static class OneLine
 {
-    /// <summary>Writes what cannot be seen as JavaScript and JSON do, <c>\u000a</c>; half a surrogate pair is no character and becomes <c>\ufffd</c>.</summary>
+    /// <summary>
+    /// Escapes invisible characters as JavaScript and JSON do, such as <c>\u000a</c>. Half a surrogate pair becomes <c>\ufffd</c>.
+    /// </summary>
     public static string Escape(string text)
     {
         if (!text.EnumerateRunes().Any(rune => IsUnseen(rune) || rune == Rune.ReplacementChar))
@@ -38,7 +40,7 @@ internal static class OneLine
         return line.ToString();
     }
 
-    /// <summary>Control characters (ESC, U+0085), separators of lines and paragraphs, and formats such as the direction of writing.</summary>
+    /// <summary>Control characters (ESC, U+0085), separators of lines and paragraphs, and format characters (text direction).</summary>
     private static bool IsUnseen(Rune rune) => Rune.GetUnicodeCategory(rune)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

@@ -4,11 +4,11 @@ using Serilog.Formatting;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Writes an event as <paramref name="inner"/> does, on exactly one line. In JSON the escapes mean what they stand for; lines of an
-/// exception in a text log are indented, as no event's line is.
+/// Writes an event as <paramref name="inner"/> does, on exactly one line. A JSON parser reads the escapes back as the characters. In a text
+/// log the lines of an exception are indented, and those of events are not.
 /// </summary>
-/// <param name="inner">Formats an event, also with white space at its end.</param>
-/// <param name="exceptions">Whether the exception is still to be written.</param>
+/// <param name="inner">Formats an event, perhaps with white space at its end.</param>
+/// <param name="exceptions">Whether to write the exception, because <paramref name="inner"/> does not.</param>
 internal sealed class OneLineFormatter(ITextFormatter inner, bool exceptions) : ITextFormatter
 {
     public void Format(LogEvent logEvent, TextWriter output)

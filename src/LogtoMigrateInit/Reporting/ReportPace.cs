@@ -2,13 +2,15 @@ using System.Diagnostics;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>When to say that something long still runs: after ten seconds, then each time that it has lasted twice as long, and every minute from then on.</summary>
+/// <summary>
+/// Decides when to log that something still runs: after ten seconds, then whenever the time has doubled, and later every minute.
+/// </summary>
 internal sealed class ReportPace
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private TimeSpan _next = TimeSpan.FromSeconds(10);
 
-    /// <returns>How long it has lasted; null while there is nothing to say.</returns>
+    /// <returns>The time since the start; null when no report is due.</returns>
     public TimeSpan? Due()
     {
         var elapsed = Stopwatch.GetElapsedTime(_started);

@@ -4,12 +4,12 @@ using System.Text;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Standard output or standard error. A pipe that nobody reads, a full disk or a closed descriptor must not stop a migration, keep a
-/// signal from ending it, or crash this program, so what cannot be written is dropped, and said as soon as somebody reads again.
+/// Standard output or standard error. A pipe without a reader, a full disk or a closed descriptor must not stop a migration, delay a signal
+/// or crash the program. So lines that cannot be written are dropped, and a remark counts them as soon as the pipe is read again.
 /// </summary>
 /// <param name="descriptor">1 or 2.</param>
-/// <param name="patience">How long a reader may stand still before what comes next is dropped.</param>
-/// <param name="remark">Makes a line of the sentence that stands where lines are missing.</param>
+/// <param name="patience">How long to wait for a reader before lines are dropped.</param>
+/// <param name="remark">Formats the sentence in the place of missing lines.</param>
 internal sealed partial class StandardStream(int descriptor, TimeSpan patience, Func<string, string> remark) : Stream
 {
     // <limits.h>: a pipe that poll calls writable takes this much without blocking.
@@ -26,7 +26,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
     private const int BrokenPipe = 13;
     private const nint Ignore = 1;
 
-    /// <summary>Far below the lock's lease, and below what is left of the grace that a container gets between SIGTERM and SIGKILL.</summary>
+    /// <summary>Far below the lock's lease, and below the rest of a container's time between SIGTERM and SIGKILL.</summary>
     private static readonly TimeSpan PatienceWithLogs = TimeSpan.FromSeconds(3);
 
     private readonly MemoryStream _text = new();
@@ -49,11 +49,11 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
     }
 
 #pragma warning disable CA2000 // These streams live as long as the process.
-    /// <summary>Puts these streams in the place of .NET's, which block for ever and throw.</summary>
+    /// <summary>Replaces the streams of .NET, which block without a limit and throw.</summary>
     public static void TakeOver()
     {
-        // A closed one would become the number of the next file or connection that is opened, and the log would go there.
-        while (DescriptorFlags(0, GetDescriptorFlags) < 0 || DescriptorFlags(1, GetDescriptorFlags) < 0 || DescriptorFlags(2, GetDescriptorFlags) < 0)
+        // The next file or connection would get the number of a closed descriptor, and the log would go there.
+        while (IsClosed(0) || IsClosed(1) || IsClosed(2))
         {
             if (Open("/dev/null", ReadWriteAndCloseOnExec) < 0)
             {
@@ -63,25 +63,27 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
 
         _ = Signal(BrokenPipe, Ignore);
 
-        // Whoever asked for a plan may read it as slowly as they like: it is printed when all else is done.
+        // The reader of a report may be slow: the program prints it last.
         Console.SetOut(WriterOf(1, Timeout.InfiniteTimeSpan, sentence => sentence));
         TakeOverError(sentence => sentence);
     }
 
-    /// <summary>Puts this stream in the place of standard error again, with remarks in the form of the log.</summary>
+    /// <summary>Replaces standard error again, with remarks in the format of the log.</summary>
     public static void TakeOverError(Func<string, string> remark) => Console.SetError(WriterOf(2, PatienceWithLogs, remark));
 #pragma warning restore CA2000
 
     public override void Write(byte[] buffer, int offset, int count) => _text.Write(buffer, offset, count);
 
-    /// <summary>What came since the last time is a line, or some: it is written whole or not at all, if the reader can help it.</summary>
+    /// <summary>Writes or drops all lines since the last call. A line is cut only when the reader stops in the middle of it.</summary>
     public override void Flush()
     {
         var text = _text.GetBuffer().AsSpan(0, (int)_text.Length);
         var lines = text.Count((byte)'\n');
         if (_dropped > 0 && CanWriteWithin(TimeSpan.Zero))
         {
-            var line = remark($"{_dropped} lines are missing here: standard error was not read, and nothing waits for its reader for more than {patience.TotalSeconds:0} s");
+            var line = remark(
+                $"{_dropped} lines are missing here: standard error was not read, " +
+                $"and nothing waits for its reader for more than {patience.TotalSeconds:0} s");
             _dropped = WriteAll(Encoding.UTF8.GetBytes($"{(_endsInsideALine ? "\n" : "")}{line}\n")) ? 0 : _dropped;
         }
 
@@ -99,8 +101,14 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private static StreamWriter WriterOf(int descriptor, TimeSpan patience, Func<string, string> remark) =>
-        new(new StandardStream(descriptor, patience, remark), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
+    private static StreamWriter WriterOf(int descriptor, TimeSpan patience, Func<string, string> remark) => new(
+        new StandardStream(descriptor, patience, remark),
+        new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+    {
+        AutoFlush = true,
+    };
+
+    private static bool IsClosed(int descriptor) => DescriptorFlags(descriptor, GetDescriptorFlags) < 0;
 
     private bool WriteAll(ReadOnlySpan<byte> text)
     {
@@ -116,7 +124,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
             var count = (int)Write(descriptor, text, Math.Min(text.Length, PipeBuffer));
             if (count < 0 && Marshal.GetLastPInvokeError() is not (Interrupted or WouldBlock))
             {
-                return true; // closed, no reader, no space: nobody will ever miss it
+                return true; // closed, no reader, no space: the text is lost, and no remark can follow
             }
 
             if (count > 0)
@@ -140,7 +148,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
         }
         while (ready < 0 && Marshal.GetLastPInvokeError() == Interrupted);
 
-        return ready != 0; // an error too is something that writing finds out at once
+        return ready != 0; // after an error, write reports it at once
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

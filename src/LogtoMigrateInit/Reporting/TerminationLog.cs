@@ -13,7 +13,7 @@ internal static class TerminationLog
     /// <summary>Kubernetes cuts longer messages.</summary>
     private const int MaximumBytes = 4096;
 
-    /// <summary>Writes in place, because the file is a mount; where there is none, there is nobody to read it.</summary>
+    /// <summary>Writes the file in place, because it is a mount. Does nothing when the file does not exist.</summary>
     public static void Write(string file, string message, ILogger logger)
     {
         if (!File.Exists(file))
@@ -23,7 +23,7 @@ internal static class TerminationLog
 
         try
         {
-            // A pipe would keep us waiting, and the log itself, as in /dev/stderr, would be emptied; both have the message already.
+            // A pipe could block, and the log itself (/dev/stderr) would be emptied. Both have the message already.
             using var stream = IsStandardStream(file) ? null : PlainFile.TryOpen(file, FileAccess.Write);
             stream?.SetLength(0);
             stream?.Write(Cut(Encoding.UTF8.GetBytes(message)));
@@ -40,7 +40,8 @@ internal static class TerminationLog
         return FinalTarget("/proc/self/fd/1") == target || FinalTarget("/proc/self/fd/2") == target;
     }
 
-    private static string FinalTarget(string file) => File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(file);
+    private static string FinalTarget(string file) =>
+        File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(file);
 
     private static ReadOnlySpan<byte> Cut(ReadOnlySpan<byte> text)
     {

@@ -4,11 +4,10 @@ using System.Text;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// <c>DB_URL</c> as Logto reads it: the WHATWG URL of <c>@silverhand/slonik</c>'s <c>parseDsn</c>, percent-decoded,
-/// of whose parameters only <c>sslmode</c> and <c>application_name</c> count. A missing part is null and comes from
-/// node-postgres's environment.
+/// <c>DB_URL</c> as Logto reads it: a WHATWG URL, percent-decoded (<c>parseDsn</c> of <c>@silverhand/slonik</c>). Logto uses only the
+/// parameters <c>sslmode</c> and <c>application_name</c>. A missing part is null; node-postgres's variables supply it.
 /// </summary>
-/// <param name="Text">The URL as given, without the white space that the WHATWG parser drops. Holds the password: never shown.</param>
+/// <param name="Text">The URL as given, without the white space that the WHATWG parser drops. Holds the password: never show it.</param>
 /// <param name="Host">Null when the URL names none.</param>
 /// <param name="Port">Null when the URL names none, or 0.</param>
 /// <param name="User">Null when the URL names none.</param>
@@ -17,11 +16,21 @@ namespace LogtoMigrateInit.Settings;
 /// <param name="SslMode">The last <c>sslmode</c>, null when there is none or an empty one.</param>
 /// <param name="IgnoredParameters">Names of parameters that Logto ignores in silence.</param>
 internal sealed record DatabaseUrl(
-    string Text, string? Host, int? Port, string? User, string? Password, string Database, string? SslMode, IReadOnlyList<string> IgnoredParameters)
+    string Text,
+    string? Host,
+    int? Port,
+    string? User,
+    string? Password,
+    string Database,
+    string? SslMode,
+    IReadOnlyList<string> IgnoredParameters)
 {
     private static readonly string[] Schemes = ["postgresql://", "postgres://"];
 
-    /// <summary>What slonik makes of <c>sslmode</c> (<c>createConnectionConfiguration</c>): every value that it does not know is plaintext.</summary>
+    // The WHATWG parser drops these at both ends.
+    private static readonly char[] Blanks = [.. Enumerable.Range(0, 33).Select(code => (char)code)];
+
+    /// <summary>The meaning of <c>sslmode</c> to slonik (<c>createConnectionConfiguration</c>): an unknown value is plaintext.</summary>
     public TlsMode Tls => SslMode switch
     {
         "require" => TlsMode.Verified,
@@ -33,13 +42,16 @@ internal sealed record DatabaseUrl(
     public string? UnknownSslMode => SslMode is "disable" or "require" or "no-verify" ? null : SslMode;
 
     /// <summary>Reads a URL.</summary>
-    /// <exception cref="FormatException">Logto could not use it; the message says why, how to write it, and shows no part that may be secret.</exception>
+    /// <exception cref="FormatException">
+    /// Logto could not use it. The message gives the reason and the right form, and contains no part that may be secret.
+    /// </exception>
     public static DatabaseUrl Parse(string input)
     {
-        // The WHATWG parser drops these everywhere and blanks at both ends.
-        var text = string.Concat(input.Where(character => character is not ('\t' or '\n' or '\r'))).Trim([.. Enumerable.Range(0, 33).Select(code => (char)code)]);
+        // The WHATWG parser drops these everywhere.
+        var text = string.Concat(input.Where(character => character is not ('\t' or '\n' or '\r'))).Trim(Blanks);
         var scheme = Schemes.FirstOrDefault(scheme => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
-            ?? throw new FormatException("must start with postgresql:// or postgres://, as in postgresql://user:password@host:5432/database");
+            ?? throw new FormatException(
+                "must start with postgresql:// or postgres://, as in postgresql://user:password@host:5432/database");
 
         RefuseMisplacedCharacter(text[scheme.Length..]);
         var address = text[scheme.Length..].Split('#')[0];
@@ -58,7 +70,12 @@ internal sealed record DatabaseUrl(
 
         var parameters = ParseQuery(query);
         return new DatabaseUrl(
-            text, NullIfEmpty(host), port, NullIfEmpty(Decode(user, "user")), NullIfEmpty(Decode(password, "password")), database,
+            text,
+            NullIfEmpty(host),
+            port,
+            NullIfEmpty(Decode(user, "user")),
+            NullIfEmpty(Decode(password, "password")),
+            database,
             NullIfEmpty(parameters.GetValueOrDefault("sslmode", "")),
             [.. parameters.Keys.Where(name => name is not ("sslmode" or "application_name"))]);
     }
@@ -67,7 +84,9 @@ internal sealed record DatabaseUrl(
     {
         if (text.StartsWith('['))
         {
-            throw new FormatException("has an IPv6 address in brackets as its host, which Logto cannot reach (node-postgres looks the brackets up as a name); use a host name");
+            throw new FormatException(
+                "has an IPv6 address in brackets as its host, which Logto cannot reach " +
+                "(node-postgres looks the brackets up as a name); use a host name");
         }
 
         var (host, portText) = Cut(text, ':');
@@ -76,7 +95,8 @@ internal sealed record DatabaseUrl(
             throw new FormatException("names no host between the user and the port");
         }
 
-        if (host.FirstOrDefault(character => !char.IsAsciiLetterOrDigit(character) && character is not ('.' or '-' or '_')) is var odd and not '\0')
+        var odd = host.FirstOrDefault(character => !char.IsAsciiLetterOrDigit(character) && character is not ('.' or '-' or '_'));
+        if (odd != '\0')
         {
             throw new FormatException($"has the character '{odd}' in its host name, which Logto cannot resolve");
         }
@@ -86,23 +106,27 @@ internal sealed record DatabaseUrl(
             return (host, null);
         }
 
-        return portText.All(char.IsAsciiDigit) && int.TryParse(portText, CultureInfo.InvariantCulture, out var port) && port <= ushort.MaxValue
+        return portText.All(char.IsAsciiDigit)
+            && int.TryParse(portText, CultureInfo.InvariantCulture, out var port)
+            && port <= ushort.MaxValue
             ? (host, port == 0 ? null : port)
             : throw new FormatException("has a port that is no number from 1 to 65535");
     }
 
     /// <summary>
-    /// A raw '/', '?' or '#' in a password ends the part of the URL where the user stands; the '@' that follows gives it away. A part of
-    /// the password would then be the host, the port, the database or a parameter: looked up, connected to and logged. Logto would take
-    /// such a URL where an '@' is meant there, and only its author can say which it is.
+    /// Refuses an '@' behind the first '/', '?' or '#'. If these characters are part of an unencoded password, the rest of the password
+    /// would be read as the host, the port, the database or a parameter, and be connected to and logged. Logto accepts such a URL, but only
+    /// its author knows which '@' ends the password.
     /// </summary>
     private static void RefuseMisplacedCharacter(string afterScheme)
     {
         var end = afterScheme.IndexOfAny(['#', '?', '/']);
         if (end >= 0 && afterScheme[end..].Contains('@', StringComparison.Ordinal))
         {
+            var character = afterScheme[end].ToString();
             throw new FormatException(
-                $"has an '@' behind its first '{afterScheme[end]}', so nobody can tell where its password ends: in the user or the password that character must be written as {Uri.EscapeDataString(afterScheme[end].ToString())}, and an '@' behind it as %40");
+                $"has an '@' behind its first '{character}', so nobody can tell where its password ends: in the user or the password " +
+                $"that character must be written as {Uri.EscapeDataString(character)}, and an '@' behind it as %40");
         }
     }
 
@@ -127,7 +151,7 @@ internal sealed record DatabaseUrl(
         return kept.FirstOrDefault("");
     }
 
-    /// <summary>JavaScript's <c>decodeURIComponent</c>, which refuses what is no percent-encoded UTF-8.</summary>
+    /// <summary>JavaScript's <c>decodeURIComponent</c>, which accepts only percent-encoded UTF-8.</summary>
     private static string Decode(string text, string part)
     {
         string decoded;
@@ -137,7 +161,9 @@ internal sealed record DatabaseUrl(
         }
         catch (Exception malformed) when (malformed is FormatException or ArgumentException)
         {
-            throw new FormatException($"has a '%' in its {part} that is not followed by the two hexadecimal digits of UTF-8 text; a literal '%' is written as %25");
+            throw new FormatException(
+                $"has a '%' in its {part} that is not followed by the two hexadecimal digits of UTF-8 text; " +
+                "a literal '%' is written as %25");
         }
 
         return decoded.Contains('\0', StringComparison.Ordinal)
@@ -151,8 +177,11 @@ internal sealed record DatabaseUrl(
         var decoded = new List<byte>(source.Length);
         for (var index = 0; index < source.Length; index++)
         {
-            var escaped = source[index] == '%' && index + 2 < source.Length && char.IsAsciiHexDigit((char)source[index + 1]) && char.IsAsciiHexDigit((char)source[index + 2]);
-            if (escaped)
+            var isEscaped = source[index] == '%'
+                && index + 2 < source.Length
+                && char.IsAsciiHexDigit((char)source[index + 1])
+                && char.IsAsciiHexDigit((char)source[index + 2]);
+            if (isEscaped)
             {
                 decoded.Add(byte.Parse(source.AsSpan(index + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture));
                 index += 2;
@@ -174,8 +203,9 @@ internal sealed record DatabaseUrl(
     private static Dictionary<string, string> ParseQuery(string query)
     {
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in query.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(pair => Cut(pair.Replace('+', ' '), '=')))
+        foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
+            var (name, value) = Cut(pair.Replace('+', ' '), '=');
             parameters[DecodeBytes(name, strict: false)] = DecodeBytes(value, strict: false);
         }
 

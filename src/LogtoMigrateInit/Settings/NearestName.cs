@@ -1,12 +1,12 @@
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>What somebody probably meant to write.</summary>
+/// <summary>Finds the name that a misspelt word probably means.</summary>
 internal static class NearestName
 {
-    /// <param name="word">What was written.</param>
-    /// <param name="names">What could have been.</param>
+    /// <param name="word">The misspelt word.</param>
+    /// <param name="names">The known names.</param>
     /// <param name="farthest">How many letters may differ.</param>
-    /// <returns>Null when none is near.</returns>
+    /// <returns>Null when no name is similar enough.</returns>
     public static string? Of(string word, IEnumerable<string> names, int farthest) =>
         names.MinBy(name => Distance(word, name)) is { } nearest && Distance(word, nearest) <= farthest ? nearest : null;
 

@@ -3,20 +3,20 @@ using System.Globalization;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// What node-postgres takes from its own variables where <c>DB_URL</c> is silent (<c>pg/lib/connection-parameters.js</c>, <c>pg/lib/defaults.js</c>).
-/// An empty variable counts as unset.
+/// The parts of a connection that node-postgres reads from its own variables when <c>DB_URL</c> does not have them
+/// (<c>pg/lib/connection-parameters.js</c>, <c>pg/lib/defaults.js</c>). An empty variable counts as unset.
 /// </summary>
 /// <param name="environment">Names and values of the process's environment.</param>
-/// <param name="logtoDirectory">Where Logto works, and so where a relative file begins.</param>
+/// <param name="logtoDirectory">Logto's working folder, in which a relative file name starts.</param>
 /// <param name="problems">Gets a sentence for each problem, which begins with the variable's name.</param>
 internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> environment, string logtoDirectory, List<string> problems)
 {
     private const int DefaultPort = 5432;
 
-    /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
+    /// <summary>The name of an existing password file that is not read, and the reason; null when there is none.</summary>
     public string? IgnoredPasswordFile { get; private set; }
 
-    /// <summary>Where a connection goes, and as whom.</summary>
+    /// <summary>Returns the server and the user of a connection.</summary>
     /// <param name="url">Null when it could not be read.</param>
     public (string Host, int Port, string User) Complete(DatabaseUrl? url)
     {
@@ -29,7 +29,9 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
         var user = url?.User ?? environment.Optional("PGUSER") ?? environment.Optional("USER") ?? "";
         if (url is not null && user.Length == 0)
         {
-            problems.Add($"{Variables.DatabaseUrl.Name} names no user, and neither PGUSER nor USER is set; write postgresql://user:password@host:5432/database");
+            problems.Add(
+                $"{Variables.DatabaseUrl.Name} names no user, and neither PGUSER nor USER is set; " +
+                "write postgresql://user:password@host:5432/database");
         }
 
         return (host, url?.Port ?? ReadPort(), user);
@@ -49,7 +51,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
         return password;
     }
 
-    /// <summary>node-postgres refuses any other value than two, and <c>direct</c> without TLS.</summary>
+    /// <summary>node-postgres accepts two values, and <c>direct</c> only with TLS.</summary>
     public bool ReadDirectTls(DatabaseUrl? url)
     {
         const string Name = "PGSSLNEGOTIATION";

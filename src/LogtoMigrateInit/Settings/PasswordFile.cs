@@ -13,20 +13,23 @@ internal static class PasswordFile
     private const int ShortestLine = 11;
 
     private const UnixFileMode OpenToOthers =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    /// <summary>The file's name: <c>PGPASSFILE</c>, else <c>.pgpass</c> at home; Logto's folder is where its own process works.</summary>
+    /// <summary>Returns the file's name: <c>PGPASSFILE</c>, else <c>~/.pgpass</c>. A relative name starts in Logto's folder.</summary>
     public static string Locate(IReadOnlyDictionary<string, string> environment, string logtoDirectory)
     {
-        var file = environment.GetValueOrDefault("PGPASSFILE") is { Length: > 0 } named ? named : Path.Combine(environment.GetValueOrDefault("HOME") ?? "", ".pgpass");
+        var file = environment.GetValueOrDefault("PGPASSFILE") is { Length: > 0 } named
+            ? named
+            : Path.Combine(environment.GetValueOrDefault("HOME") ?? "", ".pgpass");
         return Path.Combine(logtoDirectory, file);
     }
 
-    /// <summary>Finds the password of the last line that fits: of lines that it has read at once, pgpass takes the last.</summary>
-    /// <param name="file">Its name; there need not be one.</param>
-    /// <param name="address">Where the connection goes, and as whom.</param>
-    /// <param name="ignored">Why a file that is there is not read; null when it was, or when there is none.</param>
-    /// <returns>Null when no line fits.</returns>
+    /// <summary>Finds the password of the last line that matches, as npm's pgpass does.</summary>
+    /// <param name="file">The file's name; the file may be missing.</param>
+    /// <param name="address">The server, the database and the user of the connection.</param>
+    /// <param name="ignored">The reason why an existing file is not read; null when it is read or missing.</param>
+    /// <returns>Null when no line matches.</returns>
     public static string? Find(string file, (string Host, int Port, string Database, string User) address, out string? ignored)
     {
         ignored = null;
@@ -43,7 +46,7 @@ internal static class PasswordFile
                 return null;
             }
 
-            // A pipe may never end, and node-postgres reads plain files alone.
+            // A pipe may never end, and node-postgres reads only plain files.
             using var stream = PlainFile.TryOpen(file, FileAccess.Read);
             if (stream is null)
             {
@@ -63,7 +66,7 @@ internal static class PasswordFile
         }
     }
 
-    /// <returns>Null when the line has not five fields with something in each.</returns>
+    /// <returns>Null unless the line has five fields, none of them empty.</returns>
     private static string[]? ReadLine(string line)
     {
         if (line.Length < ShortestLine || (char.IsWhiteSpace(line[0]) && line.TrimStart().StartsWith('#')))
@@ -88,13 +91,16 @@ internal static class PasswordFile
 
     private static bool Fits(string[] fields, (string Host, int Port, string Database, string User) address) =>
         Matches(fields[0], address.Host)
-        && (fields[1] == "*" || (int.TryParse(fields[1], NumberStyles.Integer, CultureInfo.InvariantCulture, out var port) && port == address.Port))
+        && (fields[1] == "*" || IsPort(fields[1], address.Port))
         && Matches(fields[2], address.Database)
         && Matches(fields[3], address.User);
 
+    private static bool IsPort(string field, int port) =>
+        int.TryParse(field, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) && number == port;
+
     private static bool Matches(string field, string value) => field == "*" || field == value;
 
-    /// <summary>A backslash before a colon or a backslash.</summary>
+    /// <summary>Removes a backslash before a colon or a backslash.</summary>
     private static string Unescape(string field)
     {
         var text = new StringBuilder(field.Length);

@@ -2,19 +2,19 @@ using Serilog.Events;
 
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>What the operator configured, checked and with defaults filled in. One property for each variable of the README's table.</summary>
+/// <summary>The checked configuration with its defaults. Each variable of the README's table has a property.</summary>
 internal sealed record ProgramSettings
 {
     /// <summary>Logto's database, as <c>DB_URL</c> names it.</summary>
     public required ServerTarget Main { get; init; }
 
-    /// <summary>The same database on the server itself, where <c>DB_URL</c> goes through a pooler; null when it is not given.</summary>
+    /// <summary>The same database on the server itself, when <c>DB_URL</c> goes through a pooler; null when unset.</summary>
     public ServerTarget? Direct { get; init; }
 
-    /// <summary>The server on which copies are created; null: the one that the real database is on.</summary>
+    /// <summary>The server on which copies are created; null: the real database's own.</summary>
     public ServerTarget? Scratch { get; init; }
 
-    /// <summary>The server itself, past any pooler that is known.</summary>
+    /// <summary>The server itself, without a pooler when <see cref="Direct"/> is set.</summary>
     public ServerTarget Server => Direct ?? Main;
 
     /// <summary>The URL came from <c>DB_URL_FILE</c>, which Logto itself does not read.</summary>
@@ -33,7 +33,7 @@ internal sealed record ProgramSettings
 
     public required IReadOnlyList<string> SeedArguments { get; init; }
 
-    /// <summary>The highest state above the target's own that is no error, in seconds since 1970; 0: none, infinite: any.</summary>
+    /// <summary>The highest allowed state above the target's own, in seconds since 1970; 0: none, infinite: any.</summary>
     public required double AheadLimit { get; init; }
 
     public required bool Repair { get; init; }
@@ -42,7 +42,7 @@ internal sealed record ProgramSettings
 
     public required TimeSpan LockTimeout { get; init; }
 
-    /// <summary>How long the parts of the lock live, from <c>LOGTO_INIT_LOCK_LEASE_SECONDS</c>.</summary>
+    /// <summary>The times of the lock, derived from <c>LOGTO_INIT_LOCK_LEASE_SECONDS</c>.</summary>
     public required Timings Timings { get; init; }
 
     /// <summary>Zero: no limit.</summary>
@@ -64,16 +64,16 @@ internal sealed record ProgramSettings
     /// <summary>What Logto's own driver sends as <c>statement_timeout</c> at login; null: nothing.</summary>
     public required string? LogtosStatementTimeout { get; init; }
 
-    /// <summary>An <c>sslmode</c> of <c>DB_URL</c> that Logto does not know, and so connects in plaintext; null when there is none.</summary>
+    /// <summary>An <c>sslmode</c> of <c>DB_URL</c> that Logto does not know: it connects without TLS. Null when it knows it.</summary>
     public required string? UnknownSslMode { get; init; }
 
     /// <summary>Names of the URL's parameters that Logto ignores in silence.</summary>
     public required IReadOnlyList<string> IgnoredParameters { get; init; }
 
-    /// <summary>A password file that is there and not read, and why; null when there is none.</summary>
+    /// <summary>The name of an existing password file that is not read, and the reason; null when there is none.</summary>
     public required string? IgnoredPasswordFile { get; init; }
 
-    /// <summary>Where backups are put, an absolute path; null: <c>migrate</c> makes none.</summary>
+    /// <summary>The folder for backups, an absolute path; null: <c>migrate</c> makes none.</summary>
     public required string? BackupDirectory { get; init; }
 
     /// <summary>How many backups of this database are kept; one at least.</summary>
@@ -89,7 +89,7 @@ internal sealed record ProgramSettings
     /// <summary>How long a rehearsed deploy may take. Zero: no limit.</summary>
     public required TimeSpan RehearsalLimit { get; init; }
 
-    /// <summary>How large a database may be that is copied with its rows. Zero: no limit.</summary>
+    /// <summary>The size up to which a database is copied with its rows. Zero: no limit.</summary>
     public required long ScratchMegabytes { get; init; }
 }
 
@@ -105,17 +105,17 @@ internal enum RehearsalMode
     Full,
 }
 
-/// <summary>How a backup is proven; the values of <c>LOGTO_INIT_BACKUP_VERIFY</c>.</summary>
+/// <summary>How a backup is verified; the values of <c>LOGTO_INIT_BACKUP_VERIFY</c>.</summary>
 internal enum BackupVerification
 {
     /// <summary>The whole file is read and unpacked again.</summary>
     Read,
 
-    /// <summary>It is also restored into a scratch database, and compared there row for row.</summary>
+    /// <summary>The file is also restored into a scratch database, and compared there row for row.</summary>
     Restore,
 }
 
-/// <summary>What may become a new Logto; the values of <c>LOGTO_INIT_SEED</c>.</summary>
+/// <summary>Which databases <c>migrate</c> seeds; the values of <c>LOGTO_INIT_SEED</c>.</summary>
 internal enum SeedMode
 {
     False,
@@ -127,5 +127,5 @@ internal enum SeedMode
     Create,
 }
 
-/// <summary>How to log; read leniently, because the complaints about the other variables need a log too.</summary>
+/// <summary>How to log. A wrong value counts as unset, because the errors in other variables need a log too.</summary>
 internal sealed record LogOptions(bool Json, LogEventLevel Level);

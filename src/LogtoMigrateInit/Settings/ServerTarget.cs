@@ -1,6 +1,8 @@
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>One database on one server, with the credentials and the trust that Logto uses for it. Every field is complete: nothing is read from a variable later.</summary>
+/// <summary>
+/// One database on one server, with Logto's credentials and trust for it. Every field is complete: nothing reads a variable later.
+/// </summary>
 internal sealed record ServerTarget
 {
     /// <summary>The URL that Logto's own programs get.</summary>
@@ -11,12 +13,11 @@ internal sealed record ServerTarget
 
     public required int Port { get; init; }
 
-    /// <summary>The database's name.</summary>
     public required string Database { get; init; }
 
     public required string User { get; init; }
 
-    /// <summary>Null: none was given.</summary>
+    /// <summary>Null when no password is configured.</summary>
     public required string? Password { get; init; }
 
     public required TlsMode Tls { get; init; }
@@ -30,11 +31,11 @@ internal sealed record ServerTarget
     /// <summary><c>PGOPTIONS</c>; null when unset.</summary>
     public required string? PgOptions { get; init; }
 
-    /// <summary>Another database of the same server, for our own connections. The URL stays that of the first one.</summary>
+    /// <summary>Returns another database of the same server, for this program's connections. The URL is not changed.</summary>
     public ServerTarget Named(string database) => this with { Database = database };
 
-    /// <summary>Another database of the same server, for our own connections and for Logto's CLI.</summary>
-    /// <param name="database">Its name.</param>
+    /// <summary>Returns another database of the same server, for this program's connections and for Logto's CLI.</summary>
+    /// <param name="database">The name of the database.</param>
     /// <param name="searchPath">The <c>search_path</c> of all sessions there.</param>
     public ServerTarget Named(string database, string searchPath) => this with
     {
@@ -48,7 +49,7 @@ internal sealed record ServerTarget
         value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(" ", "\\ ", StringComparison.Ordinal);
 }
 
-/// <summary>How a connection is encrypted, and what is checked; see <see cref="DatabaseUrl.Tls"/>.</summary>
+/// <summary>How a connection is encrypted and checked; see <see cref="DatabaseUrl.Tls"/>.</summary>
 internal enum TlsMode
 {
     /// <summary>Plaintext.</summary>

@@ -4,15 +4,15 @@ using Serilog.Events;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// Reads the environment strictly and to the end, so that all problems are reported at once. An empty variable counts as unset,
-/// because a compose file's <c>${NAME}</c> becomes one.
+/// Reads the whole environment strictly, and reports all problems at once. An empty variable counts as unset, because a compose file's
+/// <c>${NAME}</c> becomes an empty one.
 /// </summary>
 internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environment)
 {
     /// <summary>PostgreSQL keeps time-outs as milliseconds in 32 bits; more seconds than this do not fit.</summary>
     private const int MaximumSeconds = int.MaxValue / 1000;
 
-    /// <summary>Twelve beats must fit, each with a busy machine's delays.</summary>
+    /// <summary>A lease has twelve heartbeats, and a busy machine delays each of them.</summary>
     private const int ShortestLease = 6;
 
     private readonly List<string> _problems = [];
@@ -28,7 +28,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return problems.Count == 0 ? settings : null;
     }
 
-    /// <summary>Reads how to log; a value that cannot be read counts as unset here and is a problem in <see cref="Read(IReadOnlyDictionary{string, string}, out IReadOnlyList{string})"/>.</summary>
+    /// <summary>
+    /// Reads how to log. A wrong value counts as unset here, and is a problem in
+    /// <see cref="Read(IReadOnlyDictionary{string, string}, out IReadOnlyList{string})"/>.
+    /// </summary>
     public static LogOptions ReadLogOptions(IReadOnlyDictionary<string, string> environment)
     {
         var reader = new SettingsReader(environment);
@@ -37,8 +40,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             Enum.Parse<LogEventLevel>(reader.Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>()), ignoreCase: true));
     }
 
-    /// <summary>Where to write the last line, also when the other variables cannot be read.</summary>
-    public static string ReadTerminationLog(IReadOnlyDictionary<string, string> environment) => new SettingsReader(environment).Text(Variables.TerminationLog);
+    /// <summary>Returns the file for the last line, also when other variables are wrong.</summary>
+    public static string ReadTerminationLog(IReadOnlyDictionary<string, string> environment) =>
+        new SettingsReader(environment).Text(Variables.TerminationLog);
 
     private ProgramSettings? Read()
     {
@@ -110,16 +114,20 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             return double.PositiveInfinity;
         }
 
-        if (text.Split('.')[0].Length == Form.Length && !text.EndsWith('.') && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var timestamp))
+        if (text.Split('.')[0].Length == Form.Length
+            && !text.EndsWith('.')
+            && double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var timestamp))
         {
             return timestamp;
         }
 
-        Problem(Variables.Ahead, $"is {EnvironmentText.Shown(text)}; it takes fail, allow or a timestamp of ten digits, up to which a state may be ahead");
+        Problem(
+            Variables.Ahead,
+            $"is {EnvironmentText.Shown(text)}; it takes fail, allow or a timestamp of ten digits, up to which a state may be ahead");
         return 0;
     }
 
-    /// <summary>Absolute, because the programs that we start work elsewhere.</summary>
+    /// <summary>Returns an absolute path, because child processes have another working folder.</summary>
     /// <returns>Null when it is unset and has no default.</returns>
     private string? Folder(Variable variable)
     {
@@ -130,7 +138,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         }
         catch (Exception lost) when (lost is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            Problem(variable, $"is {EnvironmentText.Shown(directory)}, which cannot be found from the working folder: {lost.Message.TrimEnd('.')}; write the whole path");
+            Problem(
+                variable,
+                $"is {EnvironmentText.Shown(directory)}, which cannot be found from the working folder: " +
+                $"{lost.Message.TrimEnd('.')}; write the whole path");
             return directory;
         }
     }
@@ -149,8 +160,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
 
     /// <summary>Reads another server's URL.</summary>
     /// <param name="variable">The variable that holds it.</param>
-    /// <param name="database">The database that it has to name; null: any.</param>
-    /// <param name="connection">What node-postgres takes from its own variables.</param>
+    /// <param name="database">The database that it must name; null: any.</param>
+    /// <param name="connection">The variables of node-postgres.</param>
     /// <returns>Null when it is unset or cannot be read.</returns>
     private ServerTarget? ReadServer(Variable variable, string? database, NodePostgresVariables connection)
     {
@@ -171,11 +182,14 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     }
 
     /// <param name="url">Null when it could not be read; then the result is never used.</param>
-    /// <param name="connection">What node-postgres takes from its own variables.</param>
+    /// <param name="connection">The variables of node-postgres.</param>
     private ServerTarget Target(DatabaseUrl? url, NodePostgresVariables connection)
     {
         var address = connection.Complete(url);
         var tls = url?.Tls ?? TlsMode.Off;
+
+        // With this variable Node.js accepts every certificate.
+        var acceptsAll = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0";
         return new ServerTarget
         {
             Url = new UrlForLogto(url?.Text ?? ""),
@@ -184,8 +198,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             Database = url?.Database ?? "",
             User = address.User,
             Password = connection.ReadPassword(url, address),
-            // Node.js then accepts every certificate.
-            Tls = tls == TlsMode.Verified && environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0" ? TlsMode.Unverified : tls,
+            Tls = tls == TlsMode.Verified && acceptsAll ? TlsMode.Unverified : tls,
             DirectTls = connection.ReadDirectTls(url),
             ExtraCaCertificates = environment.Optional("NODE_EXTRA_CA_CERTS"),
             PgOptions = environment.Optional("PGOPTIONS"),
@@ -199,7 +212,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         switch (url, file)
         {
             case (null, null):
-                Problem(Variables.DatabaseUrl, "is not set; give it the same value as Logto, such as postgresql://user:password@host:5432/logto, or name a file that holds it in DB_URL_FILE");
+                Problem(
+                    Variables.DatabaseUrl,
+                    "is not set; give it the same value as Logto, such as postgresql://user:password@host:5432/logto, " +
+                    "or name a file that holds it in DB_URL_FILE");
                 return default;
             case (not null, not null):
                 Problem(Variables.DatabaseUrl, "and DB_URL_FILE are both set; remove one");
@@ -221,19 +237,24 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
 
         try
         {
-            // The URL's parser would join the lines.
+            // Refuse several lines, which the URL's parser would join.
             var text = File.ReadAllText(file).Trim();
             if (text.AsSpan().ContainsAny('\r', '\n'))
             {
-                Problem(Variables.DatabaseUrlFile, $"names the file {EnvironmentText.Shown(file)}, which holds more than one line; it takes one URL and nothing else");
+                Problem(
+                    Variables.DatabaseUrlFile,
+                    $"names the file {EnvironmentText.Shown(file)}, which holds more than one line; it takes one URL and nothing else");
                 return null;
             }
 
             return ParseUrl(Variables.DatabaseUrlFile, text);
         }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception unreadable) when (
+            unreadable is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            Problem(Variables.DatabaseUrlFile, $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message}");
+            Problem(
+                Variables.DatabaseUrlFile,
+                $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message}");
             return null;
         }
     }
@@ -256,22 +277,30 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         var arguments = Text(Variables.SeedArguments).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (arguments.FirstOrDefault(argument => !argument.StartsWith("--", StringComparison.Ordinal)) is { } odd)
         {
-            Problem(Variables.SeedArguments, $"holds {EnvironmentText.Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
+            Problem(
+                Variables.SeedArguments,
+                $"holds {EnvironmentText.Shown(odd)}, which is no option; it takes options of Logto's `db seed`, such as --dapc");
         }
 
         if (arguments.FirstOrDefault(NamesDatabase) is { } elsewhere)
         {
-            Problem(Variables.SeedArguments, $"holds {EnvironmentText.Shown(elsewhere.Split('=')[0])}, with which Logto's CLI would seed another database than the one that is inspected; name the database in DB_URL");
+            Problem(
+                Variables.SeedArguments,
+                $"holds {EnvironmentText.Shown(elsewhere.Split('=')[0])}, with which Logto's CLI would seed another database " +
+                "than the one that is inspected; name the database in DB_URL");
         }
 
         return arguments;
     }
 
-    /// <summary>The CLI's <c>--db</c> and <c>--env</c> and their other names, as yargs reads them: also in camel case, negated, or with a dot.</summary>
+    /// <summary>
+    /// Recognizes <c>--db</c>, <c>--env</c> and their other names as yargs reads them: also in camel case, negated, or with a dot.
+    /// </summary>
     private static bool NamesDatabase(string argument)
     {
         var name = argument.Split('=', '.')[0].Replace("-", "", StringComparison.Ordinal).ToUpperInvariant();
-        return (name.StartsWith("NO", StringComparison.Ordinal) ? name[2..] : name) is "DB" or "DBURL" or "DATABASEURL" or "E" or "ENV" or "ENVFILE";
+        var positive = name.StartsWith("NO", StringComparison.Ordinal) ? name[2..] : name;
+        return positive is "DB" or "DBURL" or "DATABASEURL" or "E" or "ENV" or "ENVFILE";
     }
 
     private string ReadStatementTimeout()
@@ -279,7 +308,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         var text = environment.Optional(StatementTimeout.Variable) ?? "";
         if (StatementTimeout.IsUnusable(text))
         {
-            _problems.Add($"{StatementTimeout.Variable} is {EnvironmentText.Shown(text)}, with which every statement of Logto's fails; for no limit write {StatementTimeout.Disabled}");
+            _problems.Add(
+                $"{StatementTimeout.Variable} is {EnvironmentText.Shown(text)}, with which every statement of Logto's fails; " +
+                $"for no limit write {StatementTimeout.Disabled}");
         }
 
         return StatementTimeout.ForCli(text);
@@ -288,7 +319,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     private TimeSpan Seconds(Variable variable, int minimum = 0)
     {
         var text = Text(variable);
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= minimum && seconds <= MaximumSeconds)
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            && seconds >= minimum
+            && seconds <= MaximumSeconds)
         {
             return TimeSpan.FromSeconds(seconds);
         }
@@ -305,7 +338,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         var choice = choices.FirstOrDefault(choice => choice.Equals(text, StringComparison.OrdinalIgnoreCase));
         if (choice is null)
         {
-            Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes {string.Join(" or ", choices.Select(each => each.ToLowerInvariant()))}");
+            var allowed = string.Join(" or ", choices.Select(each => each.ToLowerInvariant()));
+            Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes {allowed}");
         }
 
         return choice ?? variable.Default;

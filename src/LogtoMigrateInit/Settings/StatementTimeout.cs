@@ -4,7 +4,7 @@ namespace LogtoMigrateInit.Settings;
 
 /// <summary>
 /// <c>DATABASE_STATEMENT_TIMEOUT</c> as Logto reads it (<c>parseTimeoutEnv</c> in <c>packages/shared</c>): milliseconds as a
-/// JavaScript number; what is none counts as unset.
+/// JavaScript number. Any other text counts as unset.
 /// </summary>
 internal static class StatementTimeout
 {
@@ -25,9 +25,13 @@ internal static class StatementTimeout
         var digits = text.Trim();
         if (digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
         {
-            return long.TryParse(digits.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal) ? hexadecimal : null;
+            return long.TryParse(digits.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal)
+                ? hexadecimal
+                : null;
         }
 
-        return double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null;
+        return double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+            ? number
+            : null;
     }
 }

@@ -2,18 +2,21 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>Finds variables that carry our prefix and mean nothing: a misspelt one must not be ignored in silence.</summary>
+/// <summary>Finds unknown variables with the program's prefix, so that no misspelt one is ignored.</summary>
 internal static partial class UnknownVariables
 {
     private const int LikelyMisspelling = 6;
 
+    private static readonly IReadOnlyList<string> Known =
+        [.. Variables.All.Select(variable => variable.Name).Where(name => name.StartsWith(Variables.Prefix, StringComparison.Ordinal))];
+
     public static IEnumerable<string> Describe(IEnumerable<string> names) =>
         from name in names
         where name.StartsWith(Variables.Prefix, StringComparison.Ordinal)
-            && Variables.All.All(variable => variable.Name != name)
+            && !Known.Contains(name)
             && !ServiceLink().IsMatch(name)
         orderby name
-        let nearest = NearestName.Of(name, Variables.All.Select(variable => variable.Name).Where(known => known.StartsWith(Variables.Prefix, StringComparison.Ordinal)), LikelyMisspelling)
+        let nearest = NearestName.Of(name, Known, LikelyMisspelling)
         select nearest is not null
             ? $"{name} is unknown; did you mean {nearest}?"
             : $"{name} is unknown; docs/reference.md lists every variable";
@@ -22,6 +25,8 @@ internal static partial class UnknownVariables
     /// Kubernetes sets these in every pod beside a Service whose name begins with "logto-init"
     /// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
     /// </summary>
-    [GeneratedRegex(@"^LOGTO_INIT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^LOGTO_INIT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex ServiceLink();
 }

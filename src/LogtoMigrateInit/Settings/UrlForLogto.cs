@@ -1,17 +1,17 @@
 namespace LogtoMigrateInit.Settings;
 
-/// <summary><c>DB_URL</c> for Logto's own programs. Our own connections use the parts of <see cref="ServerTarget"/>, which are complete.</summary>
-/// <param name="Text">As it was given, without the white space that the WHATWG parser drops. Holds the password: never shown.</param>
+/// <summary><c>DB_URL</c> for Logto's own programs. This program connects with the parts of <see cref="ServerTarget"/>.</summary>
+/// <param name="Text">The URL as given, without the white space that the WHATWG parser drops. Holds the password: never show it.</param>
 internal sealed record UrlForLogto(string Text)
 {
-    /// <summary>The same with a name for its sessions; slonik's pool takes the last one from the URL.</summary>
+    /// <summary>Adds a name for its sessions. slonik's pool takes the last <c>application_name</c> of the URL.</summary>
     public string WithApplicationName(string name)
     {
         var address = Text.Split('#')[0];
         return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
     }
 
-    /// <summary>The same with another database.</summary>
+    /// <summary>Replaces the name of the database.</summary>
     public UrlForLogto WithDatabase(string name)
     {
         var address = Text.Split('#')[0];

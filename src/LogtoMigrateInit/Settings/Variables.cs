@@ -1,9 +1,9 @@
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>One variable of the contract.</summary>
-/// <param name="Name">As it is set.</param>
-/// <param name="Default">What an unset or empty one means; empty: nothing.</param>
-/// <param name="Commands">Those that act on it.</param>
+/// <param name="Name">The name of the environment variable.</param>
+/// <param name="Default">The value of an unset or empty variable; empty: none.</param>
+/// <param name="Commands">The commands that read it.</param>
 /// <param name="Meaning">A phrase in Markdown, as docs/reference.md and <c>--help</c> show it.</param>
 internal sealed record Variable(string Name, string Default, IReadOnlyList<string> Commands, string Meaning);
 
@@ -16,7 +16,8 @@ internal static class Variables
 
     public static readonly Variable DatabaseUrl = new(
         "DB_URL", "", Every,
-        "as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one of these unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password");
+        "as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one of these " +
+        "unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password");
 
     public static readonly Variable DatabaseUrlFile = new(
         "DB_URL_FILE", "", Every,
@@ -40,7 +41,8 @@ internal static class Variables
 
     public static readonly Variable Ahead = new(
         "LOGTO_INIT_AHEAD", "fail", ["migrate", "run", "check", "restore"],
-        "`fail` or `allow` a database that is newer than the target; `allow` is right for rolling updates, in which old pods must be able to restart; a timestamp, which `rollback` prints, allows states up to that one");
+        "`fail` or `allow` a database that is newer than the target; `allow` is right for rolling updates, in which old pods must be " +
+        "able to restart; a timestamp, which `rollback` prints, allows states up to that one");
 
     public static readonly Variable Repair = new(
         "LOGTO_INIT_REPAIR", "true", ["migrate", "run", "rehearse", "rollback"],
@@ -84,7 +86,8 @@ internal static class Variables
 
     public static readonly Variable BackupDirectory = new(
         "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback"],
-        "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. See docs/backup.md");
+        "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. " +
+        "See docs/backup.md");
 
     public static readonly Variable BackupKeep = new(
         "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback"],
@@ -104,7 +107,8 @@ internal static class Variables
 
     public static readonly Variable Rehearse = new(
         "LOGTO_INIT_REHEARSE", "off", ["migrate", "run"],
-        "`schema` or `full`: `migrate` deploys to a copy first, without or with the rows of large tables, and does not begin what fails there. See docs/rehearsal.md");
+        "`schema` or `full`: `migrate` deploys to a copy first, without or with the rows of large tables, " +
+        "and does not begin what fails there. See docs/rehearsal.md");
 
     public static readonly Variable RehearseMaximum = new(
         "LOGTO_INIT_REHEARSE_MAX_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
@@ -121,7 +125,8 @@ internal static class Variables
     public static readonly IReadOnlyList<Variable> All =
     [
         DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
-        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node, BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
+        LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node,
+        BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
         Rehearse, RehearseMaximum, ScratchUrl, ScratchMaximum,
     ];
 }
