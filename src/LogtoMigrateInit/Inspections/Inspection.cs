@@ -9,7 +9,9 @@ internal sealed record Inspection
 
     public required string User { get; init; }
 
-    /// <summary>The schema that unqualified names go to, the first existing one of the role's <c>search_path</c>; null when there is none.</summary>
+    /// <summary>
+    /// The schema that unqualified names go to, the first existing one of the role's <c>search_path</c>; null when there is none.
+    /// </summary>
     public required string? Schema { get; init; }
 
     /// <summary>PostgreSQL's <c>server_version_num</c>, such as 150018.</summary>
@@ -20,10 +22,15 @@ internal sealed record Inspection
     /// <summary>The server starts our transactions read-only: a standby, or <c>default_transaction_read_only</c>.</summary>
     public required bool ReadOnly { get; init; }
 
-    /// <summary>A connection pooler answers for the server: the process it named at login is not the one that runs our statements.</summary>
+    /// <summary>
+    /// A connection pooler answers for the server: the process it named at login is not the one that runs our statements.
+    /// </summary>
     public required bool BehindPooler { get; init; }
 
-    /// <summary>What a pooler says of the parameters that Logto's driver sends at login; null when it takes them, when it was not asked, or when none answers.</summary>
+    /// <summary>
+    /// What a pooler says of the parameters that Logto's driver sends at login; null when it takes them, when it was not asked, or when
+    /// none answers.
+    /// </summary>
     public string? DriverRefusal { get; init; }
 
     /// <summary>What the names of <see cref="LogtoNames"/> mean here, where they mean anything.</summary>
@@ -33,7 +40,8 @@ internal sealed record Inspection
     public required bool SystemsHasKey { get; init; }
 
     /// <summary>
-    /// Tables, views, sequences and types in <see cref="Schema"/> that no extension owns; counted only where nothing is called <c>systems</c>.
+    /// Tables, views, sequences and types in <see cref="Schema"/> that no extension owns; counted only where nothing is called
+    /// <c>systems</c>.
     /// </summary>
     public required long ObjectCount { get; init; }
 
@@ -49,7 +57,9 @@ internal sealed record Inspection
     /// <summary>Indexes that PostgreSQL does not use because their build was cut short, in <see cref="Schema"/>.</summary>
     public required IReadOnlyList<string> InvalidIndexes { get; init; }
 
-    /// <summary>The values of the rows <c>alterationState</c>, of which there should be one; none when there is no such table or column.</summary>
+    /// <summary>
+    /// The values of the rows <c>alterationState</c>, of which there should be one; none when there is no such table or column.
+    /// </summary>
     public required IReadOnlyList<string> States { get; init; }
 
     /// <summary>Its level; null when there is none, or none that can be read.</summary>
@@ -74,7 +84,9 @@ internal sealed record Inspection
     /// <summary>Those of Logto's tables that lack a policy or an enabled trigger, in alphabetical order.</summary>
     public required IReadOnlyList<UnprotectedTable> UnprotectedTables { get; init; }
 
-    /// <summary>Why we may not read <c>tenants</c> or <c>logto_configs</c>; null when we may, or when there is no such table or column.</summary>
+    /// <summary>
+    /// Why we may not read <c>tenants</c> or <c>logto_configs</c>; null when we may, or when there is no such table or column.
+    /// </summary>
     public required string? TenantsRefusal { get; init; }
 }
 

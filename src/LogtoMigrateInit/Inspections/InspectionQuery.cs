@@ -6,7 +6,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// Reads an <see cref="Inspection"/> in one round trip, or in two where no Logto can start. Names are resolved through the role's search_path, exactly as Logto does;
+/// Reads an <see cref="Inspection"/> in one round trip, or in two where no Logto can start. Names are resolved through the role's
+/// search_path, exactly as Logto does;
 /// types that need a lookup of the server's catalogue (arrays, regclass, "char") are cast away.
 /// </summary>
 internal static class InspectionQuery
@@ -20,12 +21,15 @@ internal static class InspectionQuery
     // which is one transaction.
     private const string SeeAllRows = "set_config('row_security', 'off', true)";
 
+    private static readonly string Recognized = string.Join(
+        ", ", LogtoNames.Tables.Append(LogtoNames.Systems).Append(LogtoNames.LegacyConfigs).Select(name => $"to_regclass('{name}')"));
+
     private static readonly string Facts = $"""
         select current_database()::text, current_user::text, current_schema()::text,
           current_setting('server_version_num')::int, pg_is_in_recovery(),
           current_setting('transaction_read_only') = 'on', pg_backend_pid(),
           (select string_agg(c.relname || ':' || {Kind} || ':' || c.relnamespace, ',') from pg_catalog.pg_class c
-            where c.oid in ({string.Join(", ", LogtoNames.Tables.Append(LogtoNames.Systems).Append(LogtoNames.LegacyConfigs).Select(name => $"to_regclass('{name}')"))})),
+            where c.oid in ({Recognized})),
           {SeeAllRows}
         """;
 
@@ -41,7 +45,8 @@ internal static class InspectionQuery
         select case when not i.indisvalid then c.relname::text end from pg_catalog.pg_index i
           join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
           where not i.indisvalid and n.nspname = current_schema()
-            or i.indisprimary and i.indrelid = to_regclass('systems') and i.indnkeyatts = 1 and pg_get_indexdef(i.indexrelid, 1, true) in ('key', '"key"')
+            or i.indisprimary and i.indrelid = to_regclass('systems') and i.indnkeyatts = 1
+              and pg_get_indexdef(i.indexrelid, 1, true) in ('key', '"key"')
           order by 1
         """;
 
@@ -60,16 +65,23 @@ internal static class InspectionQuery
             select {Kind} || ' ' || c.relname as object from pg_catalog.pg_class c
               where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
                 and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'c')
-                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+                and not exists (
+                  select from pg_catalog.pg_depend d
+                  where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
             union all
             select 'type ' || t.typname from pg_catalog.pg_type t
               where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = current_schema())
                 and t.typtype in ('d', 'e', 'r')
-                and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
+                and not exists (
+                  select from pg_catalog.pg_depend d
+                  where d.classid = 'pg_catalog.pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
           ) as objects) as numbered
         """;
 
-    /// <summary>All that one round trip asks; <c>bench/</c> asks the same of psql. Those that read Logto's own tables come last, because they may fail.</summary>
+    /// <summary>
+    /// All that one round trip asks; <c>bench/</c> asks the same of psql. Those that read Logto's own tables come last, because they may
+    /// fail.
+    /// </summary>
     /// <param name="tables">The names of Logto's tables; see <see cref="LogtoRequirements.Tables"/>.</param>
     internal static IReadOnlyList<string> Statements(IReadOnlyList<string> tables) =>
     [
@@ -152,7 +164,8 @@ internal static class InspectionQuery
         }
     }
 
-    private static async Task<Inspection> ReadObjectsAsync(Inspection inspection, NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Inspection> ReadObjectsAsync(
+        Inspection inspection, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Objects, connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -165,7 +178,8 @@ internal static class InspectionQuery
         is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.WrongObjectType
         or PostgresErrorCodes.CannotCoerce or PostgresErrorCodes.UndefinedFunction;
 
-    private static async Task<Inspection> ReadIndexesAsync(Inspection inspection, NpgsqlDataReader reader, CancellationToken cancellationToken)
+    private static async Task<Inspection> ReadIndexesAsync(
+        Inspection inspection, NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
         var (names, hasKey) = (new List<string>(), false);
         while (await reader.ReadAsync(cancellationToken))
@@ -184,5 +198,12 @@ internal static class InspectionQuery
     }
 
     private static Relation[] ParseRelations(string? text) =>
-        text is null ? [] : [.. text.Split(',').Select(part => part.Split(':')).Select(part => new Relation(part[0], part[1], uint.Parse(part[2], CultureInfo.InvariantCulture)))];
+        text is null
+            ? []
+            :
+            [
+                .. text.Split(',')
+                    .Select(part => part.Split(':'))
+                    .Select(part => new Relation(part[0], part[1], uint.Parse(part[2], CultureInfo.InvariantCulture))),
+            ];
 }

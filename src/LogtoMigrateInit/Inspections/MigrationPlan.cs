@@ -22,7 +22,8 @@ internal static class MigrationPlan
             { Kind: not Relation.Table } => new Verdict.Damaged(
                 $"its 'systems' is {Named(systems.Kind)}, and Logto's is an ordinary table"),
             _ when missing.Length > 0 => new Verdict.Damaged(
-                $"its tables are not complete: '{string.Join("', '", missing)}' {(missing.Length == 1 ? "is" : "are")} missing beside 'systems', and every release since 1.0 has {(missing.Length == 1 ? "it" : "them")}"),
+                $"its tables are not complete: '{string.Join("', '", missing)}' {(missing.Length == 1 ? "is" : "are")} missing beside " +
+                $"'systems', and every release since 1.0 has {(missing.Length == 1 ? "it" : "them")}"),
             _ when hasLegacyConfigs => new Verdict.Damaged(
                 "it has both 'systems' and '_logto_configs', which is what a deploy with an unreadable state leaves behind"),
             _ when !database.SystemsHasKey => new Verdict.Damaged(
@@ -37,18 +38,24 @@ internal static class MigrationPlan
     }
 
     private static bool HasTable(Inspection database, string name, Relation? systems) =>
-        database.Relations.Any(relation => relation.Name == name && relation.Kind == Relation.Table && (systems is null || relation.Schema == systems.Schema));
+        database.Relations.Any(relation => relation.Name == name && relation.Kind == Relation.Table
+            && (systems is null || relation.Schema == systems.Schema));
 
     private static string Named(string kind) => $"{(kind[0] == 'i' ? "an" : "a")} {kind}";
 
     private static Verdict DecideWithoutState(Inspection database, string[] missing, bool hasLegacyConfigs)
     {
         var looksLikeLogto = !missing.Contains("users") && !missing.Contains("applications");
-        return hasLegacyConfigs && looksLikeLogto ? new Verdict.Damaged("its state is in '_logto_configs', as before Logto 1.0, which is too old to be migrated in one step")
-            : hasLegacyConfigs ? new Verdict.Damaged("it has '_logto_configs' and no 'users' or 'applications', which is what a deploy on an empty database leaves behind")
-            : looksLikeLogto || !missing.Contains("logto_configs") ? new Verdict.Damaged("it has tables of Logto's but no table 'systems', where the state is")
+        return hasLegacyConfigs && looksLikeLogto ? new Verdict.Damaged("its state is in '_logto_configs', as before Logto 1.0, which " +
+            "is too old to be migrated in one step")
+            : hasLegacyConfigs ? new Verdict.Damaged("it has '_logto_configs' and no 'users' or 'applications', which is what a deploy " +
+                "on an empty database leaves behind")
+            : looksLikeLogto || !missing.Contains("logto_configs") ? new Verdict.Damaged("it has tables of Logto's but no table " +
+                "'systems', where the state is")
             : database.ObjectCount == 0 ? new Verdict.Empty()
-            : new Verdict.Foreign($"the schema '{database.Schema}' holds {database.ObjectCount} {(database.ObjectCount == 1 ? "object" : "objects")} and none of them is Logto's ({database.Objects}{(database.ObjectCount > 5 ? ", …" : "")})");
+            : new Verdict.Foreign($"the schema '{database.Schema}' holds {database.ObjectCount} " +
+                $"{(database.ObjectCount == 1 ? "object" : "objects")} and none of them is Logto's " +
+                $"({database.Objects}{(database.ObjectCount > 5 ? ", …" : "")})");
     }
 
     private static Verdict DecideByState(AlterationCatalog catalog, Inspection database, string json)

@@ -7,10 +7,13 @@ namespace LogtoMigrateInit.Inspections;
 /// <param name="Roles">Those named <c>logto_tenant_…</c> for this database, in either spelling and with any suffix; cluster-wide.</param>
 /// <param name="MayCreateInSchema">False also when there is no schema.</param>
 /// <param name="MayCreateRoles">Superuser or CREATEROLE.</param>
-/// <param name="StrangersToParent">The first five of the roles in <c>tenants</c> that are no members of the role without a suffix, where that is there.</param>
+/// <param name="StrangersToParent">
+/// The first five of the roles in <c>tenants</c> that are no members of the role without a suffix, where that is there.
+/// </param>
 /// <param name="TablesOfOthers">Tables that the user does not own, so that it cannot alter them.</param>
 internal sealed record Privileges(
-    IReadOnlyList<string> Roles, bool MayCreateInSchema, bool MayCreateRoles, IReadOnlyList<string> TablesOfOthers, IReadOnlyList<string> StrangersToParent);
+    IReadOnlyList<string> Roles, bool MayCreateInSchema, bool MayCreateRoles, IReadOnlyList<string> TablesOfOthers,
+    IReadOnlyList<string> StrangersToParent);
 
 /// <summary>Reads <see cref="Privileges"/>.</summary>
 internal static class PreflightQuery
@@ -23,7 +26,9 @@ internal static class PreflightQuery
     private const string Roles = """
         select rolname::text from pg_catalog.pg_roles
           where rolname::text in (select base || suffix
-            from (values ('logto_tenant_' || current_database()), ('logto_tenant_' || replace(current_database(), '-', '_'))) as bases (base),
+            from (values
+                ('logto_tenant_' || current_database()),
+                ('logto_tenant_' || replace(current_database(), '-', '_'))) as bases (base),
               (values (''), ('_admin'), ('_default')) as suffixes (suffix))
           order by 1
         """;
@@ -37,7 +42,9 @@ internal static class PreflightQuery
     // Last, because it fails where there is no table "tenants", as before a seed, or where we may not read it.
     private const string StrangersToParent = """
         with parents as materialized (select oid from pg_catalog.pg_roles
-            where rolname in (('logto_tenant_' || current_database())::name, ('logto_tenant_' || replace(current_database(), '-', '_'))::name))
+            where rolname in (
+              ('logto_tenant_' || current_database())::name,
+              ('logto_tenant_' || replace(current_database(), '-', '_'))::name))
         select r.rolname::text from tenants t join pg_catalog.pg_roles r on r.rolname = t.db_user::name
           where exists (select from parents) and not exists (select from parents p where pg_has_role(r.oid, p.oid, 'USAGE'))
           order by 1 limit 5
@@ -45,7 +52,10 @@ internal static class PreflightQuery
 
     public static async Task<Privileges> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Rights), new(Roles), new(TablesOfOthers), new(StrangersToParent) } };
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands = { new(Rights), new(Roles), new(TablesOfOthers), new(StrangersToParent) },
+        };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var (create, createRoles) = (reader.GetBoolean(0), reader.GetBoolean(1));
@@ -63,7 +73,9 @@ internal static class PreflightQuery
             await reader.NextResultAsync(cancellationToken);
             return await reader.ReadNamesAsync(cancellationToken);
         }
-        catch (PostgresException other) when (other.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException other)
+            when (other.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
+                or PostgresErrorCodes.InsufficientPrivilege)
         {
             return [];
         }

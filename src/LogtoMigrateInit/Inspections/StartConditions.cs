@@ -24,7 +24,8 @@ internal static class StartConditions
     /// <param name="database">What the database shows.</param>
     /// <param name="state">Its state.</param>
     /// <param name="isMended">Whether a pending alteration works on this table, and so may give it what it lacks.</param>
-    public static IReadOnlyList<Fault> FindFaults(LogtoRequirements target, Inspection database, AlterationState state, Func<string, bool> isMended)
+    public static IReadOnlyList<Fault> FindFaults(
+        LogtoRequirements target, Inspection database, AlterationState state, Func<string, bool> isMended)
     {
         if (database.Start is not { } start)
         {
@@ -48,23 +49,27 @@ internal static class StartConditions
         const int ShortStatement = 1000;
         if (!target.NeedsDefaultTenant && start.Tenants.All(tenant => tenant.Tenant != "default"))
         {
-            yield return "The table 'tenants' has no row 'default'. ENDPOINT or PATH_BASED_MULTI_TENANCY choose the tenant, so this may be meant.";
+            yield return "The table 'tenants' has no row 'default'. ENDPOINT or PATH_BASED_MULTI_TENANCY choose the tenant, so this may " +
+                "be meant.";
         }
 
         foreach (var tenant in start.Tenants.Where(tenant => tenant.ConnectionLimit is > 0 and < FewConnections))
         {
-            yield return $"The role '{tenant.Role}' may have {tenant.ConnectionLimit} connections. Logto opens up to 20 for each tenant, and " +
+            yield return $"The role '{tenant.Role}' may have {tenant.ConnectionLimit} connections. Logto opens up to 20 for each " +
+                $"tenant, and " +
                 "answers 500 when it gets none. Raise the limit with `alter role … connection limit …`.";
         }
 
         foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementTimeout is > 0 and < ShortStatement))
         {
-            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementTimeout:0} ms, which may end Logto's queries.";
+            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementTimeout:0} ms, which may end Logto's " +
+                $"queries.";
         }
 
         if (start.UnusableOtherTenants > 0)
         {
-            yield return $"{start.UnusableOtherTenants} of {start.OtherTenants} other tenants have no password, or no role that may log in. " +
+            yield return $"{start.UnusableOtherTenants} of {start.OtherTenants} other tenants have no password, or no role that may log " +
+                $"in. " +
                 "Logto answers 500 for each of these, and serves the tenants 'default' and 'admin'.";
         }
     }
@@ -91,7 +96,8 @@ internal static class StartConditions
         { RoleProblem: "has no password in the table tenants" } => Restore,
         { RoleProblem: "is not held by row-level security" } =>
             $"give that tenant a role of its own, which is no superuser, has no BYPASSRLS and does not own Logto's tables",
-        { Setting: { } setting } => $"run `{TenantRolesSql.Correct(role, database, setting)}` as a superuser or as the role that created it",
+        { Setting: { } setting } => $"run `{TenantRolesSql.Correct(role, database, setting)}` as a superuser or as the role that " +
+            $"created it",
         _ => $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, and start again",
     };
 
@@ -110,7 +116,8 @@ internal static class StartConditions
                 else if (name == KeySet.PrivateKeys && target.KeysHaveStatus && !IsAccepted(set))
                 {
                     yield return new Fault(
-                        $"'{name}' of the tenant '{tenant}' holds {set.Count} keys ({set.Current} Current, {set.Next} Next, {set.Previous} Previous), " +
+                        $"'{name}' of the tenant '{tenant}' holds {set.Count} keys ({set.Current} Current, {set.Next} Next, " +
+                        $"{set.Previous} Previous), " +
                         "and Logto from 1.39 on accepts exactly one Current, at most one Next and at most one Previous key",
                         set is { Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
                             ? TenantRolesSql.TrimKeys(tenant, set.Previous - 1)
@@ -130,7 +137,8 @@ internal static class StartConditions
         {
             var some = string.Join(", ", tables.Take(Few).Select(table => $"'{table.Table}' {table.Problem}"));
             yield return new Fault(
-                $"{tables.Count} of Logto's tables {(tables.Count == 1 ? "lacks" : "lack")} a policy or a trigger: {some}{(tables.Count > Few ? ", …" : "")}",
+                $"{tables.Count} of Logto's tables {(tables.Count == 1 ? "lacks" : "lack")} a policy or a trigger: " +
+                $"{some}{(tables.Count > Few ? ", …" : "")}",
                 "run `check --drift`, which prints the SQL that restores each");
         }
     }

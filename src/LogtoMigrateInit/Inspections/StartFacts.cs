@@ -4,8 +4,10 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// What the database shows of the two tenants that every installation needs, <c>default</c> and <c>admin</c>. Core reads it at the tenant's first
-/// request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>) and answers 404 or 500 where it is wrong.
+/// What the database shows of the two tenants that every installation needs, <c>default</c> and <c>admin</c>. Core reads it at the tenant's
+/// first
+/// request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>) and answers 404 or 500 where it
+/// is wrong.
 /// </summary>
 internal sealed record StartFacts
 {
@@ -25,7 +27,9 @@ internal sealed record StartFacts
 /// <summary>A row of the table <c>tenants</c>, and the role that it names.</summary>
 /// <param name="Tenant">Its id, <c>default</c> or <c>admin</c>.</param>
 /// <param name="Role">The role that core logs in as; null when the row names none.</param>
-/// <param name="RoleProblem">Why core cannot work as the role: a clause without its subject, such as <c>is missing</c>. Null: nothing is known to be wrong.</param>
+/// <param name="RoleProblem">
+/// Why core cannot work as the role: a clause without its subject, such as <c>is missing</c>. Null: nothing is known to be wrong.
+/// </param>
 /// <param name="Setting">The setting of the role that has to be reset; null when no setting is wrong.</param>
 /// <param name="ConnectionLimit">The role's limit; -1: none.</param>
 /// <param name="StatementTimeout">The role's <c>statement_timeout</c> in milliseconds; null when it has none.</param>
@@ -36,7 +40,9 @@ internal sealed record TenantFacts(
 /// <param name="Tenant">The tenant's id.</param>
 /// <param name="Key"><c>oidc.privateKeys</c> or <c>oidc.cookieKeys</c>.</param>
 /// <param name="Count">How many keys there are; null when the value is no array.</param>
-/// <param name="Current">How many are Current. Keys without a status count by position: the first is Current, the others are Previous.</param>
+/// <param name="Current">
+/// How many are Current. Keys without a status count by position: the first is Current, the others are Previous.
+/// </param>
 /// <param name="Next">How many are Next.</param>
 /// <param name="Previous">How many are Previous.</param>
 internal sealed record KeySet(string Tenant, string Key, int? Count, int Current, int Next, int Previous)

@@ -6,7 +6,9 @@ namespace LogtoMigrateInit.Inspections;
 /// <summary>The statements of an inspection that read <see cref="StartFacts"/> and the protection of Logto's tables.</summary>
 internal static class StartQuery
 {
-    /// <summary>The tables that tenants' roles may not read, and that no trigger fills (<c>packages/schemas/tables/_after_all.sql</c>).</summary>
+    /// <summary>
+    /// The tables that tenants' roles may not read, and that no trigger fills (<c>packages/schemas/tables/_after_all.sql</c>).
+    /// </summary>
     private const string ClosedTables = "'tenants', 'systems', 'service_logs'";
 
     // What "applications" means to a session tells which schema is Logto's.
@@ -40,8 +42,10 @@ internal static class StartQuery
         order by 1
         """;
 
-    // A name that is too long is cut by the server, when the role is created and when it logs in. Four calls of has_table_privilege, because
-    // one with four privileges is true when any of them is held. A setting of the role counts before one of the database. A database that is
+    // A name that is too long is cut by the server, when the role is created and when it logs in. Four calls of has_table_privilege,
+    // because
+    // one with four privileges is true when any of them is held. A setting of the role counts before one of the database. A database that
+    // is
     // read-only for everybody is no fault: with nothing pending, that is a warning.
     private const string NeededTenants = $$"""
         with needed as materialized (
@@ -87,7 +91,8 @@ internal static class StartQuery
             when not has_schema_privilege(n.oid, {{Schema}}, 'USAGE') then 'may not use the schema of Logto''s tables'
             when c.number is not null then 'may not read and write ' || c.number || ' of Logto''s tables, such as ' || c.first
             when not has_column_privilege(n.oid, to_regclass('tenants'), 'id', 'SELECT')
-              or not has_column_privilege(n.oid, to_regclass('tenants'), 'db_user', 'SELECT') then 'may not read its own row of the table tenants'
+              or not has_column_privilege(n.oid, to_regclass('tenants'), 'db_user', 'SELECT')
+              then 'may not read its own row of the table tenants'
             when w.name is not null then 'has a setting with which Logto fails: ' || w.name
           end,
           w.name,
@@ -107,7 +112,8 @@ internal static class StartQuery
         where t.id not in ('default', 'admin')
         """;
 
-    // As core counts (packages/schemas/src/utils/oidc-private-key.ts). Fails where the table has no column "tenant_id", as before 1.0.0-rc.1.
+    // As core counts (packages/schemas/src/utils/oidc-private-key.ts). Fails where the table has no column "tenant_id", as before
+    // 1.0.0-rc.1.
     private const string Keys = """
         select c.tenant_id::text, c.key::text,
           case jsonb_typeof(c.value) when 'array' then jsonb_array_length(c.value) end,
@@ -127,13 +133,16 @@ internal static class StartQuery
     /// <summary>The statement that finds Logto's tables without their policies or triggers; it reads no table of Logto's.</summary>
     public static string ProtectionOf(IReadOnlyList<string> tables) => WithTables(Protection, tables);
 
-    /// <summary>The statements that fail where their tables are missing, or where we may not read them. <see cref="ReadAsync"/> reads their results.</summary>
+    /// <summary>
+    /// The statements that fail where their tables are missing, or where we may not read them. <see cref="ReadAsync"/> reads their results.
+    /// </summary>
     /// <param name="tables">Logto's tables.</param>
     public static IEnumerable<string> Statements(IReadOnlyList<string> tables) =>
         [WithTables(NeededTenants, tables), OtherTenants, Keys];
 
     /// <summary>Reads the results of <see cref="ProtectionOf"/>.</summary>
-    public static async Task<IReadOnlyList<UnprotectedTable>> ReadProtectionAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<UnprotectedTable>> ReadProtectionAsync(
+        NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
         var found = new List<UnprotectedTable>();
         while (await reader.ReadAsync(cancellationToken))
@@ -163,7 +172,13 @@ internal static class StartQuery
 
         await reader.NextResultAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        var facts = new StartFacts { Tenants = tenants, OtherTenants = reader.GetInt64(0), UnusableOtherTenants = reader.GetInt64(1), Keys = null };
+        var facts = new StartFacts
+        {
+            Tenants = tenants,
+            OtherTenants = reader.GetInt64(0),
+            UnusableOtherTenants = reader.GetInt64(1),
+            Keys = null,
+        };
         try
         {
             return facts with { Keys = await ReadKeysAsync(reader, cancellationToken) };

@@ -66,7 +66,9 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
     /// <summary>Tries five at most, and says in the log which ones.</summary>
     /// <param name="serverIsReadOnly">Whether all sessions are read-only there, and so not because of a role.</param>
     /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
-    /// <returns>Those of the tenants <c>default</c> and <c>admin</c> that failed. Other tenants do no harm to these, and are warned of.</returns>
+    /// <returns>
+    /// Those of the tenants <c>default</c> and <c>admin</c> that failed. Other tenants do no harm to these, and are warned of.
+    /// </returns>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
@@ -140,7 +142,8 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         return (tenants, count);
     }
 
-    private async Task<(IReadOnlyList<string> ClosedTables, bool IsReadOnly)> WorkAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<(
+        IReadOnlyList<string> ClosedTables, bool IsReadOnly)> WorkAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {

@@ -4,7 +4,8 @@ namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
 /// What a database is to a target. The cases: <see cref="Matching"/>, <see cref="Pending"/>, <see cref="Ahead"/>,
-/// <see cref="Unstartable"/>, <see cref="Failing"/>, <see cref="DriverRefused"/>, <see cref="Hidden"/>, <see cref="Empty"/>, <see cref="Foreign"/>, <see cref="Damaged"/>.
+/// <see cref="Unstartable"/>, <see cref="Failing"/>, <see cref="DriverRefused"/>, <see cref="Hidden"/>, <see cref="Empty"/>, <see
+/// cref="Foreign"/>, <see cref="Damaged"/>.
 /// </summary>
 internal abstract record Verdict
 {
@@ -22,9 +23,12 @@ internal abstract record Verdict
     public sealed record Ahead(AlterationState State) : Verdict;
 
     /// <summary>Logto refuses to start because tables have no row-level security, and no pending alteration names them.</summary>
-    public sealed record Unstartable(AlterationState State, IReadOnlyList<Alteration> Alterations, IReadOnlyList<string> TablesWithoutRowSecurity) : Verdict;
+    public sealed record Unstartable(
+        AlterationState State, IReadOnlyList<Alteration> Alterations, IReadOnlyList<string> TablesWithoutRowSecurity) : Verdict;
 
-    /// <summary>Logto would start and fail: it cannot serve the tenants that every installation needs. Never an empty list of faults.</summary>
+    /// <summary>
+    /// Logto would start and fail: it cannot serve the tenants that every installation needs. Never an empty list of faults.
+    /// </summary>
     public sealed record Failing(AlterationState State, IReadOnlyList<Alteration> Alterations, IReadOnlyList<Fault> Faults) : Verdict;
 
     /// <summary>A connection pooler refuses what Logto's driver sends at login; the reason is the pooler's.</summary>

@@ -11,9 +11,9 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions and inspect again → work. It turns
-/// a
-/// lost lock and a database that is out of reach into outcomes, and adds the restore command to every failure after a backup.
+/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions, inspect again → work.
+/// It turns a lost lock and a database that is out of reach into outcomes, and adds the restore command to every failure after
+/// a backup.
 /// </summary>
 internal sealed class LockedWork(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others,

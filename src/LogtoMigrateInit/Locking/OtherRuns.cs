@@ -26,7 +26,9 @@ internal sealed class OtherRuns(
         while (true)
         {
             var survey = await database.WithConnectionAsync(
-                (connection, token) => watched.WatchAsync(Survey.ReadAsync(connection, sessionName, migrationLock.Pid, watched.Tables, token)), held);
+                (connection, token) => watched.WatchAsync(
+                    Survey.ReadAsync(connection, sessionName, migrationLock.Pid, watched.Tables, token)),
+                held);
             switch (survey)
             {
                 case Survey.OthersEnded ended:

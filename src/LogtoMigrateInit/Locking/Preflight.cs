@@ -57,7 +57,8 @@ internal static partial class Preflight
             if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}"))
             {
                 problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations " +
-                    $"grant rights to it. {TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's tenants " +
+                    $"grant rights to it. {TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's " +
+                    $"tenants " +
                     $"use it");
             }
             else if (privileges.StrangersToParent is { Count: > 0 } strangers)

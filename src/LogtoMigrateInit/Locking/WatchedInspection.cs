@@ -32,7 +32,8 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
     /// <summary>Inspects the database, and waits for it where waiting may help.</summary>
     /// <exception cref="DatabaseException">It refused us, or did not answer within the connect time-out.</exception>
     public Task<Inspection> ReadAsync(CancellationToken cancellationToken) =>
-        database.WithConnectionAsync((connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, Tables, token)), cancellationToken);
+        database.WithConnectionAsync(
+            (connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, Tables, token)), cancellationToken);
 
     /// <summary>
     /// Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.

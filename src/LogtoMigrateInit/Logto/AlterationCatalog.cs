@@ -6,7 +6,8 @@ internal sealed class AlterationCatalog
     private readonly Alteration[] _alterations;
     private readonly Func<Alteration, string> _readScript;
 
-    private AlterationCatalog(string targetVersion, LogtoRequirements requirements, Alteration[] alterations, Func<Alteration, string> readScript) =>
+    private AlterationCatalog(
+        string targetVersion, LogtoRequirements requirements, Alteration[] alterations, Func<Alteration, string> readScript) =>
         (TargetVersion, Requirements, _alterations, _readScript, Last) = (
             targetVersion, requirements, alterations, readScript,
             alterations.Aggregate((last, each) => each.Timestamp >= last.Timestamp ? each : last));
@@ -29,11 +30,13 @@ internal sealed class AlterationCatalog
     /// <param name="requirements">What the target needs of its database; null: nothing.</param>
     /// <exception cref="FormatException">A name that the CLI could not read, or not one alteration.</exception>
     public static AlterationCatalog Read(
-        string targetVersion, IEnumerable<string> fileNames, Func<Alteration, string>? readScript = null, LogtoRequirements? requirements = null)
+        string targetVersion, IEnumerable<string> fileNames, Func<Alteration, string>? readScript = null,
+        LogtoRequirements? requirements = null)
     {
         var alterations = fileNames.Select(Alteration.Parse).OfType<Alteration>().ToArray();
         return alterations.Length > 0
-            ? new AlterationCatalog(targetVersion, requirements ?? new LogtoRequirements([], KeysHaveStatus: false), alterations, readScript ?? (_ => ""))
+            ? new AlterationCatalog(
+                targetVersion, requirements ?? new LogtoRequirements([], KeysHaveStatus: false), alterations, readScript ?? (_ => ""))
             : throw new FormatException("it holds no alteration; every Logto release ships some");
     }
 

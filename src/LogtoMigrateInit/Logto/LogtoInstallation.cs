@@ -94,7 +94,8 @@ internal sealed class LogtoInstallation
     }
 
     /// <summary>
-    /// A seed creates a table from each file in <c>tables</c> whose name does not begin with an underscore, and <c>tenants</c>, which has no file
+    /// A seed creates a table from each file in <c>tables</c> whose name does not begin with an underscore, and <c>tenants</c>, which has
+    /// no file
     /// (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
     /// </summary>
     private LogtoRequirements ReadRequirements(bool needsDefaultTenant)
@@ -114,7 +115,8 @@ internal sealed class LogtoInstallation
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
         {
             throw new UnusableTargetException(
-                $"The definitions of Logto's tables in {folder} cannot be read: {unusable.Message.TrimEnd('.')}. Use a complete image of Logto.");
+                $"The definitions of Logto's tables in {folder} cannot be read: {unusable.Message.TrimEnd('.')}. Use a complete image " +
+                $"of Logto.");
         }
 
         // The code with which core counts signing keys came with 1.39.0.

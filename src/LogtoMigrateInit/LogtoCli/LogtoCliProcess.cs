@@ -21,15 +21,16 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
     /// <returns>Its exit code; null when we ended it.</returns>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<int?> RunAsync(
-        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers, Action<int> started, CancellationToken interrupt,
-        CancellationToken kill)
+        IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers,
+        Action<int> started, CancellationToken interrupt, CancellationToken kill)
     {
         var node = FilePermission.FindProgram(settings.Node)
             ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in " +
                 $"LOGTO_INIT_NODE, or use Logto's own image.");
 
         // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
-        var child = new ChildProcess(node, ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments], environment, settings.LogtoDirectory)
+        string[] words = ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments];
+        var child = new ChildProcess(node, words, environment, settings.LogtoDirectory)
         {
             Input = (input, ended) => BeatAsync(input, answers, ended),
             Output = (stream, drained) => output.FollowAsync(stream, "stdout", drained),

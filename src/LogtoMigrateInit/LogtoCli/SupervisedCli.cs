@@ -69,7 +69,7 @@ internal sealed class SupervisedCli(
         folder.Bequeath();
         var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
         await WatchAsync(
-            running, watch, migrationLock, job, output,
+            running, watch, migrationLock, output,
             () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
         var exitCode = await running;
         await over.CancelAsync();
@@ -187,12 +187,11 @@ internal sealed class SupervisedCli(
     /// <param name="running">The CLI.</param>
     /// <param name="watch">Looks at its sessions.</param>
     /// <param name="migrationLock">The right to be there.</param>
-    /// <param name="job">What it does.</param>
     /// <param name="output">What it printed.</param>
     /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
     /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
     private async Task WatchAsync(
-        Task running, SessionWatch watch, MigrationLock migrationLock, CliJob job, CliOutput output, Func<bool> believesInConnection,
+        Task running, SessionWatch watch, MigrationLock migrationLock, CliOutput output, Func<bool> believesInConnection,
         CancellationTokenSource halfOpen)
     {
         long? unknownSince = null;

@@ -25,7 +25,8 @@ internal static partial class RunCommand
             Description = "The command and its arguments, after --.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never starts.") { words };
+        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never " +
+            "starts.") { words };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
         return command;
     }
@@ -87,7 +88,8 @@ internal static partial class RunCommand
         var name = Encoding.UTF8.GetBytes($"{Variables.DatabaseUrl.Name}=");
         var given = ReadWords("/proc/self/environ") ??
         [
-            .. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}")),
+            .. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+                .Select(each => Encoding.UTF8.GetBytes($"{each.Key}={each.Value}")),
         ];
         return databaseUrl is null
             ? given

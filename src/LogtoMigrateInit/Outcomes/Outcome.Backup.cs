@@ -18,7 +18,11 @@ internal abstract partial record Outcome
         : Outcome(
             "restored", ExitCode.Success,
             $"The database '{Database}' is " +
-            $"restored{(Former is null ? "" : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)")}. {Level}");
+            "restored" +
+            (Former is null
+                ? ""
+                : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)") +
+            $". {Level}");
 
     public sealed record RestoreRefused(string Reason)
         : Outcome("restoreRefused", ExitCode.RestoreRefused, $"Nothing was restored and nothing was changed: {Reason}.");

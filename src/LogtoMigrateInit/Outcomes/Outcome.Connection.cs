@@ -6,7 +6,8 @@ namespace LogtoMigrateInit.Outcomes;
 internal abstract partial record Outcome
 {
     /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
-    public const string PoolerSetting = "ignore_startup_parameters = extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
+    public const string PoolerSetting = "ignore_startup_parameters = " +
+        "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 
     public sealed record Unreachable(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(

@@ -29,7 +29,10 @@ internal abstract partial record Outcome
         : Outcome(
             "ahead", ExitCode.Ahead,
             $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto " +
-            $"{Catalog.TargetVersion}{(Settings.AheadLimit > 0 ? $", and than {AlterationState.Format(Settings.AheadLimit)}, which LOGTO_INIT_AHEAD allows" : "")}. " +
+            Catalog.TargetVersion +
+            (Settings.AheadLimit > 0
+                ? $", and than {AlterationState.Format(Settings.AheadLimit)}, which LOGTO_INIT_AHEAD allows"
+                : "") + ". " +
             $"To go back, run `logto-migrate-init rollback {Catalog.TargetVersion}` in the newer image (or, without a backup and a " +
             $"rehearsal, its `npm run cli db alteration rollback {Catalog.TargetVersion}`); or start the newer Logto again; if it was " +
             $"rolled back already set LOGTO_INIT_AHEAD={State}, and in a rolling update LOGTO_INIT_AHEAD=allow.", State);
@@ -49,12 +52,14 @@ internal abstract partial record Outcome
             string.Join(". ", Faults.Select(fault => Sentence(fault.Remedy)).Distinct()) + ".",
             State, Pending);
 
-    public sealed record LoginsFailed(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed, bool BehindPooler)
+    public sealed record LoginsFailed(
+        AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed, bool BehindPooler)
         : Outcome(
             "loginsFailed", ExitCode.Unstartable,
             $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, " +
             "because it cannot work as its tenants' roles: " +
-            $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. {RoleAdvice.Remedy(Failed, BehindPooler)}", State);
+            $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. " +
+            $"{RoleAdvice.Remedy(Failed, BehindPooler)}", State);
 
     public sealed record TenantsHidden(ProgramSettings Settings, AlterationState State, string Reason)
         : Outcome(

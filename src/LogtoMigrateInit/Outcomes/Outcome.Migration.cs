@@ -25,7 +25,8 @@ internal abstract partial record Outcome
         : Outcome(
             "deployFailed", ExitCode.DeployFailed,
             $"{What}: {Applied} of {Planned} alterations are " +
-            $"applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}.{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} " +
+            $"applied{(Alteration is null ? "" : $", and {Alteration} is the one that is not")}." +
+            $"{(Reason.Length == 0 ? "" : $" {Reason.TrimEnd('.')}.")} " +
             "What is applied is complete; mend the cause and start again, and the rest is deployed.");
 
     public sealed record LockLost()

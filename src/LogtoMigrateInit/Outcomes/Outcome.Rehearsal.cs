@@ -26,7 +26,10 @@ internal abstract partial record Outcome
     public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First)
         : Outcome(
             "drifted", ExitCode.Drift,
-            $"The state is {(State.Timestamp > Catalog.Last.Timestamp ? $"one that LOGTO_INIT_AHEAD allows Logto {Catalog.TargetVersion}" : $"that of Logto {Catalog.TargetVersion}")} ({State}), and the schema differs from what that release itself creates in {Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
+            "The state is " +
+            (State.Timestamp > Catalog.Last.Timestamp ? "one that LOGTO_INIT_AHEAD allows Logto " : "that of Logto ") +
+            $"{Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in " +
+            $"{Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
             "Logto can start; what mends each is in the report above.", State);
 
     public sealed record DriftUnknown(string Reason)

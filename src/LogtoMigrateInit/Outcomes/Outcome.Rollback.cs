@@ -8,7 +8,11 @@ internal abstract partial record Outcome
         : Outcome(
             "rolledBack", ExitCode.Success,
             $"The database is back at Logto {Version} (state {State}, {Count} {(Count == 1 ? "alteration" : "alterations")} reverted" +
-            $"{(Unchanging.Count == 0 ? "" : $", {Unchanging.Count} of which changed nothing although Logto reports success: {Some([.. Unchanging.Select(alteration => alteration.FileName)])}")}). " +
+            (Unchanging.Count == 0
+                ? ""
+                : $", {Unchanging.Count} of which changed nothing although Logto reports success: " +
+                    Some([.. Unchanging.Select(alteration => alteration.FileName)])) +
+            "). " +
             $"Start Logto {Version} with LOGTO_INIT_AHEAD={State}, which allows this state and older ones.");
 
     public sealed record AtLevel(string Version, AlterationState State, Alteration Level)
@@ -28,7 +32,9 @@ internal abstract partial record Outcome
             $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: " +
             $"{Reason.TrimEnd('.')}. " +
             "The real database is as it was, and nothing was rolled back. Mend the cause there and start again" +
-            $"{(Earlier is { } backup ? $"; or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since" : "")}.");
+            (Earlier is { } backup
+                ? $"; or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since"
+                : "") + ".");
 
     public sealed record RollbackNotRehearsed(string Version, string Reason)
         : Outcome(
@@ -39,7 +45,9 @@ internal abstract partial record Outcome
         : Outcome(
             "rollbackFailed", ExitCode.RestoreFailed,
             $"The rollback to Logto {Version} did not end as on the copy: {Reason.TrimEnd('.')}. " +
-            $"{(Reverted is null ? $"How many of {Planned} alterations are reverted could not be seen" : $"{Reverted} of {Planned} alterations are reverted")}" +
+            (Reverted is null
+                ? $"How many of {Planned} alterations are reverted could not be seen"
+                : $"{Reverted} of {Planned} alterations are reverted") +
             $"{(Alteration is null ? "" : $", and {Alteration} is the next")}. " +
             (Reverted == Planned
                 ? $"The state is that of Logto {Version}; mend what differs, and see with `check --drift` in its image that nothing does."

@@ -8,17 +8,20 @@ internal static class RoleAdvice
     /// <param name="failed">Never empty.</param>
     /// <param name="behindPooler">A pooler answers, which may not know the roles.</param>
     public static string Remedy(IReadOnlyList<FailedLogin> failed, bool behindPooler) => string.Join(
-        " ", failed.Select(login => login.Trouble).Distinct().Select(trouble => Remedy(trouble, [.. failed.Where(login => login.Trouble == trouble)], behindPooler)));
+        " ",
+        failed.GroupBy(login => login.Trouble).Select(logins => Remedy(logins.Key, [.. logins], behindPooler)));
 
     private static string Remedy(LoginTrouble trouble, IReadOnlyList<FailedLogin> failed, bool behindPooler) => trouble switch
     {
         _ when behindPooler && trouble is LoginTrouble.Password or LoginTrouble.Other =>
-            "Make the pooler know these roles and their passwords (PgBouncer: auth_query, or auth_file with the rows of the table 'tenants').",
+            "Make the pooler know these roles and their passwords (PgBouncer: auth_query, or auth_file with the rows of the table " +
+            "'tenants').",
         LoginTrouble.Password =>
             "If no other database's Logto uses these roles, give them the passwords that are in the table 'tenants'. " +
             $"{TenantRolesSql.HowToRun} `{TenantRolesSql.SetPasswords(failed.Select(login => login.Role))}`, and start again.",
         LoginTrouble.Right =>
-            $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`; let pg_hba.conf admit these roles as it admits the user of DB_URL; and start again.",
+            $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`; let pg_hba.conf admit these roles as it admits the user of " +
+            $"DB_URL; and start again.",
         LoginTrouble.SearchPath => Reset(failed, "search_path"),
         LoginTrouble.TimeOut => Reset(failed, "statement_timeout"),
         LoginTrouble.ReadOnly => Reset(failed, "default_transaction_read_only"),

@@ -9,7 +9,8 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Tries once whether a pooler accepts what Logto's driver sends at login. PgBouncer refuses parameters that it does not know before it asks for
+/// Tries once whether a pooler accepts what Logto's driver sends at login. PgBouncer refuses parameters that it does not know before it
+/// asks for
 /// a password, and Npgsql cannot send these as parameters, so this writes the packet itself
 /// (https://www.postgresql.org/docs/current/protocol-message-formats.html). No secret is sent.
 /// </summary>
@@ -59,7 +60,8 @@ internal static class DriverLogin
         return new Socket(SocketType.Stream, ProtocolType.Tcp);
     }
 
-    [SuppressMessage("Security", "CA5359:Do Not Disable Certificate Validation", Justification = "Our own connection has just checked it, and nothing secret is sent here.")]
+    [SuppressMessage("Security", "CA5359:Do Not Disable Certificate " +
+        "Validation", Justification = "Our own connection has just checked it, and nothing secret is sent here.")]
     private static async Task<Stream> EncryptAsync(NetworkStream network, ServerTarget target, CancellationToken cancellationToken)
     {
         if (target.Tls == TlsMode.Off)

@@ -18,7 +18,8 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
 
     /// <summary>pg 8.8.0 and 8.11.3, which all images of Logto up to 1.43 carry, send it raw; libpq and the server prepare it.</summary>
     private const string UseAsciiPassword =
-        "give the role a password of ASCII letters and digits: PostgreSQL keeps this one in a prepared form (SASLprep, NFKC), and Logto's driver sends it raw";
+        "give the role a password of ASCII letters and digits: PostgreSQL keeps this one in a prepared form (SASLprep, NFKC), and " +
+        "Logto's driver sends it raw";
 
     // A setting lasts as long as the connection. Through a pooler it would stay on one that other clients use later.
     private const string ResetSettings = """

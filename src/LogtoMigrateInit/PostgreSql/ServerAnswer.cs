@@ -57,11 +57,13 @@ internal static class ServerAnswer
 
         // PgBouncer's own limits (https://www.pgbouncer.org/config.html).
         PostgresErrorCodes.ProtocolViolation when Speaks(answer, "query_wait_timeout") => (
-            DatabaseFailure.NotYet, "the connection pooler's pool was full: raise default_pool_size, for a migration takes up to 5 connections at once"),
+            DatabaseFailure.NotYet, "the connection pooler's pool was full: raise default_pool_size, for a migration takes up to 5 " +
+                "connections at once"),
         PostgresErrorCodes.ProtocolViolation when Speaks(answer, "no more connections allowed") => (
             DatabaseFailure.NotYet, "raise max_client_conn of the connection pooler, for a migration takes up to 5 connections at once"),
         PostgresErrorCodes.ProtocolViolation when Speaks(answer, "statement pooling mode") => (
-            DatabaseFailure.Never, "set pool_mode of the connection pooler to transaction or session, or let DB_URL name the server itself"),
+            DatabaseFailure.Never, "set pool_mode of the connection pooler to transaction or session, or let DB_URL name the server " +
+                "itself"),
 
         // A pooler's protocol violation may be a server that is down, a wrong password or an unknown database; so may its internal error.
         PostgresErrorCodes.ProtocolViolation or PostgresErrorCodes.InternalError when IsFinalWordOfAPooler(answer.MessageText)
@@ -82,7 +84,9 @@ internal static class ServerAnswer
         _ => (DatabaseFailure.Never, LookAtTheLog),
     };
 
-    private static bool Speaks(PostgresException answer, string words) => answer.MessageText.Contains(words, StringComparison.OrdinalIgnoreCase);
+    private static bool Speaks(
+        PostgresException answer, string words) =>
+            answer.MessageText.Contains(words, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsFinalWordOfAPooler(string message) =>
         FinalWordsOfPoolers.Any(word => message.Contains(word, StringComparison.OrdinalIgnoreCase));

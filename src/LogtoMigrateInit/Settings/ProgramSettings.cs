@@ -26,7 +26,10 @@ internal sealed record ProgramSettings
     /// <summary>Null: any version will do.</summary>
     public required string? ExpectedVersion { get; init; }
 
-    /// <summary>Requests without another tenant in their address go to the tenant <c>default</c>: no <c>*</c> in <c>ENDPOINT</c>, no <c>PATH_BASED_MULTI_TENANCY</c>.</summary>
+    /// <summary>
+    /// Requests without another tenant in their address go to the tenant <c>default</c>: no <c>*</c> in <c>ENDPOINT</c>, no
+    /// <c>PATH_BASED_MULTI_TENANCY</c>.
+    /// </summary>
     public required bool NeedsDefaultTenant { get; init; }
 
     public required SeedMode Seed { get; init; }

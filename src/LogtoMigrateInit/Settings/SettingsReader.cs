@@ -94,7 +94,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         };
     }
 
-    /// <summary>As core chooses the tenant of a request (<c>packages/core/src/utils/tenant.ts</c>); <c>yes</c> is that of <c>@silverhand/essentials</c>.</summary>
+    /// <summary>
+    /// As core chooses the tenant of a request (<c>packages/core/src/utils/tenant.ts</c>); <c>yes</c> is that of
+    /// <c>@silverhand/essentials</c>.
+    /// </summary>
     private bool ReadNeedsDefaultTenant() =>
         environment.Optional("ENDPOINT")?.Contains('*', StringComparison.Ordinal) != true
         && environment.Optional("PATH_BASED_MULTI_TENANCY")?.ToUpperInvariant() is not ("1" or "TRUE" or "Y" or "YES" or "YEP" or "YEAH");
