@@ -1,7 +1,6 @@
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.PostgreSql;
-using LogtoMigrateInit.Settings;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
@@ -138,7 +137,7 @@ public sealed class StartConditionsSpecs
     [InlineData(200.0, 1)]
     [InlineData(1000.0, 0)]
     public void A_short_statement_timeout_is_a_warning(double milliseconds, int warnings) =>
-        Assert.Equal(warnings, StartConditions.FindWarnings(Target, With(Healthy.Tenants[1] with { StatementTimeout = milliseconds })).Count());
+        Assert.Equal(warnings, StartConditions.FindWarnings(Target, With(Healthy.Tenants[1] with { StatementMilliseconds = milliseconds })).Count());
 
     [Fact]
     public void Other_tenants_do_no_harm_and_are_counted()

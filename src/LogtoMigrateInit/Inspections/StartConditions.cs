@@ -1,6 +1,5 @@
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.PostgreSql;
-using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Inspections;
 
@@ -60,9 +59,9 @@ internal static class StartConditions
                 "answers 500 when it gets none. Raise the limit with `alter role … connection limit …`.";
         }
 
-        foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementTimeout is > 0 and < ShortStatement))
+        foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementMilliseconds is > 0 and < ShortStatement))
         {
-            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementTimeout:0} ms, which may end Logto's " +
+            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementMilliseconds:0} ms, which may end Logto's " +
                 $"queries.";
         }
 

@@ -1,5 +1,4 @@
 using LogtoMigrateInit.PostgreSql;
-using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Inspections;
 
@@ -32,9 +31,9 @@ internal sealed record StartFacts
 /// </param>
 /// <param name="Setting">The setting of the role that has to be reset; null when no setting is wrong.</param>
 /// <param name="ConnectionLimit">The role's limit; -1: none.</param>
-/// <param name="StatementTimeout">The role's <c>statement_timeout</c> in milliseconds; null when it has none.</param>
+/// <param name="StatementMilliseconds">The role's <c>statement_timeout</c>; null when it has none.</param>
 internal sealed record TenantFacts(
-    string Tenant, string? Role, string? RoleProblem, string? Setting, int ConnectionLimit, double? StatementTimeout);
+    string Tenant, string? Role, string? RoleProblem, string? Setting, int ConnectionLimit, double? StatementMilliseconds);
 
 /// <summary>A set of signing or cookie keys (<c>logto_configs</c>), counted as core counts them.</summary>
 /// <param name="Tenant">The tenant's id.</param>

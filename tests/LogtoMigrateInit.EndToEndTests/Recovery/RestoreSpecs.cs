@@ -301,7 +301,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         var result = await world.RunAsync(["restore", dump, "--yes"]);
 
         Expect.Ending(Expect.Success, result);
-        Expect.LogContains("1 of 1 of Logto's own roles", result);
+        Expect.LogContains("2 of 2 of Logto's own roles", result);
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
