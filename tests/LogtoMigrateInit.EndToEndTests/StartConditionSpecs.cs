@@ -25,7 +25,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         ("create table kept as select * from tenants; alter table kept enable row level security; update tenants set db_user = null where id = 'admin'", "update tenants t set db_user = k.db_user from kept k where k.id = t.id; drop table kept", "the tenant 'admin' names no role"),
         ("alter role $role superuser", "alter role $role nosuperuser", "is not held by row-level security"),
         ("alter role $role bypassrls", "alter role $role nobypassrls", "is not held by row-level security"),
-        ("grant $owner to $role", "revoke $owner from $role", "is not held by row-level security"),
+        ("alter table applications owner to $role", "alter table applications owner to $owner", "is not held by row-level security"),
         ("alter role $role set row_security = off", "alter role $role reset row_security", "has a setting with which Logto fails: row_security"),
         ("alter database $database set row_security = off", "alter database $database reset row_security", "has a setting with which Logto fails: row_security"),
         ("alter role $role in database $database set default_transaction_read_only = 'yes'", "alter role $role in database $database reset default_transaction_read_only", "has a setting with which Logto fails: default_transaction_read_only"),
@@ -88,6 +88,29 @@ public sealed class StartConditionSpecs(SharedServers servers)
             Assert.Equal((change, warning is not null), (change, result.StandardError.Contains(" WRN ", StringComparison.Ordinal)));
             Assert.Contains(warning ?? "", result.StandardError, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>Healthy databases of every age, as the ordinary owner, and as a copy under another name whose roles keep theirs.</summary>
+    [Theory(Timeout = 240_000)]
+    [InlineData(14, "1.37.1", null)]
+    [InlineData(16, "1.40.1", null)]
+    [InlineData(18, "1.42.0", null)]
+    [InlineData(17, "1.43.0", null)]
+    [InlineData(15, "1.43.0", "1.30.1")]
+    [InlineData(16, "1.43.0", "1.24.0")]
+    [InlineData(18, "1.43.0", "1.19.0")]
+    [InlineData(14, "1.43.0", "1.13.0")]
+    public async Task A_healthy_database_of_any_age_is_not_refused(int major, string seeded, string? rollback)
+    {
+        var release = new LogtoRelease(seeded);
+        await using var world = await TenantWorld.SeedAsync(servers, major, release, LogtoRelease.Newest, rollback);
+        await using var copy = await world.CloneAsync();
+        var isCurrent = seeded == LogtoRelease.Newest.Version && rollback is null;
+
+        Expect.Ending(isCurrent ? Expect.Success : Expect.Pending, await world.RunAsync("check"));
+        Expect.Ending(isCurrent ? Expect.Success : Expect.Pending, await copy.RunAsync("check"));
+        await using var old = await LogtoRelease.Oldest.CopyAsync(FakeWorld.Token);
+        Expect.Ending(rollback is null && seeded == LogtoRelease.Oldest.Version ? Expect.Success : rollback is null ? 8 : Expect.Pending, await world.RunWithAsync(["check"], ("LOGTO_INIT_LOGTO_DIR", old.Directory)));
     }
 
     [Fact(Timeout = 120_000)]

@@ -12,7 +12,7 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
     private const string OwnersPassword = "owner";
 
     /// <summary>A database as the real CLI seeds it for an ordinary owner, who may make databases and roles.</summary>
-    public static async Task<TenantWorld> SeedAsync(SharedServers servers, int major, LogtoRelease from, LogtoRelease to)
+    public static async Task<TenantWorld> SeedAsync(SharedServers servers, int major, LogtoRelease from, LogtoRelease to, string? rollback = null)
     {
         var server = await servers.GetAsync(major);
         await server.ExecuteAsync(
@@ -20,7 +20,7 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
             $"do $$ begin create role {Owner} login password '{OwnersPassword}' createdb createrole; exception when duplicate_object or unique_violation then null; end $$",
             FakeWorld.Token);
         var database = PostgresDatabases.UniqueName();
-        await servers.SeedAsync(server, database, Owner, from, cancellationToken: FakeWorld.Token);
+        await servers.SeedAsync(server, database, Owner, from, rollback, cancellationToken: FakeWorld.Token);
         await server.ExecuteAsync(database, $"grant create on schema public to {Owner}", FakeWorld.Token);
         var target = await to.CopyAsync(FakeWorld.Token);
         return new TenantWorld(server, database, target.Directory, server.Url(database, Owner, OwnersPassword), target);
