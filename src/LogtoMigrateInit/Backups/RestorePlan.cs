@@ -17,7 +17,7 @@ internal sealed partial record RestorePlan(
     IReadOnlyList<ArchiveEntry> Grants,
     IReadOnlyList<ArchiveEntry> Properties,
     IReadOnlyList<string> LeftOut)
-    {
+{
     private static readonly string[] OfDatabase =
         ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
 

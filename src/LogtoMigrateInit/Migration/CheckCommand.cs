@@ -12,14 +12,24 @@ internal static class CheckCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var wait = new Option<bool>("--wait") { Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS " +
-            "have passed." };
-        var deep = new Option<bool>("--deep") { Description = "When the schema matches, log in as Logto's own roles too, as Logto will " +
-            "(five at most)." };
-        var drift = new Option<bool>("--drift") { Description = "When the state is right, compare the schema with what this image " +
-            "itself creates in a scratch database; exit code 15 when it differs." };
-        var output = new Option<string>("--output") { Description = "How to print the plan on standard " +
-            "output.", DefaultValueFactory = _ => "text" };
+        var wait = new Option<bool>("--wait")
+        {
+            Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed.",
+        };
+        var deep = new Option<bool>("--deep")
+        {
+            Description = "When the schema matches, log in as Logto's own roles too, as Logto will (five at most).",
+        };
+        var drift = new Option<bool>("--drift")
+        {
+            Description = "When the state is right, compare the schema with what this image itself creates in a scratch database; " +
+                "exit code 15 when it differs.",
+        };
+        var output = new Option<string>("--output")
+        {
+            Description = "How to print the plan on standard output.",
+            DefaultValueFactory = _ => "text",
+        };
         output.AcceptOnlyFromAmong("text", "json");
         var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when " +
             "alterations are pending.") { wait, deep, drift, output };

@@ -62,11 +62,11 @@ internal static class ToolEnvironment
             .ToDictionary(name => name, string? (_) => null),
         StringComparer.Ordinal)
     {
-            ["LC_ALL"] = "C", // we read their output
-        };
+        ["LC_ALL"] = "C", // we read their output
+    };
 
-        private static bool IsRemoved(string name) =>
-            name is "DB_URL"
-            || name.StartsWith("PG", StringComparison.Ordinal)
-            || name.StartsWith(Variables.Prefix, StringComparison.Ordinal);
+    private static bool IsRemoved(string name) =>
+        name is "DB_URL"
+        || name.StartsWith("PG", StringComparison.Ordinal)
+        || name.StartsWith(Variables.Prefix, StringComparison.Ordinal);
 }

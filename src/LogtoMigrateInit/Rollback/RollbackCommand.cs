@@ -22,8 +22,10 @@ internal static class RollbackCommand
             }
         });
         var yes = new Option<bool>("--yes") { Description = "Do not ask: revert, and lose what the report names." };
-        var schemaOnly = new Option<bool>("--schema-only") { Description = "Rehearse with the rows of small tables only: fast, and " +
-            "blind to what rows can do." };
+        var schemaOnly = new Option<bool>("--schema-only")
+        {
+            Description = "Rehearse with the rows of small tables only: fast, and blind to what rows can do.",
+        };
         var command = new Command("rollback", "Go back to an older release of Logto, rehearsed on a copy and backed up first; run it in " +
             "the newer image, with Logto stopped.") { version, yes, schemaOnly };
         command.SetAction((parsed, _) => RunAsync(

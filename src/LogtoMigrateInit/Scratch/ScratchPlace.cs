@@ -82,8 +82,8 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         var (objects, attributes) = rights.MayCreateDatabases ? ("roles", "createrole")
             : rights.MayCreateRoles ? ("databases", "createdb")
             : ("databases and roles", "createdb createrole");
-            return $"user '{rights.User}' may not create {objects}, which a scratch database needs; " +
-                $"run `alter role {SqlNames.Quote(rights.User)} {attributes}` as a superuser, " +
-                "or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
-            }
+        return $"user '{rights.User}' may not create {objects}, which a scratch database needs; " +
+            $"run `alter role {SqlNames.Quote(rights.User)} {attributes}` as a superuser, " +
+            "or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
+    }
 }
