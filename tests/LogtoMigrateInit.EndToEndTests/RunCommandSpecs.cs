@@ -38,6 +38,22 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal((exitCode, ""), (result.ExitCode, result.StandardOutput));
     }
 
+    /// <summary>Logto itself fills the folder when it starts, and ends with exit code 0 when it may not.</summary>
+    [Fact(Timeout = 60_000)]
+    public async Task It_does_not_start_where_Logto_may_not_write_its_alteration_scripts_also_with_nothing_pending()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var scratch = Directory.CreateDirectory(Path.Combine(world.Cli.CliDirectory, "alteration-scripts")).FullName;
+        var usual = File.GetUnixFileMode(scratch);
+        File.SetUnixFileMode(scratch, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var result = await UnprivilegedUser.RunGateAsync(PrintPid, world.Variables(), FakeWorld.Token);
+        File.SetUnixFileMode(scratch, usual); // so that it can be deleted
+
+        Assert.Equal((11, ""), (result.ExitCode, result.StandardOutput));
+        Assert.Contains(scratch, result.StandardError, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Its_exit_code_is_its_own()
     {

@@ -10,10 +10,14 @@ internal static class UnprivilegedUser
 
     public static Task<ToolResult> RunGateAsync(FakeWorld world, CancellationToken cancellationToken) => RunGateAsync(world.Variables(), cancellationToken);
 
-    public static Task<ToolResult> RunGateAsync(IReadOnlyDictionary<string, string?> environment, CancellationToken cancellationToken)
+    public static Task<ToolResult> RunGateAsync(IReadOnlyDictionary<string, string?> environment, CancellationToken cancellationToken) =>
+        RunGateAsync([], environment, cancellationToken);
+
+    public static Task<ToolResult> RunGateAsync(
+        string[] arguments, IReadOnlyDictionary<string, string?> environment, CancellationToken cancellationToken)
     {
         var variables = environment.Where(each => each.Value is not null).ToDictionary(each => each.Key, each => each.Value!);
         variables["LOGTO_INIT_NODE"] = Repository.Node;
-        return Tool.TryRunAsync(Prefix[0], [.. Prefix.Skip(1), Repository.Binary], variables, cancellationToken);
+        return Tool.TryRunAsync(Prefix[0], [.. Prefix.Skip(1), Repository.Binary, .. arguments], variables, cancellationToken);
     }
 }

@@ -61,8 +61,8 @@ internal static class StartConditions
 
         foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementMilliseconds is > 0 and < ShortStatement))
         {
-            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementMilliseconds:0} ms, which may end Logto's " +
-                $"queries.";
+            yield return $"The role '{tenant.Role}' has a statement_timeout of {tenant.StatementMilliseconds:0} ms, " +
+                "which may end Logto's queries.";
         }
 
         if (start.UnusableOtherTenants > 0)
