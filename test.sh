@@ -89,6 +89,15 @@ last_numbers() { # PATTERN : the numbers in the last line of the log that matche
   grep -oE "$1" "$work/log" | tail -n 1 | tr -cs '0-9\n' ' '
 }
 
+within_limit() { # NAME COMMAND… : the command prints a file's size
+  local bytes limit
+  bytes=$("${@:2}" artifacts/native/logto-migrate-init) && limit=$(size_limit "$1") || return
+  echo "$bytes of $limit bytes"
+  [ "$bytes" -gt 0 ] && [ "$bytes" -le "$limit" ]
+}
+
+compressed_size() { gzip -9 --stdout "$1" | wc -c; }
+
 publish_without_a_warning() {
   publish | tee "$work/publish.log"
   [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -E 'warning|IL[23][0-9]{3}' "$work/publish.log"
@@ -107,7 +116,8 @@ check "build without a warning" in_turn dotnet build LogtoMigrateInit.sln -c Rel
 check "native build without a warning" in_turn publish_without_a_warning
 check "format" in_turn dotnet format LogtoMigrateInit.sln --verify-no-changes --no-restore
 check "the native binary answers" artifacts/native/logto-migrate-init --version
-check "the native binary is no larger than 17 MiB" [ "$(stat -c %s artifacts/native/logto-migrate-init)" -le $((17 * 1024 * 1024)) ]
+check "the native binary is within its limit" within_limit Binary stat -c %s
+check "the compressed native binary is within its limit" within_limit CompressedBinary compressed_size
 
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400

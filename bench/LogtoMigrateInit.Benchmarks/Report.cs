@@ -130,11 +130,11 @@ internal sealed class Report(Results results)
             Spread($"to that of the last of {waiting.Replicas}", waiting.LastOfReplicasMs, " ms"),
             Spread($"connections a second while {waiting.Replicas} wait", waiting.SessionsPerSecond, ""),
         ]);
-        Line("After the first seconds all waiters together look about twenty times a second: each pauses for a twentieth of a second for every session that the database has had since its own last look, at least half a second, and at first no longer than two and a half.");
+        Line("A replica that waits keeps its connection and polls about once a second, while more than half of the connections are free. Without a kept connection its pause is half of the time that it has waited, from one second to one minute.");
         Line();
         Line("## Replicas that wait");
         Line();
-        Line("Measured by `bench/run.sh --herd` when it is newer than the rest. Started at once with 22 alterations pending and Logto's own CLI, on a server with `max_connections = 30` that shares the cores with all of them, as an ordinary owner with `connection limit 12`. \"First looks\" is how long as many take when nothing is pending.");
+        Line("Measured by `bench/run.sh --herd` when it is newer than the rest. Started at once with 22 alterations pending and Logto's own CLI, on a server with `max_connections = 100` that shares the cores with all of them, as an ordinary owner. \"First looks\" is how long as many take when nothing is pending.");
         Line();
         Line("![The deploy and the last replica against the number of replicas](herd.svg)");
         Table(

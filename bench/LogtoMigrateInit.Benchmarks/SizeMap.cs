@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Xml.Linq;
 using LogtoMigrateInit.Fixtures;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
@@ -34,6 +35,12 @@ internal sealed record SizeMap(long Binary, long Compressed, IReadOnlyList<SizeR
     ];
 
     private static readonly string[] Names = ["Metadata", "StackTraceMethodMapping", "TypeMetadataMap"];
+
+    /// <summary>A limit in MiB from the project file, which test.sh reads too.</summary>
+    /// <param name="what"><c>Binary</c> or <c>CompressedBinary</c>.</param>
+    public static double Limit(string what) => (double)XDocument
+        .Load(Path.Combine(Repository.Root, "src", "LogtoMigrateInit", "LogtoMigrateInit.csproj"))
+        .Descendants($"{what}LimitMiB").Single();
 
     public static SizeMap Read()
     {

@@ -132,7 +132,7 @@ public sealed class MigrationLockSpecs(TestServer server)
     }
 
     [Fact(Timeout = 30_000)]
-    public async Task Who_waits_sees_whether_the_lock_is_taken_and_how_many_sessions_there_were()
+    public async Task Who_waits_sees_whether_the_lock_is_taken()
     {
         var name = await server.CreateDatabaseAsync();
         await using var database = server.Connect(name);
@@ -140,12 +140,10 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.False(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
         var held = await TakeAsync(database);
         Assert.True(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
-        var before = await database.WithConnectionAsync(LockQueries.CountSessionsAsync, token);
         await held!.DisposeAsync();
 
         await server.WaitUntilAsync(name, $"not {Locked}");
         Assert.False(await database.WithConnectionAsync(LockQueries.IsTakenAsync, token));
-        Assert.True(await database.WithConnectionAsync(LockQueries.CountSessionsAsync, token) > before);
     }
 
     private static async Task<MigrationLock?> TakeAsync(LogtoDatabase database)

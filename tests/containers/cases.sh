@@ -79,9 +79,9 @@ test_one_file_runs_on_musl_on_glibc_and_in_an_empty_image() {
   docker volume create everywhere >/dev/null
   docker run --rm --volume everywhere:/shared debian:imported chmod 0777 /shared
   docker run --rm --volume everywhere:/shared logto-migrate-init:tool install /shared
-  docker run --rm --volume everywhere:/shared --entrypoint sh "svhd/logto:$new" -c 'cp -r /etc/logto/packages /shared/logto-packages && mkdir /shared/logto && mv /shared/logto-packages /shared/logto/packages'
+  docker run --rm --volume everywhere:/shared --entrypoint sh "svhd/logto:$new" -c 'cp -r /etc/logto/packages /shared/logto-packages && mkdir /shared/logto && mv /shared/logto-packages /shared/logto/packages && chmod -R a+rwX /shared/logto'
   for image in only:musl debian:imported; do
-    expect_text "$(gate --rm --volume everywhere:/shared:ro --env LOGTO_INIT_LOGTO_DIR=/shared/logto --env DB_URL="$(url everywhere)" "$image" \
+    expect_text "$(gate --rm --volume everywhere:/shared --env LOGTO_INIT_LOGTO_DIR=/shared/logto --env DB_URL="$(url everywhere)" "$image" \
       /shared/logto-migrate-init run -- sh -c 'echo "the command runs"' 2>&1)" 'the command runs'
   done
   gate --rm --volume everywhere:/shared:ro --env LOGTO_INIT_LOGTO_DIR=/shared/logto --env DB_URL="$(url everywhere)" logto-migrate-init:tool check

@@ -9,11 +9,11 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly old=1.40.1 new=${NEWEST_LOGTO:-1.43.0} client=17 tests=tests/containers cache=.cache/containers
-readonly largest_layer=$((17 * 1024 * 1024)) largest_compressed=$((75 * 1024 * 1024 / 10))
 pattern=${1:-.}
 export LC_ALL=C DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain COMPOSE_INTERACTIVE_NO_CLI=1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH # Debian's docker, whatever else is there
 source tests/fixtures/checkout.sh
+readonly largest_layer=$(size_limit Binary) largest_compressed=$(size_limit CompressedBinary)
 source $tests/engine.sh
 source $tests/helpers.sh
 source $tests/cases.sh

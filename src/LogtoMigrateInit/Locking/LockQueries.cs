@@ -6,6 +6,9 @@ namespace LogtoMigrateInit.Locking;
 /// <summary>What those ask who wait for the lock.</summary>
 internal static class LockQueries
 {
+    /// <summary>How long a poll waits for its answer, in seconds.</summary>
+    internal const int PollSeconds = 5;
+
     // Shared, so that waiters do not get in each other's way; given back with the statement. It touches one lock, where a look into
     // pg_locks stops the server's whole lock table.
     private static readonly string IsTaken = string.Create(
@@ -26,12 +29,16 @@ internal static class LockQueries
     private static readonly string IsHeldBy = $"select pg_backend_pid() <> $2 or exists (select from pg_catalog.pg_locks l where l.pid " +
         $"= $1 and {IsHeldLock})";
 
-    // PostgreSQL 14 and later (https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-VIEW).
-    private const string Sessions = "select sessions from pg_catalog.pg_stat_database where datname = current_database()";
-
     public static async Task<bool> IsTakenAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(IsTaken, connection);
+        await using var command = new NpgsqlCommand(IsTaken, connection) { CommandTimeout = PollSeconds };
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Whether the server is a standby, which would grant the lock too.</summary>
+    public static async Task<bool> IsInRecoveryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_catalog.pg_is_in_recovery()", connection) { CommandTimeout = PollSeconds };
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
@@ -48,11 +55,4 @@ internal static class LockQueries
     /// <returns>Null when the lock is free, or was freed just now.</returns>
     public static async Task<ServerSession?> FindHolderAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         await SessionQueries.ReadAsync(connection, Holder, null, cancellationToken) is [var holder, ..] ? holder : null;
-
-    /// <summary>How many sessions the database has had since the server counts them.</summary>
-    public static async Task<long?> CountSessionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(Sessions, connection);
-        return await command.ExecuteScalarAsync(cancellationToken) as long?;
-    }
 }

@@ -7,6 +7,7 @@ using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LogtoMigrateInit.Locking;
 
@@ -27,13 +28,14 @@ internal sealed class LockedWork(
     public async Task<Outcome> RunAsync(LockedTask task, CancellationToken stop)
     {
         var wait = new Wait(settings, logger);
+        await using var waiting = new WaitingConnection(database);
         var creations = 0;
         while (true)
         {
             Poll poll;
             try
             {
-                poll = await database.RetryAsync(token => PollAsync(task, wait.IsForLock, token), stop);
+                poll = await database.RetryAsync(token => PollAsync(task, wait, waiting, token), stop);
             }
             catch (DatabaseException missing)
                 when (missing.Failure == DatabaseFailure.NoSuchDatabase && task.CreateDatabase is not null && creations < MostCreations)
@@ -66,7 +68,7 @@ internal sealed class LockedWork(
                 return outcome;
             }
 
-            await Task.Delay(wait.NextPause(poll), stop);
+            await Task.Delay(poll is Poll.LockHeld ? waiting.NextPause(wait.WaitedForLock) : wait.NextPause(), stop);
         }
     }
 
@@ -102,48 +104,58 @@ internal sealed class LockedWork(
     }
 
     /// <summary>One connection: inspects, decides, and tries to take the lock, which then owns the connection.</summary>
-    /// <param name="task">The work.</param>
-    /// <param name="isWaiting">The last poll found the lock taken. While it is, nothing else is inspected.</param>
-    /// <param name="stop">Ends the poll.</param>
-    [SuppressMessage("Reliability", "CA2000:Dispose objects before losing " +
-        "scope", Justification = "The lock goes to the caller inside the poll.")]
-    private async Task<Poll> PollAsync(LockedTask task, bool isWaiting, CancellationToken stop)
+    [SuppressMessage("Reliability", "CA2000", Justification = "The lock goes to the caller inside the poll.")]
+    private async Task<Poll> PollAsync(LockedTask task, Wait wait, WaitingConnection waiting, CancellationToken stop)
     {
-        var connection = await database.OpenAsync(stop);
-        MigrationLock? migrationLock = null;
+        var connection = await waiting.TakeAsync(stop);
+        Poll? poll = null;
         try
         {
-            if (isWaiting && await LockQueries.IsTakenAsync(connection, stop))
-            {
-                return new Poll.LockHeld(
-                    await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
-            }
-
-            var (inspection, verdict) = await watched.DecideAsync(connection, stop);
-            if (task.Settle(verdict) is { } outcome)
-            {
-                return new Poll.Settled(inspection, outcome);
-            }
-
-            // A standby would grant the lock too.
-            if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
-            {
-                return new Poll.ReadOnly(
-                    inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
-            }
-
-            migrationLock = await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, stop);
-            return migrationLock is not null
-                ? new Poll.LockTaken(migrationLock)
-                : new Poll.LockHeld(
-                    await LockQueries.FindHolderAsync(connection, stop), await LockQueries.CountSessionsAsync(connection, stop));
+            poll = await PollAsync(task, wait, connection, stop);
         }
         finally
         {
-            if (migrationLock is null)
+            if (poll is not (Poll.LockTaken or Poll.LockHeld))
             {
                 await connection.DisposeAsync();
             }
         }
+
+        if (poll is Poll.LockHeld)
+        {
+            await waiting.KeepOrCloseAsync(connection, stop);
+        }
+
+        return poll;
     }
+
+    private async Task<Poll> PollAsync(LockedTask task, Wait wait, NpgsqlConnection connection, CancellationToken stop)
+    {
+        // While the lock is taken, nothing else is inspected.
+        if (wait.IsForLock && await LockQueries.IsTakenAsync(connection, stop))
+        {
+            return await LockHeldAsync(wait, connection, stop);
+        }
+
+        var (inspection, verdict) = await watched.DecideAsync(connection, stop);
+        if (task.Settle(verdict) is { } outcome)
+        {
+            return new Poll.Settled(inspection, outcome);
+        }
+
+        // A standby would grant the lock too.
+        if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
+        {
+            return new Poll.ReadOnly(
+                inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
+        }
+
+        return await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, stop) is { } migrationLock
+            ? new Poll.LockTaken(migrationLock)
+            : await LockHeldAsync(wait, connection, stop);
+    }
+
+    private static async Task<Poll> LockHeldAsync(Wait wait, NpgsqlConnection connection, CancellationToken stop) => wait.NeedsHolder
+        ? new Poll.LockHeld(await LockQueries.FindHolderAsync(connection, stop), HasLooked: true)
+        : new Poll.LockHeld(null, HasLooked: false);
 }

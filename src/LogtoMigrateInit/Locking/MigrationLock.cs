@@ -47,7 +47,9 @@ internal sealed class MigrationLock : IAsyncDisposable
     public int Pid { get; }
 
     /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
-    /// <returns>Null when another session holds the lock. Otherwise the lock owns the connection.</returns>
+    /// <returns>
+    /// Null when another session holds the lock; then the connection is in no transaction. Otherwise the lock owns the connection.
+    /// </returns>
     public static async Task<MigrationLock?> TryTakeAsync(
         NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
     {
@@ -64,7 +66,14 @@ internal sealed class MigrationLock : IAsyncDisposable
         // ever; a utility statement replaces the portal.
         batch.BatchCommands.Add(new(lease));
         var taken = (bool)(await batch.ExecuteScalarAsync(cancellationToken))!;
-        return taken ? new MigrationLock(connection, timings, logger) : null;
+        if (taken)
+        {
+            return new MigrationLock(connection, timings, logger);
+        }
+
+        // A waiting replica keeps the connection. In a transaction it would hold a snapshot, for which Logto's index builds wait.
+        await ExecuteAsync(connection, "rollback", cancellationToken);
+        return null;
     }
 
     /// <summary>Releases the lock by closing its connection.</summary>

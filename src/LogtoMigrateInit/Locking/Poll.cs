@@ -20,9 +20,9 @@ internal abstract record Poll
     public sealed record LockTaken(MigrationLock Lock) : Poll;
 
     /// <summary>Another session holds the lock.</summary>
-    /// <param name="Holder">Null when the session could not be seen: it released the lock in this moment.</param>
-    /// <param name="Sessions">How many sessions the database has had; null when the server does not count them.</param>
-    public sealed record LockHeld(ServerSession? Holder, long? Sessions) : Poll;
+    /// <param name="Holder">Null without a look, or when the session could not be seen: it released the lock in this moment.</param>
+    /// <param name="HasLooked">Whether the poll has looked for the holder.</param>
+    public sealed record LockHeld(ServerSession? Holder, bool HasLooked) : Poll;
 
     /// <summary>The work writes, and the server takes no writes now.</summary>
     /// <param name="InRecovery">It is a standby; otherwise it is read-only.</param>

@@ -14,14 +14,24 @@ namespace LogtoMigrateInit.Locking;
 /// </summary>
 internal sealed class Wait(ProgramSettings settings, ILogger logger)
 {
-    private readonly Pace _pace = new();
+    /// <summary>A look for the holder reads <c>pg_locks</c>, which stops the server's whole lock table.</summary>
+    private static readonly TimeSpan HolderInterval = TimeSpan.FromSeconds(10);
+
     private readonly Backoff _backoff = new();
     private long? _lockHeldSince;
     private long? _readOnlySince;
+    private long? _holderSeen;
     private string? _reported;
 
     /// <summary>The last poll found the lock taken.</summary>
     public bool IsForLock { get; private set; }
+
+    /// <summary>Whether the next poll is to find out who holds the lock: the first one, one in ten seconds, and the last one.</summary>
+    public bool NeedsHolder =>
+        _holderSeen is not { } seen || Stopwatch.GetElapsedTime(seen) >= HolderInterval || WaitedForLock >= settings.LockTimeout;
+
+    /// <summary>How long the lock has been found taken; zero before that.</summary>
+    public TimeSpan WaitedForLock => _lockHeldSince is { } since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
 
     /// <summary>Takes note of a poll.</summary>
     /// <returns>Null as long as the wait goes on.</returns>
@@ -33,7 +43,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
             case Poll.LockHeld held:
                 _readOnlySince = null;
                 _lockHeldSince ??= Stopwatch.GetTimestamp();
-                return OverForLock(held.Holder, Stopwatch.GetElapsedTime(_lockHeldSince.Value));
+                return OverForLock(held, WaitedForLock);
 
             case Poll.ReadOnly readOnly:
                 _readOnlySince ??= Stopwatch.GetTimestamp();
@@ -44,19 +54,23 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         }
     }
 
-    /// <summary>Many wait for a lock and must not starve its holder; a server that takes no writes is rare and short.</summary>
-    public TimeSpan NextPause(Poll poll) => poll is Poll.LockHeld held && _lockHeldSince is { } since
-        ? _pace.Next(Stopwatch.GetElapsedTime(since), held.Sessions)
-        : _backoff.Next();
+    /// <summary>The pause before the next poll of a server that takes no writes.</summary>
+    public TimeSpan NextPause() => _backoff.Next();
 
-    private Outcome.LockTimedOut? OverForLock(ServerSession? holder, TimeSpan waited)
+    private Outcome.LockTimedOut? OverForLock(Poll.LockHeld held, TimeSpan waited)
     {
-        if (waited >= settings.LockTimeout)
+        if (!held.HasLooked)
         {
-            return new Outcome.LockTimedOut(waited, holder?.ToString() ?? "a session that could not be seen");
+            return null; // the last line names the holder, so the last poll looks for it
         }
 
-        if (holder is not null && _reported != $"{holder.Pid}")
+        _holderSeen = Stopwatch.GetTimestamp();
+        if (waited >= settings.LockTimeout)
+        {
+            return new Outcome.LockTimedOut(waited, held.Holder?.ToString() ?? "a session that could not be seen");
+        }
+
+        if (held.Holder is { } holder && _reported != $"{holder.Pid}")
         {
             _reported = $"{holder.Pid}";
             logger.WaitingForLock($"{holder}");

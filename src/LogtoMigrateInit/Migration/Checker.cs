@@ -23,11 +23,11 @@ internal sealed class Checker(
     public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
-        var pace = new Pace();
+        await using var waiting = new WaitingConnection(database);
         string? reported = null;
         while (true)
         {
-            var (outcome, inspection, sessions) = await PollAsync(wait, deep, stop);
+            var (outcome, inspection) = await PollAsync(wait ? waiting : null, deep, stop);
             if (!wait || !MayChange(outcome) || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {
                 // Better heard in daylight than as exit code 13 at the upgrade.
@@ -51,7 +51,7 @@ internal sealed class Checker(
                 logger.WaitingForMatch(outcome.Message);
             }
 
-            await Task.Delay(pace.Next(Stopwatch.GetElapsedTime(started), sessions), stop);
+            await Task.Delay(waiting.NextPause(Stopwatch.GetElapsedTime(started)), stop);
         }
     }
 
@@ -94,31 +94,47 @@ internal sealed class Checker(
     private static bool MayChange(Outcome outcome) =>
         outcome is Outcome.AlterationsPending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable;
 
-    /// <param name="wait">Count the sessions too, by which those that wait pace themselves.</param>
+    /// <param name="waiting">Keeps the connection for the next poll; null when there is none.</param>
     /// <param name="deep">See <see cref="CheckAsync"/>.</param>
     /// <param name="stop">Ends the poll.</param>
-    private async Task<(Outcome Outcome, Inspection? Inspection, long? Sessions)> PollAsync(bool wait, bool deep, CancellationToken stop)
+    private async Task<(Outcome Outcome, Inspection? Inspection)> PollAsync(WaitingConnection? waiting, bool deep, CancellationToken stop)
     {
         try
         {
-            var (inspection, verdict, sessions) = await database.WithConnectionAsync(
-                async (connection, token) =>
-                {
-                    var (inspection, verdict) = await watched.DecideAsync(connection, token);
-                    return (inspection, verdict, wait ? await LockQueries.CountSessionsAsync(connection, token) : null);
-                },
-                stop);
+            var (inspection, verdict) = waiting is null
+                ? await database.WithConnectionAsync(watched.DecideAsync, stop)
+                : await database.RetryAsync(token => PollAsync(waiting, token), stop);
             var outcome = verdict is Verdict.Empty && settings.Seed != SeedMode.False
                 ? new Outcome.WouldSeed(settings.Main.Database)
                 : Outcome.Of(verdict, catalog, settings);
             return deep && outcome is (Outcome.Matches or Outcome.AheadAllowed)
                 && await logins.TryAsync(inspection.ReadOnly, stop) is { Count: > 0 } failed
-                ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed, inspection.BehindPooler), inspection, sessions)
-                : (outcome, inspection, sessions);
+                ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed, inspection.BehindPooler), inspection)
+                : (outcome, inspection);
         }
         catch (DatabaseException failure)
         {
-            return (Outcome.Of(failure, settings), null, null);
+            return (Outcome.Of(failure, settings), null);
+        }
+    }
+
+    private async Task<(Inspection Inspection, Verdict Verdict)> PollAsync(WaitingConnection waiting, CancellationToken stop)
+    {
+        var connection = await waiting.TakeAsync(stop);
+        var isRead = false;
+        try
+        {
+            var read = await watched.DecideAsync(connection, stop);
+            isRead = true;
+            await waiting.KeepOrCloseAsync(connection, stop);
+            return read;
+        }
+        finally
+        {
+            if (!isRead)
+            {
+                await connection.DisposeAsync();
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ public sealed class LoadSpecs(ITestOutputHelper output)
 {
     private static readonly Dictionary<string, string> FewConnections = new() { ["max_connections"] = "30" };
 
+    private const int FewForTheOwner = 12;
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     // Limits that end what hangs: a slow machine needs half a second of its processors for each replica.
@@ -25,7 +27,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
     public async Task Sixty_replicas_pass_with_one_deploy()
     {
         await using var server = await PostgresServer.StartAsync(14, FewConnections, Token);
-        await using var herd = await Herd.CreateAsync(server, Token);
+        await using var herd = await Herd.CreateAsync(server, FewForTheOwner, Token);
 
         var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => herd.RunAsync(Token)));
 
@@ -37,7 +39,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
     public async Task Two_hundred_replicas_pass_when_the_holder_is_killed_half_way()
     {
         await using var server = await PostgresServer.StartAsync(17, FewConnections, Token);
-        await using var herd = await Herd.CreateAsync(server, Token);
+        await using var herd = await Herd.CreateAsync(server, FewForTheOwner, Token);
         var blocker = await server.OpenAsync(herd.Database, Token);
         await using var execute = new NpgsqlCommand("begin; lock table service_logs in access exclusive mode", blocker);
         await execute.ExecuteNonQueryAsync(Token);
