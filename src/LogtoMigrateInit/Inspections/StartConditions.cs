@@ -92,8 +92,8 @@ internal static class StartConditions
 
     private static string Remedy(TenantFacts tenant, string role, string database) => tenant switch
     {
-        { RoleProblem: "has no password in the table tenants" } => Restore,
-        { RoleProblem: "is not held by row-level security" } =>
+        { RoleProblem: TenantFacts.HasNoPassword } => Restore,
+        { RoleProblem: TenantFacts.IsAboveRowSecurity } =>
             $"give that tenant a role of its own, which is no superuser, has no BYPASSRLS and does not own Logto's tables",
         { Setting: { } setting } => $"run `{TenantRolesSql.Correct(role, database, setting)}` as a superuser or as the role that " +
             $"created it",

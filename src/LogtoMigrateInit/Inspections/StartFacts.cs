@@ -33,7 +33,11 @@ internal sealed record StartFacts
 /// <param name="ConnectionLimit">The role's limit; -1: none.</param>
 /// <param name="StatementMilliseconds">The role's <c>statement_timeout</c>; null when it has none.</param>
 internal sealed record TenantFacts(
-    string Tenant, string? Role, string? RoleProblem, string? Setting, int ConnectionLimit, double? StatementMilliseconds);
+    string Tenant, string? Role, string? RoleProblem, string? Setting, int ConnectionLimit, double? StatementMilliseconds)
+{
+    public const string HasNoPassword = "has no password in the table tenants";
+    public const string IsAboveRowSecurity = "is not held by row-level security";
+}
 
 /// <summary>A set of signing or cookie keys (<c>logto_configs</c>), counted as core counts them.</summary>
 /// <param name="Tenant">The tenant's id.</param>

@@ -81,12 +81,12 @@ internal static class StartQuery
           case
             when n.db_user is null then null
             when n.oid is null then 'is missing'
-            when n.is_without_password then 'has no password in the table tenants'
+            when n.is_without_password then '{{TenantFacts.HasNoPassword}}'
             when not n.rolcanlogin or n.rolconnlimit = 0 then 'may not log in'
             when n.rolvaliduntil <= now() then 'has a password that is no longer valid'
             when n.rolsuper or n.rolbypassrls
               or pg_has_role(n.oid, (select relowner from pg_catalog.pg_class where oid = to_regclass('applications')), 'USAGE')
-              then 'is not held by row-level security'
+              then '{{TenantFacts.IsAboveRowSecurity}}'
             when not has_database_privilege(n.oid, current_database(), 'CONNECT') then 'may not connect to this database'
             when not has_schema_privilege(n.oid, {{Schema}}, 'USAGE') then 'may not use the schema of Logto''s tables'
             when c.number is not null then 'may not read and write ' || c.number || ' of Logto''s tables, such as ' || c.first

@@ -59,7 +59,7 @@ internal sealed class LockedWork(
                     await using (taken.Lock)
                     {
                         logger.LockTaken();
-                        return await RunAsync(task, taken.Lock, stop);
+                        return await WorkUnderLockAsync(task, taken.Lock, stop);
                     }
             }
 
@@ -68,19 +68,19 @@ internal sealed class LockedWork(
                 return outcome;
             }
 
-            await Task.Delay(poll is Poll.LockHeld ? waiting.NextPause(wait.WaitedForLock) : wait.NextPause(), stop);
+            await Task.Delay(poll is Poll.LockHeld ? waiting.NextPause(wait.WaitedForLock) : wait.NextPauseForWritableServer(), stop);
         }
     }
 
-    private async Task<Outcome> RunAsync(LockedTask task, MigrationLock migrationLock, CancellationToken stop)
+    private async Task<Outcome> WorkUnderLockAsync(LockedTask task, MigrationLock migrationLock, CancellationToken stop)
     {
         using var whileLocked = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         var run = new LockedRun(migrationLock, whileLocked.Token, stop);
-        var outcome = await RunAsync(task, run);
+        var outcome = await EndOthersAndWorkAsync(task, run);
         return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that there is nothing to restore
     }
 
-    private async Task<Outcome> RunAsync(LockedTask task, LockedRun run)
+    private async Task<Outcome> EndOthersAndWorkAsync(LockedTask task, LockedRun run)
     {
         try
         {
@@ -111,7 +111,7 @@ internal sealed class LockedWork(
         Poll? poll = null;
         try
         {
-            poll = await PollAsync(task, wait, connection, stop);
+            poll = await DecideAndTryLockAsync(task, wait, connection, stop);
         }
         finally
         {
@@ -129,7 +129,7 @@ internal sealed class LockedWork(
         return poll;
     }
 
-    private async Task<Poll> PollAsync(LockedTask task, Wait wait, NpgsqlConnection connection, CancellationToken stop)
+    private async Task<Poll> DecideAndTryLockAsync(LockedTask task, Wait wait, NpgsqlConnection connection, CancellationToken stop)
     {
         // While the lock is taken, nothing else is inspected.
         if (wait.IsForLock && await LockQueries.IsTakenAsync(connection, stop))

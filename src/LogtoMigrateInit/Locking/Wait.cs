@@ -55,7 +55,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
     }
 
     /// <summary>The pause before the next poll of a server that takes no writes.</summary>
-    public TimeSpan NextPause() => _backoff.Next();
+    public TimeSpan NextPauseForWritableServer() => _backoff.Next();
 
     private Outcome.LockTimedOut? OverForLock(Poll.LockHeld held, TimeSpan waited)
     {

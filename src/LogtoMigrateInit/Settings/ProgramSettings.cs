@@ -2,7 +2,7 @@ using Serilog.Events;
 
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>The checked configuration with its defaults. Each variable of the README's table has a property.</summary>
+/// <summary>The checked configuration with its defaults. Each variable in docs/reference.md has a property.</summary>
 internal sealed record ProgramSettings
 {
     /// <summary>Logto's database, as <c>DB_URL</c> names it.</summary>
