@@ -15,14 +15,14 @@ namespace LogtoMigrateInit;
 /// <summary>The commands and their words; everything else is configured by variables.</summary>
 internal static class RootCommands
 {
-    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost)
+    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost, ReportOutcome report)
     {
         var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so " +
             "that it does not start. Configured by environment variables.")
         {
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
-            RunCommand.Create(inHost),
+            RunCommand.Create(inHost, report),
             RehearseCommand.Create(inHost),
             BackupCommand.Create(inHost),
             RestoreCommand.Create(inHost),

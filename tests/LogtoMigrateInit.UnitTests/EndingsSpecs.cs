@@ -48,6 +48,7 @@ public sealed class EndingsSpecs
         new Outcome.AtLevel("1.40.1", Old, Catalog.PendingAfter(new AlterationState(0))[0]),
         new Outcome.Unexpected(new InvalidOperationException("Something odd.")),
         new Outcome.WrongUsage(["LOGTO_INIT_SEED is 'maybe'; it takes false, true or create", "DB_URL and DB_URL_FILE are both unset; Logto needs one"]),
+        new Outcome.CommandNotStarted(new Outcome.Matches(Catalog, Now, "2 alterations deployed"), "/usr/local/bin/npm", "Argument list too long"),
         new Outcome.Unreachable(Settings, "connection refused", "check host, port, and whether PostgreSQL runs"),
         new Outcome.Refused(Settings, "password authentication failed for user \"logto\"", "check user and password"),
         new Outcome.NoSuchDatabase(Settings),
