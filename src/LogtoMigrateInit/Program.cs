@@ -5,6 +5,7 @@ using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
@@ -134,6 +135,11 @@ internal static class Program
 
     private static void Warn(ProgramSettings settings, ILogger logger)
     {
+        if (settings.Main.Password is { Length: > 0 and < SecretMask.Shortest })
+        {
+            logger.ShortPassword(SecretMask.Shortest);
+        }
+
         if (settings.UnknownSslMode is { } mode)
         {
             logger.UnknownSslMode(mode);
