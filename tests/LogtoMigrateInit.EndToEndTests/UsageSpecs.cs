@@ -78,6 +78,46 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("/dev/zero", "holds more than 64 KiB")]
+    [InlineData("/", "Is a directory")]
+    [InlineData("pipe", "has not come within 10 s")]
+    public async Task A_URL_file_without_an_end_is_not_read_without_end(string file, string reason)
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            var pipe = Path.Combine(directory.FullName, "pipe");
+            await Tool.RunAsync("mkfifo", [pipe], cancellationToken: FakeWorld.Token);
+
+            var result = await Gate.RunAsync(
+                ["check"], new Dictionary<string, string?> { ["DB_URL_FILE"] = file == "pipe" ? pipe : file }, TimeSpan.FromSeconds(20), FakeWorld.Token);
+
+            Expect.Ending(2, result);
+            Assert.Contains(reason, FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.DoesNotContain("..", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("DB_URL_FILE=<(sleep 0.5; echo \"$URL\") exec \"$0\" check")]
+    [InlineData("(sleep 0.5; printf %s \"$URL\") | DB_URL_FILE=/dev/stdin \"$0\" check")]
+    [InlineData("DB_URL_FILE=/dev/stdin exec \"$0\" check <<< \"$URL\"")]
+    public async Task A_URL_may_come_through_a_pipe(string script)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var variables = world.Variables().Where(each => each.Key != "DB_URL").ToDictionary(each => each.Key, each => each.Value!);
+        variables["URL"] = world.Server.Url(world.Database);
+
+        var result = await Tool.TryRunAsync("bash", ["-c", script, Repository.Binary], variables, FakeWorld.Token);
+
+        Assert.True(result.ExitCode == 0, $"{result}");
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Install_copies_an_executable_that_works()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Platform;
 using Serilog.Events;
 
 namespace LogtoMigrateInit.Settings;
@@ -14,6 +15,12 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
 
     /// <summary>A lease has twelve heartbeats, and a busy machine delays each of them.</summary>
     private const int ShortestLease = 6;
+
+    /// <summary>Linux gives a variable 128 KiB; a URL in a file takes a hundredth of it.</summary>
+    private const int LongestUrlFile = 64 * 1024;
+
+    /// <summary>What writes a URL into a pipe may have to ask a secret manager first.</summary>
+    private static readonly TimeSpan UrlFilePatience = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _problems = [];
 
@@ -241,7 +248,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         try
         {
             // Refuse several lines, which the URL's parser would join.
-            var text = File.ReadAllText(file).Trim();
+            var text = PlainFile.ReadText(file, LongestUrlFile, UrlFilePatience).Trim();
             if (text.AsSpan().ContainsAny('\r', '\n'))
             {
                 Problem(
@@ -257,7 +264,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         {
             Problem(
                 Variables.DatabaseUrlFile,
-                $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message}");
+                $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message.TrimEnd('.')}");
             return null;
         }
     }
