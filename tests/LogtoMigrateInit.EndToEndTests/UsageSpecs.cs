@@ -35,6 +35,40 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 60_000)]
+    [InlineData("nonsense", 2)]
+    [InlineData("check --nope", 2)]
+    [InlineData("run", 2)]
+    [InlineData("rollback nope --yes", 2)]
+    [InlineData("rehearse --output nope", 2)]
+    [InlineData("install /nonexistent", 2)]
+    [InlineData("install FOLDER", 0)]
+    public async Task Every_exit_is_an_event_of_the_log_and_in_the_termination_log(string words, int exitCode)
+    {
+        var folder = Directory.CreateTempSubdirectory();
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, "old", FakeWorld.Token);
+
+            var result = await Gate.RunAsync(
+                words.Replace("FOLDER", folder.FullName, StringComparison.Ordinal).Split(' '),
+                new Dictionary<string, string?> { ["LOGTO_INIT_LOG_FORMAT"] = "json", ["LOGTO_INIT_TERMINATION_LOG"] = file },
+                cancellationToken: FakeWorld.Token);
+
+            Expect.Ending(exitCode, result);
+            var last = JsonDocument.Parse(Assert.Single(result.LogLines)).RootElement;
+            Assert.Equal(exitCode == 0 ? 1001 : 1002, last.GetProperty("EventId").GetProperty("Id").GetInt32());
+            Assert.Equal(await File.ReadAllTextAsync(file, FakeWorld.Token), last.GetProperty("@m").GetString());
+            Assert.EndsWith($" (exit code {exitCode})", last.GetProperty("@m").GetString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+            File.Delete(file);
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
     [InlineData("check --drft", "See logto-migrate-init check --help.")]
