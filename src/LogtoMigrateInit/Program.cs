@@ -28,8 +28,24 @@ internal static class Program
     public static Task<int> Main(string[] arguments)
     {
         LinkedLibraries.KeepToThemselves();
+        SystemRoots.Hide();
         StandardStream.TakeOver();
-        return RootCommands.InvokeAsync(arguments, RunAsync, Report);
+        return GuardAsync(() => RootCommands.InvokeAsync(arguments, RunAsync, Report));
+    }
+
+    /// <summary>Turns a bug outside of a run, as in the reading of variables or the text of a report, into the documented exit.</summary>
+    public static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+#pragma warning disable CA1031 // An unexpected error must end with a documented number and a sentence.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            return (int)Report(new Outcome.Unexpected(bug)).ExitCode;
+        }
     }
 
     /// <summary>See <see cref="RunInHost"/>.</summary>
@@ -53,7 +69,13 @@ internal static class Program
         var environment = ReadEnvironment();
         using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
         using var factory = new SerilogLoggerFactory(log);
-        return Report(outcome, SettingsReader.ReadTerminationLog(environment), factory.CreateLogger(Category));
+        var logger = factory.CreateLogger(Category);
+        if (outcome is Outcome.Unexpected { Error: var bug })
+        {
+            logger.Crashed(bug);
+        }
+
+        return Report(outcome, SettingsReader.ReadTerminationLog(environment), logger);
     }
 
     private static Outcome Report(Outcome outcome, string terminationLog, ILogger logger)
@@ -104,7 +126,7 @@ internal static class Program
         {
             return Outcome.Of(failure, settings);
         }
-#pragma warning disable CA1031 // The only catch-all: an unexpected error must end with a documented number and a sentence.
+#pragma warning disable CA1031 // The catch-all of a run, which disposes of its parts: an unexpected error must end with a documented number and a sentence.
         catch (Exception bug)
 #pragma warning restore CA1031
         {
