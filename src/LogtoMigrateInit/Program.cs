@@ -126,7 +126,7 @@ internal static class Program
         {
             return Outcome.Of(failure, settings);
         }
-#pragma warning disable CA1031 // The catch-all of a run, which disposes of its parts: an unexpected error must end with a documented number and a sentence.
+#pragma warning disable CA1031 // The catch-all of a run: an unexpected error must end with a documented number and a sentence.
         catch (Exception bug)
 #pragma warning restore CA1031
         {
@@ -160,6 +160,11 @@ internal static class Program
         if (settings.Main.Password is { Length: > 0 and < SecretMask.Shortest })
         {
             logger.ShortPassword(SecretMask.Shortest);
+        }
+
+        if (settings.ContradictingDotEnv is { } dotEnv)
+        {
+            logger.ContradictingDotEnv(dotEnv);
         }
 
         if (settings.UnknownSslMode is { } mode)

@@ -152,6 +152,39 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.True(result.ExitCode == 0, $"{result}");
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("DB_URL=URL\n", false)]
+    [InlineData("# DB_URL=postgres://u:s3cret@other/logto\nOTHER=1\n", false)]
+    [InlineData("DB_URL=postgres://u:s3cret@other/logto\nexport DB_URL = \"URL\" # the last one counts\r\n", false)]
+    [InlineData("A=1\nDB_URL='postgres://u:s3cret@other/logto'\n", true)]
+    [InlineData("DB_URL=nonsense-s3cret", true)]
+    public async Task A_dot_env_of_Logtos_that_names_another_database_is_a_warning(string content, bool warns)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await File.WriteAllTextAsync(
+            Path.Combine(world.Cli.Directory, ".env"), content.Replace("URL\"", world.Server.Url(world.Database) + "\"", StringComparison.Ordinal).Replace("=URL", $"={world.Server.Url(world.Database)}", StringComparison.Ordinal), FakeWorld.Token);
+
+        var result = await world.CheckAsync();
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(warns, result.StandardError.Contains(Path.Combine(world.Cli.Directory, ".env"), StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_dot_env_that_alone_has_DB_URL_is_named()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var file = Path.Combine(world.Cli.Directory, ".env");
+        await File.WriteAllTextAsync(file, "DB_URL=postgres://u:s3cret@other/logto\n", FakeWorld.Token);
+
+        var result = await world.CheckAsync(("DB_URL", null));
+
+        Expect.Ending(2, result);
+        Assert.Contains($"Logto reads it from '{file}'", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Install_copies_an_executable_that_works()
     {

@@ -52,6 +52,12 @@ internal static partial class Log
         "Next: choose a longer one")]
     public static partial void ShortPassword(this ILogger logger, int characters);
 
+    [LoggerMessage(
+        1211, LogLevel.Warning,
+        "The file {File} names another database than this program's DB_URL. Logto reads it where its own environment has no DB_URL. " +
+        "Next: give both the same DB_URL, or remove it from the file")]
+    public static partial void ContradictingDotEnv(this ILogger logger, string file);
+
     [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
     public static partial void ServerIsReadOnly(this ILogger logger, string kind);
 

@@ -57,8 +57,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         _ = Choice(Variables.LogFormat, "text", "json");
         _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
 
-        var (url, isFromFile) = ReadUrl();
         var logtoDirectory = Folder(Variables.LogtoDirectory)!;
+        var dotEnv = DotEnvFile.Find(logtoDirectory);
+        var (url, isFromFile) = ReadUrl(dotEnv);
         var connection = new NodePostgresVariables(environment, logtoDirectory, _problems);
         var main = Target(url, connection);
 
@@ -85,6 +86,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             UnknownSslMode = url?.UnknownSslMode,
             IgnoredParameters = url?.IgnoredParameters ?? [],
             IgnoredPasswordFile = connection.IgnoredPasswordFile,
+            ContradictingDotEnv = dotEnv is not null && url is not null && Contradicts(dotEnv, url) ? dotEnv.Name : null,
             BackupDirectory = Folder(Variables.BackupDirectory),
             BackupKeep = Count(Variables.BackupKeep, 1),
             BackupVerify = Enum.Parse<BackupVerification>(Choice(Variables.BackupVerify, "read", "restore"), ignoreCase: true),
@@ -215,7 +217,21 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         };
     }
 
-    private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()
+    private static bool Contradicts(DotEnvFile dotEnv, DatabaseUrl url)
+    {
+        try
+        {
+            var other = DatabaseUrl.Parse(dotEnv.DatabaseUrl);
+            return (other.Host, other.Port, other.User, other.Password, other.Database, other.Tls)
+                != (url.Host, url.Port, url.User, url.Password, url.Database, url.Tls);
+        }
+        catch (FormatException)
+        {
+            return true;
+        }
+    }
+
+    private (DatabaseUrl? Url, bool IsFromFile) ReadUrl(DotEnvFile? dotEnv)
     {
         var url = environment.Optional(Variables.DatabaseUrl.Name);
         var file = environment.Optional(Variables.DatabaseUrlFile.Name);
@@ -225,7 +241,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
                 Problem(
                     Variables.DatabaseUrl,
                     "is not set; give it the same value as Logto, such as postgresql://user:password@host:5432/logto, " +
-                    "or name a file that holds it in DB_URL_FILE");
+                    "or name a file that holds it in DB_URL_FILE" +
+                    (dotEnv is null ? "" : $" (Logto reads it from {EnvironmentText.Shown(dotEnv.Name)}, and this program does not)"));
                 return default;
             case (not null, not null):
                 Problem(Variables.DatabaseUrl, "and DB_URL_FILE are both set; remove one");
