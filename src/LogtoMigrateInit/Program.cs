@@ -1,9 +1,11 @@
 using System.Collections;
 using System.Reflection;
+using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Processes;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,6 +14,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Serilog;
+using Serilog.Extensions.Logging;
 using ILogger = Microsoft.Extensions.Logging.ILogger;
 
 namespace LogtoMigrateInit;
@@ -19,18 +22,36 @@ namespace LogtoMigrateInit;
 /// <summary>Reads the configuration, builds the host, runs one command, and reports how it ended.</summary>
 internal static class Program
 {
+    /// <summary>The category of all messages.</summary>
+    private const string Category = "LogtoMigrateInit";
+
     public static Task<int> Main(string[] arguments)
     {
         LinkedLibraries.KeepToThemselves();
+        SystemRoots.Hide();
         StandardStream.TakeOver();
-        return RootCommands.InvokeAsync(arguments, RunAsync);
+        return GuardAsync(() => RootCommands.InvokeAsync(arguments, RunAsync, Report));
+    }
+
+    /// <summary>Turns a bug outside of a run, as in the reading of variables or the text of a report, into the documented exit.</summary>
+    public static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+#pragma warning disable CA1031 // An unexpected error must end with a documented number and a sentence.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            return (int)Report(new Outcome.Unexpected(bug)).ExitCode;
+        }
     }
 
     /// <summary>See <see cref="RunInHost"/>.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+        var environment = ReadEnvironment();
         var settings = SettingsReader.Read(environment, out var problems);
         await using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
         using var host = BuildHost(settings, log);
@@ -39,6 +60,26 @@ internal static class Program
         logger.Started(typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, command);
 
         var outcome = settings is null ? new Outcome.WrongUsage(problems) : await RunAsync(host, settings, logger, body);
+        return Report(outcome, settings?.TerminationLog ?? SettingsReader.ReadTerminationLog(environment), logger);
+    }
+
+    /// <summary>See <see cref="ReportOutcome"/>.</summary>
+    public static Outcome Report(Outcome outcome)
+    {
+        var environment = ReadEnvironment();
+        using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
+        using var factory = new SerilogLoggerFactory(log);
+        var logger = factory.CreateLogger(Category);
+        if (outcome is Outcome.Unexpected { Error: var bug })
+        {
+            logger.Crashed(bug);
+        }
+
+        return Report(outcome, SettingsReader.ReadTerminationLog(environment), logger);
+    }
+
+    private static Outcome Report(Outcome outcome, string terminationLog, ILogger logger)
+    {
         if (outcome.ExitCode == ExitCode.Success)
         {
             logger.Succeeded(outcome.Message);
@@ -48,11 +89,13 @@ internal static class Program
             logger.Failed(outcome.Message, (int)outcome.ExitCode);
         }
 
-        TerminationLog.Write(
-            settings?.TerminationLog ?? SettingsReader.ReadTerminationLog(environment),
-            $"{outcome.Message} (exit code {(int)outcome.ExitCode})", logger);
+        TerminationLog.Write(terminationLog, $"{outcome.Message} (exit code {(int)outcome.ExitCode})", logger);
         return outcome;
     }
+
+    private static Dictionary<string, string> ReadEnvironment() =>
+        Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
 
     /// <summary>
     /// Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be
@@ -83,7 +126,7 @@ internal static class Program
         {
             return Outcome.Of(failure, settings);
         }
-#pragma warning disable CA1031 // The only catch-all: an unexpected error must end with a documented number and a sentence.
+#pragma warning disable CA1031 // The catch-all of a run: an unexpected error must end with a documented number and a sentence.
         catch (Exception bug)
 #pragma warning restore CA1031
         {
@@ -99,7 +142,7 @@ internal static class Program
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
             .AddSerilog(log)
-            .AddSingleton(services => services.GetRequiredService<ILoggerFactory>().CreateLogger("LogtoMigrateInit"))
+            .AddSingleton(services => services.GetRequiredService<ILoggerFactory>().CreateLogger(Category))
             .AddSingleton(services => new SignalLifetime(
                 services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
             .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
@@ -114,6 +157,16 @@ internal static class Program
 
     private static void Warn(ProgramSettings settings, ILogger logger)
     {
+        if (settings.Main.Password is { Length: > 0 and < SecretMask.Shortest })
+        {
+            logger.ShortPassword(SecretMask.Shortest);
+        }
+
+        if (settings.ContradictingDotEnv is { } dotEnv)
+        {
+            logger.ContradictingDotEnv(dotEnv);
+        }
+
         if (settings.UnknownSslMode is { } mode)
         {
             logger.UnknownSslMode(mode);

@@ -6,7 +6,6 @@ using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Rehearsal;
-using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Rollback;
 using LogtoMigrateInit.Settings;
 
@@ -15,19 +14,19 @@ namespace LogtoMigrateInit;
 /// <summary>The commands and their words; everything else is configured by variables.</summary>
 internal static class RootCommands
 {
-    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost)
+    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost, ReportOutcome report)
     {
         var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so " +
             "that it does not start. Configured by environment variables.")
         {
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
-            RunCommand.Create(inHost),
+            RunCommand.Create(inHost, report),
             RehearseCommand.Create(inHost),
             BackupCommand.Create(inHost),
             RestoreCommand.Create(inHost),
             RollbackCommand.Create(inHost),
-            InstallCommand.Create(),
+            InstallCommand.Create(report),
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));
         var help = root.Options.OfType<HelpOption>().Single();
@@ -38,11 +37,9 @@ internal static class RootCommands
         if (parsed.Action is ParseErrorAction)
         {
             var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
-            var lines = parsed.Errors.Select(error => OneLine.Escape(error.Message))
-                .Concat(Guess(parsed))
-                .Append($"See logto-migrate-init{command} --help.");
-            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, lines));
-            return (int)ExitCode.WrongUsage;
+            return (int)report(new Outcome.WrongCommandLine(
+                [.. parsed.Errors.Select(error => error.Message)],
+                [.. Guess(parsed), $"See logto-migrate-init{command} --help."])).ExitCode;
         }
 
         // Signals are ours: the library would cut cleaning up off after two seconds.

@@ -72,6 +72,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         Assert.Equal(["db", "alteration", "deploy", "next"], run.Arguments);
         Assert.DoesNotContain("postgres", string.Join(' ', run.ExecArguments), StringComparison.Ordinal);
         Assert.Equal(("", "", "DISABLE_TIMEOUT", "0"), (run.Variables["CI"], run.Variables["ALTERATION_TEST"], run.Variables["DATABASE_STATEMENT_TIMEOUT"], run.Variables["FORCE_COLOR"]));
+        Assert.Contains("tcp_keepalives_idle=10", run.Variables["PGOPTIONS"], StringComparison.Ordinal);
         Assert.Contains("client_connection_check_interval", run.Variables["PGOPTIONS"], StringComparison.Ordinal);
     }
 

@@ -46,6 +46,39 @@ public sealed class EmptyRootSpecs(SystemRootsSpecs.OneServer shared) : IClassFi
         }
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(2, "install /locked")]
+    [InlineData(11, "run -- /gate --version")]
+    public async Task A_user_without_a_name_is_said_by_its_number(int exitCode, string words)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "chroot needs root");
+        await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+        var root = Directory.CreateTempSubdirectory("logto-root-");
+        try
+        {
+            var logto = root.FullName + cli.Directory;
+            Directory.CreateDirectory(Path.GetDirectoryName(logto)!);
+            await Tool.RunAsync("cp", ["-R", cli.Directory, logto], cancellationToken: FakeWorld.Token);
+            File.Copy(Repository.Binary, Path.Combine(root.FullName, "gate"));
+            Directory.CreateDirectory(Path.Combine(root.FullName, "locked"));
+            Directory.CreateDirectory(Path.Combine(root.FullName, "dev"));
+            await Tool.RunAsync("mknod", ["--mode=444", Path.Combine(root.FullName, "dev", "urandom"), "c", "1", "9"], cancellationToken: FakeWorld.Token);
+            await Tool.RunAsync("chmod", ["-R", "go=u-w", root.FullName], cancellationToken: FakeWorld.Token);
+
+            var result = await Tool.TryRunAsync(
+                "chroot", ["--userspec=65532:0", root.FullName, "/gate", .. words.Split(' ')],
+                new Dictionary<string, string> { ["DB_URL"] = shared.Server.Url("postgres"), ["LOGTO_INIT_LOGTO_DIR"] = cli.Directory },
+                FakeWorld.Token);
+
+            Assert.True(result.ExitCode == exitCode, $"{result}");
+            Assert.Contains("user 65532:0 may", $"{result}", StringComparison.Ordinal);
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task It_asks_for_no_library()
     {

@@ -138,17 +138,82 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
-    public async Task A_command_that_cannot_be_started_is_exit_code_2_with_the_reason()
+    [Theory(Timeout = 60_000)]
+    [InlineData("echo no shebang\n", "neither with #! and an interpreter nor with an ELF header")]
+    [InlineData("", "neither with #!")]
+    [InlineData("#!/no/such/interpreter -x\n", "'/no/such/interpreter' is missing")]
+    [InlineData("#!/bin/sh\r\n", "'/bin/sh\\u000d' is missing")]
+    [InlineData("#! \n", "without an interpreter")]
+    [InlineData("\u007fELF\u0002\u0001\u0001", "ELF header is damaged")]
+    public async Task A_command_that_cannot_be_started_is_found_out_before_the_migration(string content, string reason)
     {
-        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
-        var script = Path.Combine(world.Cli.Directory, "script");
+        await using var world = await FakeWorld.CreateAsync(servers);
+
+        var result = await Gate.RunAsync(["run", "--", await WriteAsync(world, content)], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(2, result);
+        Assert.Contains(reason, FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.StateAsync());
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_program_for_another_processor_is_found_out_before_the_migration()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var bytes = await File.ReadAllBytesAsync(Repository.Binary, FakeWorld.Token);
+        bytes[18] = 243; // EM_RISCV
+        var file = await WriteAsync(world, "");
+        await File.WriteAllBytesAsync(file, bytes, FakeWorld.Token);
+
+        var result = await Gate.RunAsync(["run", "--", file], world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(2, result);
+        Assert.Contains("another kind of processor", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.Before, await world.StateAsync());
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_command_that_cannot_be_started_after_a_deploy_is_said_with_what_was_deployed(bool urlFromPipe)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var script = await WriteAsync(world, "#!/bin/sh\n");
+        var termination = await WriteAsync(world, "old", "termination-log");
+        var variables = world.Variables("hold", ("LOGTO_INIT_TERMINATION_LOG", termination));
+        var pipe = Path.Combine(world.Cli.Directory, "pipe");
+        if (urlFromPipe)
+        {
+            await Tool.RunAsync("mkfifo", [pipe], cancellationToken: FakeWorld.Token);
+            (variables["DB_URL"], variables["DB_URL_FILE"]) = (null, pipe);
+        }
+
+        await using var gate = Gate.Start(["run", "--", script], variables);
+        if (urlFromPipe)
+        {
+            await File.WriteAllTextAsync(pipe, world.Server.Url(world.Database), FakeWorld.Token);
+        }
+
+        // It was all right when it was looked at.
+        await gate.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await File.WriteAllTextAsync(script, "echo no shebang\n", FakeWorld.Token);
-        File.SetUnixFileMode(script, (UnixFileMode)Convert.ToInt32("755", 8));
+        await world.Cli.LetGoAsync(FakeWorld.Token);
+        var result = await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token);
 
-        var result = await Gate.RunAsync(["run", "--", script], world.Variables(), cancellationToken: FakeWorld.Token);
-
-        Assert.Equal(2, result.ExitCode);
+        Expect.Ending(2, result);
         Assert.Contains("Exec format error", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("The schema matches Logto 1.43.0 (state 1786431364, 3 alterations deployed)", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.DoesNotContain("nothing was done", $"{result}", StringComparison.Ordinal);
+        Assert.EndsWith(await File.ReadAllTextAsync(termination, FakeWorld.Token), FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
+    }
+
+    /// <returns>The path of an executable file.</returns>
+    private static async Task<string> WriteAsync(FakeWorld world, string content, string name = "script")
+    {
+        var file = Path.Combine(world.Cli.Directory, name);
+        await File.WriteAllTextAsync(file, content, FakeWorld.Token);
+        File.SetUnixFileMode(file, (UnixFileMode)Convert.ToInt32("755", 8));
+        return file;
     }
 }

@@ -42,6 +42,20 @@ public sealed class SecretSpecs(SharedServers servers)
         Assert.All(spellings, spelling => Assert.DoesNotContain(spelling, $"{refused}\n{words}", StringComparison.OrdinalIgnoreCase));
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_password_too_short_to_be_hidden_is_said_once_and_does_not_hide_the_reason()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var user = PostgresDatabases.UniqueName("u");
+        await world.Server.CreateUserAsync(user, "e", "superuser", FakeWorld.Token);
+
+        var result = await world.RunAsync("fail-half-way", ("DB_URL", world.Server.Url(world.Database, user, "e")));
+
+        Expect.Ending(6, result);
+        Assert.Contains("relation \"nowhere\" does not exist", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Single(result.LogLines, line => line.Contains("fewer than 4 characters", StringComparison.Ordinal));
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData("postgresql://u:12/S3cret@127.0.0.1:1/logto")]
     [InlineData("postgresql://u:p@S3cret/w@127.0.0.1:1/logto")]

@@ -112,4 +112,25 @@ public sealed class SeedSpecs(SharedServers servers)
 
         return new Scenario(server, database, await LogtoRelease.Newest.CopyAsync(Token));
     }
+
+    /// <summary>Two servers behind one name, or a pooler that knows only the database "postgres".</summary>
+    [Fact(Timeout = 60_000)]
+    public async Task A_database_that_is_missing_and_exists_ends_the_run_and_is_not_asked_for_without_end()
+    {
+        await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);
+        await using var listener = StartupListener.OnLoopback((database, sql) => (database, sql) switch
+        {
+            ("logto", null) => "3D000",
+            ("postgres", { } statement) when statement.Contains("create database", StringComparison.OrdinalIgnoreCase) => "42P04",
+            _ => null,
+        });
+        var variables = cli.Variables($"postgres://u:pass@127.0.0.1:{listener.Port}/logto", "deploy");
+        variables["LOGTO_INIT_SEED"] = "create";
+
+        var result = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(Expect.Refused, result);
+        Assert.Contains("'logto'", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.InRange(listener.Take().Count(greeting => greeting["database"] == "postgres"), 1, 3);
+    }
 }

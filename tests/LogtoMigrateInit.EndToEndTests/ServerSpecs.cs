@@ -79,6 +79,35 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.Contains(result.LogLines, line => line.Contains("WRN The server is in recovery", StringComparison.Ordinal));
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("check")]
+    [InlineData("check --wait")]
+    [InlineData("migrate")]
+    public async Task A_read_only_server_and_an_invalid_index_are_warnings_of_check_too(string words)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await world.Server.ExecuteAsync(
+            world.Database, $"update pg_index set indisvalid = false where indexrelid = 'users_pkey'::regclass; alter database \"{world.Database}\" set default_transaction_read_only = on", FakeWorld.Token);
+
+        var result = await Gate.RunAsync(words.Split(' '), world.Variables(), cancellationToken: FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains("reindex index concurrently \"users_pkey\"", result);
+        Expect.LogContains("The server is read-only", result);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_check_with_something_pending_does_not_say_of_a_read_only_server_that_nothing_is()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync("postgres", $"alter database \"{world.Database}\" set default_transaction_read_only = on", FakeWorld.Token);
+
+        var result = await world.CheckAsync();
+
+        Expect.Ending(Expect.Pending, result);
+        Assert.DoesNotContain("Nothing is pending", $"{result}", StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task A_read_only_database_is_exit_code_4_when_alterations_are_pending()
     {

@@ -35,6 +35,40 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 60_000)]
+    [InlineData("nonsense", 2)]
+    [InlineData("check --nope", 2)]
+    [InlineData("run", 2)]
+    [InlineData("rollback nope --yes", 2)]
+    [InlineData("rehearse --output nope", 2)]
+    [InlineData("install /nonexistent", 2)]
+    [InlineData("install FOLDER", 0)]
+    public async Task Every_exit_is_an_event_of_the_log_and_in_the_termination_log(string words, int exitCode)
+    {
+        var folder = Directory.CreateTempSubdirectory();
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, "old", FakeWorld.Token);
+
+            var result = await Gate.RunAsync(
+                words.Replace("FOLDER", folder.FullName, StringComparison.Ordinal).Split(' '),
+                new Dictionary<string, string?> { ["LOGTO_INIT_LOG_FORMAT"] = "json", ["LOGTO_INIT_TERMINATION_LOG"] = file },
+                cancellationToken: FakeWorld.Token);
+
+            Expect.Ending(exitCode, result);
+            var last = JsonDocument.Parse(Assert.Single(result.LogLines)).RootElement;
+            Assert.Equal(exitCode == 0 ? 1001 : 1002, last.GetProperty("EventId").GetProperty("Id").GetInt32());
+            Assert.Equal(await File.ReadAllTextAsync(file, FakeWorld.Token), last.GetProperty("@m").GetString());
+            Assert.EndsWith($" (exit code {exitCode})", last.GetProperty("@m").GetString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+            File.Delete(file);
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
     [InlineData("check --drft", "See logto-migrate-init check --help.")]
@@ -75,6 +109,79 @@ public sealed class UsageSpecs(SharedServers servers)
             Assert.Contains(text, FakeWorld.LastLine(result), StringComparison.Ordinal);
         }
 
+        Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("/dev/zero", "holds more than 64 KiB")]
+    [InlineData("/", "Is a directory")]
+    [InlineData("pipe", "has not come within 10 s")]
+    public async Task A_URL_file_without_an_end_is_not_read_without_end(string file, string reason)
+    {
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            var pipe = Path.Combine(directory.FullName, "pipe");
+            await Tool.RunAsync("mkfifo", [pipe], cancellationToken: FakeWorld.Token);
+
+            var result = await Gate.RunAsync(
+                ["check"], new Dictionary<string, string?> { ["DB_URL_FILE"] = file == "pipe" ? pipe : file }, TimeSpan.FromSeconds(20), FakeWorld.Token);
+
+            Expect.Ending(2, result);
+            Assert.Contains(reason, FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.DoesNotContain("..", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("DB_URL_FILE=<(sleep 0.5; echo \"$URL\") exec \"$0\" check")]
+    [InlineData("(sleep 0.5; printf %s \"$URL\") | DB_URL_FILE=/dev/stdin \"$0\" check")]
+    [InlineData("DB_URL_FILE=/dev/stdin exec \"$0\" check <<< \"$URL\"")]
+    public async Task A_URL_may_come_through_a_pipe(string script)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var variables = world.Variables().Where(each => each.Key != "DB_URL").ToDictionary(each => each.Key, each => each.Value!);
+        variables["URL"] = world.Server.Url(world.Database);
+
+        var result = await Tool.TryRunAsync("bash", ["-c", script, Repository.Binary], variables, FakeWorld.Token);
+
+        Assert.True(result.ExitCode == 0, $"{result}");
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("DB_URL=URL\n", false)]
+    [InlineData("# DB_URL=postgres://u:s3cret@other/logto\nOTHER=1\n", false)]
+    [InlineData("DB_URL=postgres://u:s3cret@other/logto\nexport DB_URL = \"URL\" # the last one counts\r\n", false)]
+    [InlineData("A=1\nDB_URL='postgres://u:s3cret@other/logto'\n", true)]
+    [InlineData("DB_URL=nonsense-s3cret", true)]
+    public async Task A_dot_env_of_Logtos_that_names_another_database_is_a_warning(string content, bool warns)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        await File.WriteAllTextAsync(
+            Path.Combine(world.Cli.Directory, ".env"), content.Replace("URL\"", world.Server.Url(world.Database) + "\"", StringComparison.Ordinal).Replace("=URL", $"={world.Server.Url(world.Database)}", StringComparison.Ordinal), FakeWorld.Token);
+
+        var result = await world.CheckAsync();
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(warns, result.StandardError.Contains(Path.Combine(world.Cli.Directory, ".env"), StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_dot_env_that_alone_has_DB_URL_is_named()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
+        var file = Path.Combine(world.Cli.Directory, ".env");
+        await File.WriteAllTextAsync(file, "DB_URL=postgres://u:s3cret@other/logto\n", FakeWorld.Token);
+
+        var result = await world.CheckAsync(("DB_URL", null));
+
+        Expect.Ending(2, result);
+        Assert.Contains($"Logto reads it from '{file}'", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
     }
 

@@ -16,7 +16,7 @@ public sealed class DatabaseUrlAgreesSpecs
     /// </summary>
     private static readonly string[] Refusals =
     [
-        // slonik takes any scheme (http://, mysql://), and without the two slashes it reads no host and may call the database "undefined".
+        // slonik takes any scheme; without the two slashes it reads no host and may call the database "undefined".
         "must start with postgresql:// or postgres://",
 
         // slonik keeps the brackets, and node-postgres hands them to the resolver, which knows no such name.
@@ -25,6 +25,13 @@ public sealed class DatabaseUrlAgreesSpecs
         // The WHATWG parser leaves percent-encodings, non-ASCII letters (percent-encoded) and punctuation in the host of a scheme
         // that it does not know, and slonik does not decode it: no resolver knows such a name.
         "in its host name, which Logto cannot resolve",
+
+        // The same of a list of hosts.
+        "names several hosts",
+
+        // slonik reads these as URLs: of a scheme, or with the keyword or the name as a scheme.
+        "is a URL for Java",
+        "holds a placeholder",
 
         // slonik sends the zero byte, which ends the name inside the startup packet.
         "has a zero byte",

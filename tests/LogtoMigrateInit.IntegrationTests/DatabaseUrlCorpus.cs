@@ -55,7 +55,7 @@ internal static class DatabaseUrlCorpus
         "postgres://u:p@db", "postgres://u:p@db/", "postgres://u:p@db?sslmode=require", "postgres://u:p@db#x", "postgres://u:p@db/?sslmode=require", "postgres:///logto?host=/var/run/postgresql", "postgres://%2Fvar%2Frun/logto", "postgres://u:p@one,two/logto", "postgres://u:p@one:1,two:2/logto",
         "postgres://u:p@db/logto postgres://u:p@db/other", "\"postgres://u:p@db/logto\"", "'postgres://u:p@db/logto'", "DB_URL=postgres://u:p@db/logto", "postgresql://logto:p/w@db:5432/logto", "postgresql://logto:p#w@db:5432/logto", "postgresql://logto:p?w@db:5432/logto", "postgresql://logto:p@w@db:5432/logto", "postgresql://logto:p:w@db:5432/logto",
         "postgresql://logto:p%w@db:5432/logto", "postgresql://logto:p w@db:5432/logto", "postgresql://logto:p\\w@db:5432/logto", "postgresql://u:p@db:5432/logto?sslmode=require&sslrootcert=/ca.pem", "postgresql://user%40tenant:p@db.postgres.database.example:5432/logto?sslmode=require", "postgresql://postgres.ref:p@pooler.example:6543/postgres?pgbouncer=true",
-        "host=db dbname=logto user=u", "tcp://db:5432/logto", "//db/logto", "/logto", "postgres:logto", "postgres:/logto", "postgres:u:p@db/logto", "postgres:/db/logto", "postgres://\tu:p@d\nb/lo\rgto", "pos\ntgresql:/\t/u@db/logto",
+        "host=db dbname=logto user=u", "op://vault/logto/url", "vault:secret/data/logto#url", "postgresql+psycopg2://u:p@db/logto", "postgis://u:p@db/logto", "pg://u:p@db/logto", "tcp://db:5432/logto", "//db/logto", "/logto", "postgres:logto", "postgres:/logto", "postgres:u:p@db/logto", "postgres:/db/logto", "postgres://\tu:p@d\nb/lo\rgto", "pos\ntgresql:/\t/u@db/logto",
     ];
 
     /// <summary>All of them, no two alike.</summary>

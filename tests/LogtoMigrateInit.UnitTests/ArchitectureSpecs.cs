@@ -69,6 +69,20 @@ public sealed partial class ArchitectureSpecs
             where Regex.IsMatch(line.Item, @"\bgates?\b", RegexOptions.IgnoreCase, TimeSpan.FromSeconds(5))
             select $"{Path.GetRelativePath(Source, file)}:{line.Index + 1}");
 
+    /// <summary>getaddrinfo and others read it in other threads, and glibc does not lock it.</summary>
+    [Fact]
+    public void The_C_librarys_environment_is_changed_only_in_Main()
+    {
+        var setters = ProductFiles().Where(file => File.ReadAllText(file).Contains("\"setenv\"", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension);
+        Assert.Equal(["LinkedLibraries", "SystemRoots"], setters.Order());
+        Assert.Equal(
+            ["Program.cs: LinkedLibraries.KeepToThemselves();", "Program.cs: SystemRoots.Hide();"],
+            from file in ProductFiles()
+            from line in File.ReadLines(file)
+            where line.Contains("LinkedLibraries.KeepToThemselves(", StringComparison.Ordinal) || line.Contains("SystemRoots.Hide(", StringComparison.Ordinal)
+            select $"{Path.GetFileName(file)}: {line.Trim()}");
+    }
+
     private static IEnumerable<string> ProductFiles() => Directory.EnumerateFiles(Source, "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
 

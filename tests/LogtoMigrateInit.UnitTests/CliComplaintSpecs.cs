@@ -22,6 +22,8 @@ public sealed class CliComplaintSpecs
     [InlineData("file:///a.js:1\nimport x from\n       ^\n\nSyntaxError: Unexpected end of input\n    at x\n\nNode.js v22.23.3", "SyntaxError: Unexpected end of input")]
     [InlineData("node: error while loading shared libraries: libstdc++.so.6: cannot open shared object file", "node: error while loading shared libraries")]
     [InlineData("something odd\n    at x {\n  \n}\nNode.js v22.23.3\n", "something odd")]
+    [InlineData("info Deploy target next\ninfo Found 22 alterations to deploy\n", "")]
+    [InlineData("something odd {\n  detail: 'Key (email)=(somebody@example.com) already exists.',\n}", "something odd")]
     [InlineData("", "")]
     public void The_reason_is_found(string output, string expected)
     {

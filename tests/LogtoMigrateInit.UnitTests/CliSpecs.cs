@@ -60,6 +60,18 @@ public sealed class CliSpecs
         Assert.DoesNotContain("p@", Complaint(output), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 10_000)]
+    [InlineData("e", "relation \"nosuchtable_e\" does not exist")]
+    [InlineData("error", "relation \"nosuchtable_e\" does not exist")]
+    [InlineData("does not", "relation \"nosuchtable_e\" *** exist")]
+    public async Task A_password_that_is_a_word_of_the_message_does_not_hide_the_reason(string password, string reason)
+    {
+        var output = new CliOutput(password, CliJob.Deploy([], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
+        await FeedAsync(output, "error error: relation \"nosuchtable_e\" does not exist\nFix the error and deploy again.\n");
+
+        Assert.Equal(reason, Complaint(output));
+    }
+
     [Fact(Timeout = 10_000)]
     public async Task Progress_of_a_rollback_is_read_too()
     {

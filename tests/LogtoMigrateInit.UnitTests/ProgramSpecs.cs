@@ -16,4 +16,21 @@ public sealed class ProgramSpecs
         Assert.Contains("InvalidOperationException: Something odd.", outcome.Message, StringComparison.Ordinal);
         Assert.Contains("starting again is safe", outcome.Message, StringComparison.Ordinal);
     }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_bug_outside_of_a_run_is_exit_code_1_too()
+    {
+        var file = Path.GetTempFileName();
+        Environment.SetEnvironmentVariable("LOGTO_INIT_TERMINATION_LOG", file);
+        try
+        {
+            Assert.Equal(1, await Program.GuardAsync(() => throw new InvalidOperationException("A report with a bug.")));
+            Assert.Contains("InvalidOperationException: A report with a bug.", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("LOGTO_INIT_TERMINATION_LOG", null);
+            File.Delete(file);
+        }
+    }
 }

@@ -12,7 +12,7 @@ public sealed class SecretMaskSpecs
     private static readonly string[] Pieces =
         ["ß", "密", "😀", "@", "/", "%", "%41", "+", " ", "&", "'", "\"", "\\", "\\n", "$", "$$", "\t", "\n", "\r", "\u001b", "\u0085", "\u2028", "*", "***", "|"];
 
-    public static TheoryData<string> Hostile => [.. Pieces.Select(piece => $"S3{piece}cr{piece}{piece}et"), "\\\\", "a\\'b", "100%25", "''", "+++"];
+    public static TheoryData<string> Hostile => [.. Pieces.Select(piece => $"S3{piece}cr{piece}{piece}et"), "\\\\\\\\", "a\\'b", "100%25", "''''", "++++"];
 
     [Theory]
     [InlineData("S3 p@ss'w\"ö\\(!)\n😀\u001b")] // itself
@@ -52,6 +52,13 @@ public sealed class SecretMaskSpecs
     [InlineData("info base role password: s3cr3t", "info base role password: ***")]
     [InlineData("other postgres://somebody:p%40ss@else/where", "other postgres://somebody:***@else/where")]
     public void Other_passwords_are_masked_where_they_can_be_recognised(string line, string expected) => Assert.Equal(expected, Mask("x y z").Apply(line));
+
+    [Fact]
+    public void A_password_that_is_part_of_most_words_is_left_in_them() => Assert.Equal("error: e", Mask("e").Apply("error: e"));
+
+    [Fact]
+    public void A_short_password_is_masked_in_a_URL_whatever_its_scheme() =>
+        Assert.Equal("postgresql+psycopg2://u:***@db/l", Mask("e").Apply("postgresql+psycopg2://u:e@db/l"));
 
     private static SecretMask Mask(string password) => new(password);
 }

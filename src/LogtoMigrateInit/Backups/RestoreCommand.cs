@@ -41,6 +41,6 @@ internal static class RestoreCommand
         {
             var logger = parts.GetRequiredService<ILogger>();
             var restore = parts.GetRequiredService<DatabaseRestore>();
-            return restore.RunAsync(file, question => Confirmation.Ask(question, yes, logger), stop);
+            return restore.RunAsync(file, question => Confirmation.Ask(question, yes, logger, stop), stop);
         })).ExitCode;
 }

@@ -9,8 +9,10 @@ internal static class Confirmation
     /// <param name="question">Ends with a question mark.</param>
     /// <param name="yes">The answer is yes without a question (<c>--yes</c>).</param>
     /// <param name="logger">Logs the question when it is not asked.</param>
+    /// <param name="stop">Ends the wait for an answer.</param>
     /// <returns>False also without a terminal.</returns>
-    public static bool Ask(string question, bool yes, ILogger logger)
+    /// <exception cref="OperationCanceledException">Stopped before an answer came.</exception>
+    public static bool Ask(string question, bool yes, ILogger logger, CancellationToken stop)
     {
         if (yes)
         {
@@ -24,6 +26,10 @@ internal static class Confirmation
         }
 
         Console.Error.Write($"{OneLine.Escape(question)} [y/N] ");
-        return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
+
+        // A terminal cannot be read with a token. The thread that reads ends with the process.
+        var answer = Task.Run(Console.In.ReadLine, CancellationToken.None);
+        answer.Wait(stop);
+        return answer.Result?.Trim() is "y" or "Y" or "yes";
     }
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;
-using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.CommandLine;
 
@@ -12,7 +11,7 @@ internal static class InstallCommand
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
-    public static Command Create()
+    public static Command Create(ReportOutcome report)
     {
         var directory = new Argument<string>("directory") { Description = "An existing folder, such as the mount of an emptyDir." };
         directory.Validators.Add(given =>
@@ -24,11 +23,11 @@ internal static class InstallCommand
             }
         });
         var command = new Command("install", "Copy this program into a folder, under its own name.") { directory };
-        command.SetAction(parsed => Install(parsed.GetValue(directory)!));
+        command.SetAction(parsed => (int)report(Install(parsed.GetValue(directory)!)).ExitCode);
         return command;
     }
 
-    private static int Install(string directory)
+    private static Outcome Install(string directory)
     {
         var target = Path.Combine(directory, "logto-migrate-init");
         var temporary = $"{target}.{Guid.NewGuid():n}.tmp"; // no number of the process, which is 1 in every container
@@ -38,16 +37,13 @@ internal static class InstallCommand
             File.Copy(Environment.ProcessPath!, temporary);
             File.SetUnixFileMode(temporary, Mode);
             File.Move(temporary, target, overwrite: true);
-            Console.Error.WriteLine(OneLine.Escape($"Installed {target}."));
-            return (int)ExitCode.Success;
+            return new Outcome.Installed(target);
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            Console.Error.WriteLine(OneLine.Escape(
-                $"Nothing was installed in '{directory}': {unwritable.Message} " +
-                $"Name an existing folder that user {FilePermission.CurrentUser} may write to. (exit code {(int)ExitCode.WrongUsage})"));
-            return (int)ExitCode.WrongUsage;
+            return new Outcome.InstallFailed(
+                directory, unwritable.Message.Replace(temporary, target, StringComparison.Ordinal), FilePermission.CurrentUser);
         }
     }
 

@@ -13,7 +13,9 @@ internal sealed partial class CliComplaint
     private string? _dependency;
     private string _lastWords = "";
 
-    /// <summary>The reason on one line; what was said last when nothing looks like one; empty when nothing was said.</summary>
+    /// <summary>
+    /// The reason on one line, unmasked; the last words when nothing looks like a reason; empty when nothing was said.
+    /// </summary>
     public string Text =>
         _outOfMemory ?? (_firstError is not null && _dependency is not null ? $"{_firstError} ({_dependency})" : _firstError) ?? _lastWords;
 
@@ -22,7 +24,7 @@ internal sealed partial class CliComplaint
     /// </summary>
     public bool FoundNoConnection { get; private set; }
 
-    /// <summary>Takes the next line, masked.</summary>
+    /// <summary>Takes the next line, as the CLI printed it.</summary>
     public void Hear(string line)
     {
         if (HeapIsFull().IsMatch(line))
@@ -71,7 +73,9 @@ internal sealed partial class CliComplaint
         "to connect)$", RegexOptions.CultureInvariant)]
     private static partial Regex NoAnswer();
 
-    // Stack frames of JavaScript and of V8, ends of objects, Node.js's version, and yargs's advice.
-    [GeneratedRegex(@"^(?:\s+at |\s*\d+: 0x[0-9a-f]+ |[\s\]}),^]*$|Node\.js v\d|Specify --help)", RegexOptions.CultureInvariant)]
+    // Progress, stack frames of JavaScript and of V8, details, which may hold values of rows, ends of objects, Node.js's version, and
+    // yargs's advice.
+    [GeneratedRegex(@"^(?:\[?info\]?\s|\s+at |\s*detail: |\s*\d+: 0x[0-9a-f]+ |[\s\]}),^]*$|Node\.js v\d|Specify --help)",
+        RegexOptions.CultureInvariant)]
     private static partial Regex FollowsTheReason();
 }

@@ -55,6 +55,11 @@ internal static class CliEnvironment
 
         // A session whose client died then ends within seconds, instead of working on.
         "-c client_connection_check_interval=2s",
+
+        // The same from the server's side as in CliGuard: a connection that is silent during a long statement is not forgotten on the way.
+        "-c tcp_keepalives_idle=10",
+        "-c tcp_keepalives_interval=10",
+        "-c tcp_keepalives_count=6",
         ofUser,
     }.OfType<string>());
 }

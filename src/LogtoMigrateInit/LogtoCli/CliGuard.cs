@@ -18,6 +18,11 @@ internal static class CliGuard
     /// <summary>The line with which it asks whether the lock is still held.</summary>
     public const string Question = "logto-migrate-init asks before Logto's CLI connects";
 
+    /// <summary>
+    /// Shorter than the limits of load balancers, which forget a silent connection: while an index is built, nothing else is sent.
+    /// </summary>
+    private const int KeepAliveMilliseconds = 10_000;
+
     /// <summary>A sign of life.</summary>
     public const byte Beat = 0;
 
@@ -34,6 +39,7 @@ internal static class CliGuard
         const connect = Socket.prototype.connect;
         const waiting = [];
         Socket.prototype.connect = function (...address) {
+          this.setKeepAlive(true, {{KeepAliveMilliseconds}});
           waiting.push(() => { if (!this.destroyed) connect.apply(this, address); });
           guard.ref();
           guard.postMessage(waiting.length);

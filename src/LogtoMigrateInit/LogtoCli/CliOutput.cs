@@ -54,7 +54,8 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
     {
         lock (_gate)
         {
-            return new CliRun(end, exitCode, _failed, _complaint.Text, _guardsReason, _complaint.FoundNoConnection, _finished);
+            var complaint = Shorten(_mask.Apply(_complaint.Text));
+            return new CliRun(end, exitCode, _failed, complaint, _guardsReason, _complaint.FoundNoConnection, _finished);
         }
     }
 
@@ -95,7 +96,9 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
 
             // A secret may stand across the cut, so half of a cut line is dropped after masking.
             var shown = dropped == 0 ? _mask.Apply(line) : $"{Cut(_mask.Apply(line))}… ({dropped} characters cut)";
-            _complaint.Hear(shown);
+
+            // Unmasked, because a password may be a word of the message.
+            _complaint.Hear(line);
             if (job.OnCopy)
             {
                 logger.CliLineOnCopy(stream, shown);
@@ -106,6 +109,8 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
             }
         }
     }
+
+    private static string Shorten(string reason) => reason.Length > OutputLines.MaximumLength / 2 ? $"{Cut(reason)}…" : reason;
 
     private static string Cut(string line) => line[..Math.Min(line.Length, OutputLines.MaximumLength / 2)];
 

@@ -37,7 +37,8 @@ internal sealed class Checker(
                     logger.BackupWouldFail(impossible);
                 }
 
-                if (inspection is not null)
+                // As `migrate`, which says this only where nothing is pending.
+                if (inspection is not null && outcome.Pending.Count == 0)
                 {
                     watched.Warn(inspection);
                 }

@@ -18,7 +18,7 @@ internal static partial class RunCommand
     private const int BrokenPipeSignal = 13;
     private const nint DefaultAction = 0;
 
-    public static Command Create(RunInHost inHost)
+    public static Command Create(RunInHost inHost, ReportOutcome report)
     {
         var words = new Argument<string[]>("command")
         {
@@ -27,11 +27,11 @@ internal static partial class RunCommand
         };
         var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never " +
             "starts.") { words };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(words)!));
+        command.SetAction((parsed, _) => RunAsync(inHost, report, parsed.GetValue(words)!));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, string[] words)
+    private static async Task<int> RunAsync(RunInHost inHost, ReportOutcome report, string[] words)
     {
         string? databaseUrl = null;
         var program = FilePermission.FindProgram(words[0]);
@@ -41,6 +41,12 @@ internal static partial class RunCommand
             if (program is null)
             {
                 return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this " +
+                    $"image after `run --`"]);
+            }
+
+            if (ProgramFile.WhyNotStartable(program) is { } unstartable)
+            {
+                return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}; name a program of this " +
                     $"image after `run --`"]);
             }
 
@@ -57,9 +63,7 @@ internal static partial class RunCommand
         if (outcome.ExitCode == ExitCode.Success)
         {
             var reason = Become(program!, words, databaseUrl);
-            outcome = await inHost("run", (_, _) => Task.FromResult<Outcome>(
-                new Outcome.WrongUsage([$"the schema matches, and the command '{program}' could not be started: {reason}; name a " +
-                    $"program of this image after `run --`"])));
+            outcome = report(new Outcome.CommandNotStarted(outcome, program!, reason));
         }
 
         return (int)outcome.ExitCode;

@@ -9,8 +9,22 @@ internal static partial class FilePermission
     private const int ExecutePermission = 1;
     private const int WritePermission = 2;
 
-    /// <summary>The user for a message; in a container most have a number and no name.</summary>
-    public static string CurrentUser => Environment.UserName is { Length: > 0 } name ? name : $"{EffectiveUser()}:{EffectiveGroup()}";
+    /// <summary>The user for a message: its name, or its numbers, because in a container most users have no name.</summary>
+    public static string CurrentUser
+    {
+        get
+        {
+            var numbers = $"{EffectiveUser()}:{EffectiveGroup()}";
+            try
+            {
+                return Environment.UserName is { Length: > 0 } name ? name : numbers;
+            }
+            catch (IOException)
+            {
+                return numbers; // the image has no /etc/passwd
+            }
+        }
+    }
 
     public static bool MayWrite(string path) => Access(path, WritePermission) == 0;
 

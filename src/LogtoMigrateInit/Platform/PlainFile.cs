@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -15,6 +16,9 @@ internal static partial class PlainFile
     private const int WithoutWaiting = 0x800;
     private const int CloseAtExec = 0x80000;
     private const int NobodyReads = 6; // ENXIO
+    private const int Interrupted = 4; // EINTR
+    private const int WouldBlock = 11; // EAGAIN
+    private const short Readable = 1; // POLLIN of <poll.h>
 
     /// <summary>Opens a file that exists, as it is.</summary>
     /// <returns>Null when it is no plain file, such as a pipe (with or without a reader) or a terminal.</returns>
@@ -37,7 +41,70 @@ internal static partial class PlainFile
         }
     }
 
+    /// <summary>Reads a file to its end, also a pipe, but not more and not longer than this.</summary>
+    /// <exception cref="IOException">It cannot be read within these bounds; the message is a clause.</exception>
+    public static string ReadText(string path, int limit, TimeSpan patience)
+    {
+        using var handle = Open(path, ReadOnly | WithoutWaiting | CloseAtExec);
+        if (handle.IsInvalid)
+        {
+            throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        var bytes = new byte[limit + 1];
+        for (var length = 0; ;)
+        {
+            var left = patience - Stopwatch.GetElapsedTime(started);
+            var asked = new Poll { Descriptor = (int)handle.DangerousGetHandle(), Events = Readable };
+            var ready = left <= TimeSpan.Zero ? 0 : WaitFor(ref asked, 1, (int)left.TotalMilliseconds);
+            if (ready == 0)
+            {
+                throw new IOException($"its end has not come within {patience.TotalSeconds:0} s");
+            }
+
+            if (ready < 0)
+            {
+                continue; // a signal; a pipe without a writer would look like its end
+            }
+
+            var count = (int)Read(handle, bytes.AsSpan(length), bytes.Length - length);
+            if (count < 0 && Marshal.GetLastPInvokeError() is not (Interrupted or WouldBlock))
+            {
+                throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+            }
+
+            length += Math.Max(count, 0);
+            if (length > limit)
+            {
+                throw new IOException($"it holds more than {limit / 1024} KiB");
+            }
+
+            if (count == 0)
+            {
+                using var text = new StreamReader(new MemoryStream(bytes, 0, length));
+                return text.ReadToEnd();
+            }
+        }
+    }
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int WaitFor(ref Poll descriptors, nuint count, int milliseconds);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(SafeFileHandle handle, Span<byte> bytes, nint count);
+
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
+
+    // struct pollfd
+    private struct Poll
+    {
+        public int Descriptor;
+        public short Events;
+        public short Happened;
+    }
 }

@@ -19,9 +19,15 @@ internal static partial class SystemRoots
         ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
 
     /// <summary>Keeps .NET from reading roots of its own. From then on, we must pass it every root that it should trust.</summary>
+    /// <remarks>
+    /// Call it in <c>Main</c>: other threads may read the C library's variables while this changes them
+    /// (https://www.gnu.org/software/libc/manual/html_node/Environment-Access.html).
+    /// </remarks>
     public static void Hide()
     {
-        // .NET reads the C library's variables, which Environment.SetEnvironmentVariable does not set; a child process does not see this.
+        // .NET reads the C library's variables, which Environment.SetEnvironmentVariable does not set. We and child processes see .NET's
+        // own copy, which this makes first.
+        _ = Environment.GetEnvironmentVariables();
         const string Nowhere = "/nonexistent";
         _ = SetVariable(FileVariable, Nowhere, 1);
         _ = SetVariable(DirectoryVariable, Nowhere, 1);

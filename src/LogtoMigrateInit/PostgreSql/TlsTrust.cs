@@ -23,7 +23,6 @@ internal sealed class TlsTrust(ServerTarget target)
         // Npgsql would send ~/.postgresql/postgresql.crt; node-postgres sends none.
         tls.ClientCertificateContext = null;
         tls.CertificateChainPolicy = NewPolicy([]); // the judgement is the callback's
-        SystemRoots.Hide();
         tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
             Accept(certificate as X509Certificate2, chain, errors);
     }

@@ -15,8 +15,10 @@ internal sealed partial class SecretMask(string? databasePassword)
     private const string UnescapedInComponents = "!'()*";
     private const string UnescapedInUrls = "!'()*;,/?:@&=+$#";
 
-    /// <summary>A shorter line of a password of several lines says little, and other text often contains it.</summary>
-    private const int ShortestLine = 4;
+    /// <summary>
+    /// A shorter password, or line of one, is often part of other text, and a mask inside of words shows which letters it has.
+    /// </summary>
+    public const int Shortest = 4;
 
     /// <summary>The longest first, because a longer one may contain a shorter one.</summary>
     private readonly string[] _spellings =
@@ -34,9 +36,8 @@ internal sealed partial class SecretMask(string? databasePassword)
         return SqlPassword().Replace(BaseRolePassword().Replace(masked, $"$1 {Mask}"), $"$1 {Mask}");
     }
 
-    private static IEnumerable<string> Secrets(string password) => password.Length == 0
-        ? []
-        : password.Split('\n', '\r').Where(line => line.Length >= ShortestLine).Prepend(password);
+    private static IEnumerable<string> Secrets(string password) =>
+        password.Split('\n', '\r').Prepend(password).Where(line => line.Length >= Shortest);
 
     private static string[] Spellings(string secret)
     {
@@ -86,7 +87,7 @@ internal sealed partial class SecretMask(string? databasePassword)
     };
 
     // The password of any PostgreSQL URL, also of another database.
-    [GeneratedRegex(@"(postgres(?:ql)?://[^\s:/@]*:)([^\s]*)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"((?:postg|pg)[a-z0-9+.-]*://[^\s:/@]*:)([^\s]*)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex UrlPassword();
 
     // `db seed --encrypt-base-role` prints it (packages/cli/src/commands/database/seed/index.ts).

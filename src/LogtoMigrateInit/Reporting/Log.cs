@@ -46,6 +46,18 @@ internal static partial class Log
         "Neither DB_URL nor PGPASSWORD holds a password, and Logto does not read the password file {FileAndReason}")]
     public static partial void IgnoredPasswordFile(this ILogger logger, string fileAndReason);
 
+    [LoggerMessage(
+        1210, LogLevel.Warning,
+        "The password of the database has fewer than {Characters} characters, so the program cannot hide it in what Logto's CLI prints. " +
+        "Next: choose a longer one")]
+    public static partial void ShortPassword(this ILogger logger, int characters);
+
+    [LoggerMessage(
+        1211, LogLevel.Warning,
+        "The file {File} names another database than this program's DB_URL. Logto reads it where its own environment has no DB_URL. " +
+        "Next: give both the same DB_URL, or remove it from the file")]
+    public static partial void ContradictingDotEnv(this ILogger logger, string file);
+
     [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
     public static partial void ServerIsReadOnly(this ILogger logger, string kind);
 

@@ -4,7 +4,6 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
-using Serilog.Formatting.Compact;
 using Serilog.Formatting.Display;
 
 namespace LogtoMigrateInit.Reporting;
@@ -18,7 +17,7 @@ internal static class LogSetup
     {
         StandardStream.TakeOverError(options.Json ? RemarkAsJson : RemarkAsText);
         ITextFormatter format = options.Json
-            ? new RenderedCompactJsonFormatter()
+            ? new SentenceJsonFormatter()
             : new MessageTemplateTextFormatter(TextTemplate, CultureInfo.InvariantCulture);
         return new LoggerConfiguration()
             .MinimumLevel.Is(options.Level)

@@ -42,7 +42,7 @@ internal static class RollbackCommand
                 new RollbackRequest(
                     version, mode,
                     report => StandardOutput.WriteAsync(RehearsalText.Of(report, StandardOutput.TakesColours)),
-                    question => Confirmation.Ask(question, yes, logger)),
+                    question => Confirmation.Ask(question, yes, logger, stop)),
                 stop);
         })).ExitCode;
 }

@@ -25,8 +25,6 @@ internal sealed record DatabaseUrl(
     string? SslMode,
     IReadOnlyList<string> IgnoredParameters)
 {
-    private static readonly string[] Schemes = ["postgresql://", "postgres://"];
-
     // The WHATWG parser drops these at both ends.
     private static readonly char[] Blanks = [.. Enumerable.Range(0, 33).Select(code => (char)code)];
 
@@ -49,12 +47,14 @@ internal sealed record DatabaseUrl(
     {
         // The WHATWG parser drops these everywhere.
         var text = string.Concat(input.Where(character => character is not ('\t' or '\n' or '\r'))).Trim(Blanks);
-        var scheme = Schemes.FirstOrDefault(scheme => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
-            ?? throw new FormatException(
-                "must start with postgresql:// or postgres://, as in postgresql://user:password@host:5432/database");
+        if (UrlMistake.Describe(text) is { } mistake)
+        {
+            throw new FormatException(mistake);
+        }
 
-        RefuseMisplacedCharacter(text[scheme.Length..]);
-        var address = text[scheme.Length..].Split('#')[0];
+        var afterScheme = text[(text.IndexOf("://", StringComparison.Ordinal) + "://".Length)..];
+        RefuseMisplacedCharacter(afterScheme);
+        var address = afterScheme.Split('#')[0];
         var (beforeQuery, query) = Cut(address, '?');
         var (authority, path) = Cut(beforeQuery, '/');
 
@@ -69,6 +69,11 @@ internal sealed record DatabaseUrl(
         }
 
         var parameters = ParseQuery(query);
+        if (parameters.GetValueOrDefault("application_name", "").Contains('\0', StringComparison.Ordinal))
+        {
+            throw new FormatException(ZeroByteIn("application_name"));
+        }
+
         return new DatabaseUrl(
             text,
             NullIfEmpty(host),
@@ -87,6 +92,13 @@ internal sealed record DatabaseUrl(
             throw new FormatException(
                 "has an IPv6 address in brackets as its host, which Logto cannot reach " +
                 "(node-postgres looks the brackets up as a name); use a host name");
+        }
+
+        if (text.Contains(',', StringComparison.Ordinal))
+        {
+            throw new FormatException(
+                "names several hosts (with ',' between them) and Logto's driver knows one; use the name of the primary's service, or a " +
+                "proxy before the servers");
         }
 
         var (host, portText) = Cut(text, ':');
@@ -167,9 +179,11 @@ internal sealed record DatabaseUrl(
         }
 
         return decoded.Contains('\0', StringComparison.Ordinal)
-            ? throw new FormatException($"has a zero byte (%00) in its {part}, which PostgreSQL cannot take")
+            ? throw new FormatException(ZeroByteIn(part))
             : decoded;
     }
+
+    private static string ZeroByteIn(string part) => $"has a zero byte (%00) in its {part}, which PostgreSQL cannot take";
 
     private static string DecodeBytes(string text, bool strict)
     {

@@ -76,6 +76,9 @@ internal sealed record ProgramSettings
     /// <summary>The name of an existing password file that is not read, and the reason; null when there is none.</summary>
     public required string? IgnoredPasswordFile { get; init; }
 
+    /// <summary>The <c>.env</c> file that names another database to Logto than <c>DB_URL</c> does; null when there is none.</summary>
+    public required string? ContradictingDotEnv { get; init; }
+
     /// <summary>The folder for backups, an absolute path; null: <c>migrate</c> makes none.</summary>
     public required string? BackupDirectory { get; init; }
 

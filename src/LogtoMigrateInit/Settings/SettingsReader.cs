@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.Platform;
 using Serilog.Events;
 
 namespace LogtoMigrateInit.Settings;
@@ -14,6 +15,12 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
 
     /// <summary>A lease has twelve heartbeats, and a busy machine delays each of them.</summary>
     private const int ShortestLease = 6;
+
+    /// <summary>Linux gives a variable 128 KiB; a URL in a file takes a hundredth of it.</summary>
+    private const int LongestUrlFile = 64 * 1024;
+
+    /// <summary>What writes a URL into a pipe may have to ask a secret manager first.</summary>
+    private static readonly TimeSpan UrlFilePatience = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _problems = [];
 
@@ -50,8 +57,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         _ = Choice(Variables.LogFormat, "text", "json");
         _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
 
-        var (url, isFromFile) = ReadUrl();
         var logtoDirectory = Folder(Variables.LogtoDirectory)!;
+        var dotEnv = DotEnvFile.Find(logtoDirectory);
+        var (url, isFromFile) = ReadUrl(dotEnv);
         var connection = new NodePostgresVariables(environment, logtoDirectory, _problems);
         var main = Target(url, connection);
 
@@ -78,6 +86,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             UnknownSslMode = url?.UnknownSslMode,
             IgnoredParameters = url?.IgnoredParameters ?? [],
             IgnoredPasswordFile = connection.IgnoredPasswordFile,
+            ContradictingDotEnv = dotEnv is not null && url is not null && Contradicts(dotEnv, url) ? dotEnv.Name : null,
             BackupDirectory = Folder(Variables.BackupDirectory),
             BackupKeep = Count(Variables.BackupKeep, 1),
             BackupVerify = Enum.Parse<BackupVerification>(Choice(Variables.BackupVerify, "read", "restore"), ignoreCase: true),
@@ -208,7 +217,21 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         };
     }
 
-    private (DatabaseUrl? Url, bool IsFromFile) ReadUrl()
+    private static bool Contradicts(DotEnvFile dotEnv, DatabaseUrl url)
+    {
+        try
+        {
+            var other = DatabaseUrl.Parse(dotEnv.DatabaseUrl);
+            return (other.Host, other.Port, other.User, other.Password, other.Database, other.Tls)
+                != (url.Host, url.Port, url.User, url.Password, url.Database, url.Tls);
+        }
+        catch (FormatException)
+        {
+            return true;
+        }
+    }
+
+    private (DatabaseUrl? Url, bool IsFromFile) ReadUrl(DotEnvFile? dotEnv)
     {
         var url = environment.Optional(Variables.DatabaseUrl.Name);
         var file = environment.Optional(Variables.DatabaseUrlFile.Name);
@@ -218,7 +241,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
                 Problem(
                     Variables.DatabaseUrl,
                     "is not set; give it the same value as Logto, such as postgresql://user:password@host:5432/logto, " +
-                    "or name a file that holds it in DB_URL_FILE");
+                    "or name a file that holds it in DB_URL_FILE" +
+                    (dotEnv is null ? "" : $" (Logto reads it from {EnvironmentText.Shown(dotEnv.Name)}, and this program does not)"));
                 return default;
             case (not null, not null):
                 Problem(Variables.DatabaseUrl, "and DB_URL_FILE are both set; remove one");
@@ -241,7 +265,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         try
         {
             // Refuse several lines, which the URL's parser would join.
-            var text = File.ReadAllText(file).Trim();
+            var text = PlainFile.ReadText(file, LongestUrlFile, UrlFilePatience).Trim();
             if (text.AsSpan().ContainsAny('\r', '\n'))
             {
                 Problem(
@@ -257,7 +281,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         {
             Problem(
                 Variables.DatabaseUrlFile,
-                $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message}");
+                $"names the file {EnvironmentText.Shown(file)}, which cannot be read: {unreadable.Message.TrimEnd('.')}");
             return null;
         }
     }

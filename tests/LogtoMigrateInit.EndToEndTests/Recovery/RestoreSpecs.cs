@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
@@ -204,6 +205,31 @@ public sealed class RestoreSpecs(SharedServers servers)
         Assert.Contains($"pid {superusers.ProcessID}", result.LastLine, StringComparison.Ordinal);
         Assert.Empty(await world.RelativesAsync("before"));
         Assert.Empty(await world.RelativesAsync("scratch"));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("\u0003", 130)]
+    [InlineData("n\n", 17)]
+    [InlineData("y\n", 0)]
+    public async Task A_question_is_answered_on_a_terminal_and_Ctrl_C_ends_it_at_once_without_a_trace(string typed, int exitCode)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers, 15);
+        var dump = await world.BackUpAsync();
+        await using var session = await world.OpenAsync(world.Owner, PostgresDatabases.OwnerPassword);
+        await using var terminal = PseudoTerminal.Start(["restore", dump], world.Variables());
+        await terminal.WaitForAsync("[y/N]", Token);
+        var asked = Stopwatch.GetTimestamp();
+
+        await terminal.TypeAsync(typed);
+
+        Assert.True(await terminal.WaitForExitAsync(Token) == exitCode, terminal.Screen);
+        if (exitCode == 130)
+        {
+            Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(4)); // it has eight to clean up
+        }
+
+        await session.DisposeAsync();
+        await world.LeavesNothingAsync();
     }
 
     [Fact(Timeout = 120_000)]

@@ -1,0 +1,7 @@
+using LogtoMigrateInit.Outcomes;
+
+namespace LogtoMigrateInit.CommandLine;
+
+/// <summary>Reports an outcome to the log and the termination log, without a host and whatever the configuration holds.</summary>
+/// <returns>The same outcome.</returns>
+internal delegate Outcome ReportOutcome(Outcome outcome);
