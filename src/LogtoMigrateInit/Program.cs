@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Reflection;
-using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Platform;

@@ -1,6 +1,8 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgreSql;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;

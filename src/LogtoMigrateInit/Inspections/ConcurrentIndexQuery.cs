@@ -13,8 +13,7 @@ internal sealed record PresentIndex(ConcurrentIndex Index, string Table, bool Is
 {
     /// <summary>
     /// Every retry of its alteration would fail ("already exists"), or <c>if not exists</c> would silently keep a broken one. A valid one
-    /// that
-    /// the script accepts is no obstacle: the server finished it after its client had died.
+    /// that the script accepts is no obstacle: the server finished it after its client had died.
     /// </summary>
     public bool IsInTheWay => !IsValid || !Index.IfNotExists;
 

@@ -7,8 +7,7 @@ namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
 /// Reads an <see cref="Inspection"/> in one round trip, or in two where no Logto can start. Names are resolved through the role's
-/// search_path, exactly as Logto does;
-/// types that need a lookup of the server's catalogue (arrays, regclass, "char") are cast away.
+/// search_path, exactly as Logto does; types that need a lookup of the server's catalogue (arrays, regclass, "char") are cast away.
 /// </summary>
 internal static class InspectionQuery
 {

@@ -54,9 +54,8 @@ internal static class StartConditions
 
         foreach (var tenant in start.Tenants.Where(tenant => tenant.ConnectionLimit is > 0 and < FewConnections))
         {
-            yield return $"The role '{tenant.Role}' may have {tenant.ConnectionLimit} connections. Logto opens up to 20 for each " +
-                $"tenant, and " +
-                "answers 500 when it gets none. Raise the limit with `alter role … connection limit …`.";
+            yield return $"The role '{tenant.Role}' may have {tenant.ConnectionLimit} connections. Logto opens up to 20 for each tenant, " +
+                "and answers 500 when it gets none. Raise the limit with `alter role … connection limit …`.";
         }
 
         foreach (var tenant in start.Tenants.Where(tenant => tenant.StatementMilliseconds is > 0 and < ShortStatement))
@@ -68,8 +67,7 @@ internal static class StartConditions
         if (start.UnusableOtherTenants > 0)
         {
             yield return $"{start.UnusableOtherTenants} of {start.OtherTenants} other tenants have no password, or no role that may log " +
-                $"in. " +
-                "Logto answers 500 for each of these, and serves the tenants 'default' and 'admin'.";
+                "in. Logto answers 500 for each of these, and serves the tenants 'default' and 'admin'.";
         }
     }
 
@@ -116,8 +114,8 @@ internal static class StartConditions
                 {
                     yield return new Fault(
                         $"'{name}' of the tenant '{tenant}' holds {set.Count} keys ({set.Current} Current, {set.Next} Next, " +
-                        $"{set.Previous} Previous), " +
-                        "and Logto from 1.39 on accepts exactly one Current, at most one Next and at most one Previous key",
+                        $"{set.Previous} Previous), and Logto from 1.39 on accepts exactly one Current, at most one Next and at most one " +
+                        "Previous key",
                         set is { Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
                             ? TenantRolesSql.TrimKeys(tenant, set.Previous - 1)
                             : $"correct the statuses of these keys, or {Restore}");

@@ -4,9 +4,8 @@ namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
 /// What the database shows of the two tenants that every installation needs, <c>default</c> and <c>admin</c>. Core reads it at the tenant's
-/// first
-/// request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>) and answers 404 or 500 where it
-/// is wrong.
+/// first request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>) and answers 404 or 500
+/// where it is wrong.
 /// </summary>
 internal sealed record StartFacts
 {

@@ -43,10 +43,8 @@ internal static class StartQuery
         """;
 
     // A name that is too long is cut by the server, when the role is created and when it logs in. Four calls of has_table_privilege,
-    // because
-    // one with four privileges is true when any of them is held. A setting of the role counts before one of the database. A database that
-    // is
-    // read-only for everybody is no fault: with nothing pending, that is a warning.
+    // because one with four privileges is true when any of them is held. A setting of the role counts before one of the database. A
+    // database that is read-only for everybody is no fault: with nothing pending, that is a warning.
     private const string NeededTenants = $$"""
         with needed as materialized (
           select t.id, t.db_user, t.db_user_password is null as is_without_password, r.*

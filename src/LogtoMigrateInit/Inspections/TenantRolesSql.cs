@@ -18,11 +18,9 @@ internal static class TenantRolesSql
     /// <param name="surplus">How many keys are too many.</param>
     public static string TrimKeys(string tenant, int surplus) =>
         $"drop the {surplus} oldest {(surplus == 1 ? "key" : "keys")} of that tenant: with `npm run cli db config trim oidc.privateKeys " +
-        $"{surplus}` in the " +
-        "image of a Logto older than 1.39, or with `update logto_configs set value = jsonb_path_query_array(value, '$[0 to 1]') " +
-        $"where key = 'oidc.privateKeys' and tenant_id = {SqlNames.Literal(tenant)}` in this database. Tokens that the dropped keys " +
-        $"signed are " +
-        "no longer accepted. Then start again";
+        $"{surplus}` in the image of a Logto older than 1.39, or with `update logto_configs set value = jsonb_path_query_array(value, " +
+        $"'$[0 to 1]') where key = 'oidc.privateKeys' and tenant_id = {SqlNames.Literal(tenant)}` in this database. Tokens that the " +
+        "dropped keys signed are no longer accepted. Then start again";
 
     /// <summary>Takes a setting back that a role has in all databases, or in this one.</summary>
     public static string Reset(string role, string setting) => $"alter role {SqlNames.Quote(role)} reset {setting}";
@@ -79,8 +77,7 @@ internal static class TenantRolesSql
 
     /// <summary>
     /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that
-    /// nobody
-    /// knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
+    /// nobody knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
     /// </summary>
     /// <param name="parent">Its name; see <see cref="MakeRoles"/>.</param>
     public static string MakeRolesFor(string parent) => OneLine($$"""

@@ -58,8 +58,7 @@ internal static partial class Preflight
             {
                 problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations " +
                     $"grant rights to it. {TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's " +
-                    $"tenants " +
-                    $"use it");
+                    "tenants use it");
             }
             else if (privileges.StrangersToParent is { Count: > 0 } strangers)
             {

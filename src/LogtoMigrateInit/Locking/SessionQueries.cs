@@ -48,14 +48,12 @@ internal static class SessionQueries
         case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(a.query, 10000) end
         """;
 
-    // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone.
-    // So is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration,
-    // and its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
+    // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone. So
+    // is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration, and
+    // its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
     // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another
-    // pid
-    // than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has lost
-    // the
-    // lock and does not know it yet: then they are the next one's.
+    // pid than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has
+    // lost the lock and does not know it yet: then they are the next one's.
     private static readonly string Fence = $"""
         with others as materialized (
           select a.*,

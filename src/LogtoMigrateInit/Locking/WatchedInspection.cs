@@ -10,8 +10,7 @@ namespace LogtoMigrateInit.Locking;
 
 /// <summary>
 /// An inspection reads Logto's table <c>systems</c>, and waits in silence while another session has locked it. This class names that
-/// session
-/// over another connection, within seconds, and in the outcome when the wait was too long.
+/// session over another connection, within seconds, and in the outcome when the wait was too long.
 /// </summary>
 internal sealed class WatchedInspection(ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
 {

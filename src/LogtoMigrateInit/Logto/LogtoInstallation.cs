@@ -95,8 +95,7 @@ internal sealed class LogtoInstallation
 
     /// <summary>
     /// A seed creates a table from each file in <c>tables</c> whose name does not begin with an underscore, and <c>tenants</c>, which has
-    /// no file
-    /// (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
+    /// no file (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
     /// </summary>
     private LogtoRequirements ReadRequirements(bool needsDefaultTenant)
     {

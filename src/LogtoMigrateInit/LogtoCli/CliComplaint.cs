@@ -67,8 +67,7 @@ internal sealed partial class CliComplaint
     private static partial Regex Dependency();
 
     // pg/lib/client.js, and pg-pool/index.js when its own clock, of the same five seconds, runs out first; the CLI lets nobody change the
-    // limit.
-    // Alone on its line, for a value may hold these words too.
+    // limit. Alone on its line, for a value may hold these words too.
     [GeneratedRegex(@"^(?:\w*Error: )?(?:timeout expired|Connection terminated due to connection timeout|timeout exceeded when trying " +
         "to connect)$", RegexOptions.CultureInvariant)]
     private static partial Regex NoAnswer();

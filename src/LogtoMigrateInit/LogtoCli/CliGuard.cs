@@ -6,8 +6,7 @@ namespace LogtoMigrateInit.LogtoCli;
 /// <summary>
 /// Ends the CLI when the program is gone or suspended, because then the lock is, or will be, another run's. Lets the CLI connect only after
 /// the program has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect
-/// again,
-/// because the next holder has ended its sessions. It is a thread of Node.js's own, so that an alteration that computes for minutes
+/// again, because the next holder has ended its sessions. It is a thread of Node.js's own, so that an alteration that computes for minutes
 /// neither delays it nor looks like silence.
 /// </summary>
 internal static class CliGuard
@@ -54,11 +53,10 @@ internal static class CliGuard
         """);
 
     // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life
-    // that
-    // wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken the
-    // lock. Both are judged
-    // in an immediate, before which Node.js reads the pipe (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick).
-    // A question is asked again, because it may stand inside of a long line that the CLI was writing.
+    // that wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken
+    // the lock. Both are judged in an immediate, before which Node.js reads the pipe
+    // (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick). A question is asked again, because it may stand
+    // inside of a long line that the CLI was writing.
     private static string Thread(Timings timings) => string.Create(CultureInfo.InvariantCulture, $$"""
         const { Socket } = require('node:net');
         const { write } = require('node:fs');

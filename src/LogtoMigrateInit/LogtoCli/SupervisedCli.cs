@@ -35,8 +35,7 @@ internal sealed class SupervisedCli(
     /// <param name="stop">Interrupts it.</param>
     /// <param name="turn">
     /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch
-    /// the
-    /// scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
+    /// the scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
     /// </param>
     public async Task<CliRun> RunAsync(
         CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)

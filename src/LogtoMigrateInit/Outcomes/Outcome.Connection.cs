@@ -13,15 +13,14 @@ internal abstract partial record Outcome
         : Outcome(
             "unreachable", ExitCode.Unreachable,
             $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used within " +
-            $"{Settings.ConnectTimeout.TotalSeconds:0} s: " +
-            $"{Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long to wait.");
+            $"{Settings.ConnectTimeout.TotalSeconds:0} s: {Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long " +
+            "to wait.");
 
     public sealed record Refused(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
             "refused", ExitCode.Refused,
             $"The database at {Settings.Main.Host}:{Settings.Main.Port} refused us as user '{Settings.Main.User}' in " +
-            $"'{Settings.Main.Database}': " +
-            $"{Reason}. {Sentence(Remedy)}.");
+            $"'{Settings.Main.Database}': {Reason}. {Sentence(Remedy)}.");
 
     public sealed record NoSuchDatabase(ProgramSettings Settings)
         : Outcome(
@@ -33,10 +32,9 @@ internal abstract partial record Outcome
         : Outcome(
             "notCreated", ExitCode.Refused,
             $"The server at {Settings.Main.Host}:{Settings.Main.Port} has no database '{Settings.Main.Database}', and user " +
-            $"'{Settings.Main.User}' " +
-            $"could not create it through the database '{DatabaseCreation.MaintenanceDatabase}': {Reason}. " +
-            $"Correct DB_URL, or create it as an administrator with `create database {SqlNames.Quote(Settings.Main.Database)} " +
-            $"owner {SqlNames.Quote(Settings.Main.User)}` and start again.");
+            $"'{Settings.Main.User}' could not create it through the database '{DatabaseCreation.MaintenanceDatabase}': {Reason}. " +
+            $"Correct DB_URL, or create it as an administrator with `create database {SqlNames.Quote(Settings.Main.Database)} owner " +
+            $"{SqlNames.Quote(Settings.Main.User)}` and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
         : Outcome(

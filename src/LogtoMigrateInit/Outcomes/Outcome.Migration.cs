@@ -58,9 +58,8 @@ internal abstract partial record Outcome
         : Outcome(
             "alterationsLeft", ExitCode.Unstartable,
             $"Logto's CLI reported success and {Left} alterations are still pending (state {State}, Logto {Catalog.TargetVersion} ends " +
-            $"at " +
-            $"{Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the CLI's " +
-            "output above.");
+            $"at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Use an unmodified image of Logto, and look at the " +
+            "CLI's output above.");
 
     public sealed record DamagedByCli(string Database, string Reason)
         : Outcome(

@@ -12,8 +12,7 @@ internal abstract partial record Outcome
                 ? ""
                 : $", {Unchanging.Count} of which changed nothing although Logto reports success: " +
                     Some([.. Unchanging.Select(alteration => alteration.FileName)])) +
-            "). " +
-            $"Start Logto {Version} with LOGTO_INIT_AHEAD={State}, which allows this state and older ones.");
+            $"). Start Logto {Version} with LOGTO_INIT_AHEAD={State}, which allows this state and older ones.");
 
     public sealed record AtLevel(string Version, AlterationState State, Alteration Level)
         : Outcome(

@@ -10,8 +10,7 @@ namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
 /// Tries once whether a pooler accepts what Logto's driver sends at login. PgBouncer refuses parameters that it does not know before it
-/// asks for
-/// a password, and Npgsql cannot send these as parameters, so this writes the packet itself
+/// asks for a password, and Npgsql cannot send these as parameters, so this writes the packet itself
 /// (https://www.postgresql.org/docs/current/protocol-message-formats.html). No secret is sent.
 /// </summary>
 internal static class DriverLogin

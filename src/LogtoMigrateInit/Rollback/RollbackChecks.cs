@@ -89,9 +89,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             ? " (a worker of an extension may be among them: after `grant pg_read_all_stats` to this user those are told apart)"
             : "";
         return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({some}), and a " +
-            $"Logto that " +
-            $"runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits " +
-            $"included, " +
-            $"and start again{hidden}";
+            "Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container " +
+            $"that waits included, and start again{hidden}";
     }
 }

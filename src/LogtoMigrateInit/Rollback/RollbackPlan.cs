@@ -4,10 +4,9 @@ using Semver;
 namespace LogtoMigrateInit.Rollback;
 
 /// <summary>
-/// What a rollback to a release means for a state: what the target's own CLI would revert
-/// (<c>chooseRevertAlterationsByVersion</c> in <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun.
-/// The
-/// cases: <see cref="Steps"/>, <see cref="AlreadyThere"/>, <see cref="Refused"/>.
+/// What a rollback to a release means for a state: what the target's own CLI would revert (<c>chooseRevertAlterationsByVersion</c> in
+/// <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun. The cases: <see cref="Steps"/>, <see
+/// cref="AlreadyThere"/>, <see cref="Refused"/>.
 /// </summary>
 internal abstract record RollbackPlan
 {
