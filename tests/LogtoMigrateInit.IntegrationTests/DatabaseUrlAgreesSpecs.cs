@@ -29,8 +29,7 @@ public sealed class DatabaseUrlAgreesSpecs
         // The same of a list of hosts.
         "names several hosts",
 
-        // slonik reads these as URLs: of a scheme, or with the keyword or the name as a scheme.
-        "is a URL for Java",
+        // slonik reads op://vault/item/field as a host and a database.
         "holds a placeholder",
 
         // slonik sends the zero byte, which ends the name inside the startup packet.
