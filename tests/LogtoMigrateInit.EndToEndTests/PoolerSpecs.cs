@@ -9,11 +9,14 @@ public sealed class PoolerSpecs(SharedServers servers)
     /// <summary>What slonik sends (createClientConfiguration.js), as PgBouncer's documentation says to ignore it.</summary>
     private const string WhatSlonikSends = "statement_timeout,idle_in_transaction_session_timeout,extra_float_digits,options";
 
-    [Fact(Timeout = 240_000)]
-    public async Task Replicas_behind_a_pooler_deploy_once_with_concurrent_indexes_and_leave_no_lock()
+    [Theory(Timeout = 240_000)]
+    [InlineData("")]
+    [InlineData("server_reset_query_always = 1")]
+    public async Task Replicas_behind_a_pooler_deploy_once_with_concurrent_indexes_and_leave_no_lock(string setting)
     {
         await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
-        await using var pooler = await PgBouncer.StartAsync(scenario.Server, WhatSlonikSends, FakeWorld.Token);
+        await using var pooler = await PgBouncer.StartAsync(
+            scenario.Server, WhatSlonikSends, FakeWorld.Token, PgBouncer.KnowsAllRoles + "\n" + setting);
         var variables = scenario.Variables(("DB_URL", pooler.Url(scenario.Database)));
 
         var results = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token)));
@@ -26,8 +29,8 @@ public sealed class PoolerSpecs(SharedServers servers)
             "not exists (select from pg_locks l join pg_database d on d.oid = l.database where l.locktype = 'advisory' and d.datname = current_database())",
             FakeWorld.Token);
 
-        // The pooler's idle connections keep the name of the CLI, and are no orphans.
-        Assert.NotEqual(0L, await scenario.Server.QuerySingleAsync<long>(
+        // Unless it resets them, the pooler's idle connections keep the name of the CLI, and are no orphans.
+        Assert.Equal(setting.Length == 0, 0L < await scenario.Server.QuerySingleAsync<long>(
             scenario.Database, "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init%'", FakeWorld.Token));
         await scenario.ExecuteAsync("update systems set value = value || '{\"timestamp\": 1786414712}' where key = 'alterationState'; drop table cimd_grant_client_snapshots cascade");
         Expect.Ending(Expect.Success, await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token));
@@ -82,6 +85,19 @@ public sealed class PoolerSpecs(SharedServers servers)
         Expect.Ending(exitCode, result);
         Assert.Contains(advice, FakeWorld.LastLine(result).Replace("Set pool_mode", "set pool_mode", StringComparison.Ordinal).Replace("The connection pooler's", "the connection pooler's", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("pool_mode = session")]
+    [InlineData("pool_mode = session\ndefault_pool_size = 6")]
+    [InlineData("idle_transaction_timeout = 20")]
+    public async Task A_pooler_with_this_setting_carries_a_migration(string setting)
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, WhatSlonikSends, FakeWorld.Token, PgBouncer.KnowsAllRoles + "\n" + setting);
+
+        Expect.Ending(Expect.Success, await world.RunAsync("deploy", ("DB_URL", pooler.Url(world.Database))));
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
     [Fact(Timeout = 120_000)]
