@@ -17,64 +17,40 @@ internal static class StartQuery
     // A column of pg_policy's roles is {0} for PUBLIC. Other policies may stand beside these: older releases have three on "roles".
     private const string Protection = $$"""
         with policies as (
-          select polrelid, bool_or(polpermissive) as permissive, bool_or(not polpermissive) as restrictive
+          select polrelid, polpermissive
           from pg_catalog.pg_policy
-          where polcmd = '*' and polroles::text = '{0}'
-          group by polrelid)
-        select c.relname::text,
+          where polcmd = '*' and polroles::text = '{0}'),
+        judged as (
+          select c.relname,
+            c.oid in (select polrelid from policies where polpermissive) as permissive,
+            c.relname = 'tenants' or c.oid in (select polrelid from policies where not polpermissive) as restrictive,
+            c.relname = 'tenants' or c.oid in (
+              select tgrelid from pg_catalog.pg_trigger where tgname = 'set_tenant_id' and tgenabled in ('O', 'A')) as filled
+          from pg_catalog.pg_class c
+          where c.relnamespace = {{Schema}}
+            and c.relkind = 'r'
+            and c.relname = any (string_to_array($1, ',')::name[])
+            and c.relname not in ('systems', 'service_logs'))
+        select relname::text,
           case
-            when not coalesce(p.permissive, false) then 'has no permissive policy for all'
-            when not coalesce(p.restrictive, false) and c.relname <> 'tenants' then 'has no restrictive policy for all'
+            when not permissive then 'has no permissive policy for all'
+            when not restrictive then 'has no restrictive policy for all'
             else 'has no enabled trigger set_tenant_id'
           end
-        from pg_catalog.pg_class c
-        left join policies p on p.polrelid = c.oid
-        where c.relnamespace = {{Schema}}
-          and c.relkind = 'r'
-          and c.relname = any (string_to_array($1, ',')::name[])
-          and c.relname not in ('systems', 'service_logs')
-          and (not coalesce(p.permissive, false)
-            or (c.relname <> 'tenants'
-              and (not coalesce(p.restrictive, false)
-                or not exists (
-                  select from pg_catalog.pg_trigger t
-                  where t.tgrelid = c.oid and t.tgname = 'set_tenant_id' and t.tgenabled in ('O', 'A')))))
+        from judged
+        where not (permissive and restrictive and filled)
         order by 1
         """;
 
     // A name that is too long is cut by the server, when the role is created and when it logs in. Four calls of has_table_privilege,
-    // because one with four privileges is true when any of them is held. A setting of the role counts before one of the database. A
-    // database that is read-only for everybody is no fault: with nothing pending, that is a warning.
+    // because one with four privileges is true when any of them is held. RoleSettings judges the settings: that costs the server less.
     private const string NeededTenants = $$"""
-        with needed as materialized (
-          select t.id, t.db_user, t.db_user_password is null as is_without_password, r.*
+        with needed as (
+          select t.id, t.db_user, t.db_user_password is null as is_without_password,
+            r.oid, r.rolcanlogin, r.rolconnlimit, r.rolvaliduntil, r.rolsuper, r.rolbypassrls
           from tenants t
           left join pg_catalog.pg_roles r on r.rolname = t.db_user::name
-          where t.id in ('default', 'admin')),
-        closed as (
-          select n.id, count(*) as number, min(c.relname) as first
-          from needed n, pg_catalog.pg_class c
-          where n.oid is not null
-            and c.relnamespace = {{Schema}}
-            and c.relkind = 'r'
-            and c.relname = any (string_to_array($1, ',')::name[])
-            and c.relname not in ({{ClosedTables}})
-            and not (has_table_privilege(n.oid, c.oid, 'SELECT') and has_table_privilege(n.oid, c.oid, 'INSERT')
-              and has_table_privilege(n.oid, c.oid, 'UPDATE') and has_table_privilege(n.oid, c.oid, 'DELETE'))
-          group by n.id),
-        settings as (
-          select distinct on (n.id, name) n.id, split_part(setting, '=', 1) as name, substr(setting, strpos(setting, '=') + 1) as value
-          from needed n, pg_catalog.pg_db_role_setting s, unnest(s.setconfig) as setting
-          where s.setrole in (0, n.oid)
-            and s.setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
-            and (split_part(setting, '=', 1) in ('row_security', 'statement_timeout')
-              or split_part(setting, '=', 1) = 'default_transaction_read_only' and s.setrole <> 0)
-          order by n.id, name, s.setrole <> 0 desc, s.setdatabase <> 0 desc),
-        wrong as (
-          select id, min(name) as name
-          from settings
-          where name = 'row_security' and not value::boolean or name = 'default_transaction_read_only' and value::boolean
-          group by id)
+          where t.id in ('default', 'admin'))
         select n.id::text, n.db_user::text,
           case
             when n.db_user is null then null
@@ -87,19 +63,28 @@ internal static class StartQuery
               then '{{TenantFacts.IsAboveRowSecurity}}'
             when not has_database_privilege(n.oid, current_database(), 'CONNECT') then 'may not connect to this database'
             when not has_schema_privilege(n.oid, {{Schema}}, 'USAGE') then 'may not use the schema of Logto''s tables'
-            when c.number is not null then 'may not read and write ' || c.number || ' of Logto''s tables, such as ' || c.first
+            when closed.number > 0 then 'may not read and write ' || closed.number || ' of Logto''s tables, such as ' || closed.first
             when not has_column_privilege(n.oid, to_regclass('tenants'), 'id', 'SELECT')
               or not has_column_privilege(n.oid, to_regclass('tenants'), 'db_user', 'SELECT')
               then 'may not read its own row of the table tenants'
-            when w.name is not null then 'has a setting with which Logto fails: ' || w.name
           end,
-          w.name,
           coalesce(n.rolconnlimit, -1),
-          (select case when s.value ~ '^[0-9]+$' then s.value::float8 else extract(epoch from s.value::interval) * 1000 end::float8
-            from settings s where s.id = n.id and s.name = 'statement_timeout')
+          (select string_agg(case when s.setrole <> 0 then 'role ' else 'all ' end || setting, ','
+              order by s.setrole <> 0, s.setdatabase <> 0)
+            from pg_catalog.pg_db_role_setting s, unnest(s.setconfig) as setting
+            where s.setrole in (0, n.oid)
+              and s.setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
+              and split_part(setting, '=', 1) in ('row_security', 'statement_timeout', 'default_transaction_read_only'))
         from needed n
-        left join closed c on c.id = n.id
-        left join wrong w on w.id = n.id
+        cross join lateral (
+          select count(*) as number, min(c.relname) as first
+          from pg_catalog.pg_class c
+          where c.relnamespace = {{Schema}}
+            and c.relkind = 'r'
+            and c.relname = any (string_to_array($1, ',')::name[])
+            and c.relname not in ({{ClosedTables}})
+            and not (has_table_privilege(n.oid, c.oid, 'SELECT') and has_table_privilege(n.oid, c.oid, 'INSERT')
+              and has_table_privilege(n.oid, c.oid, 'UPDATE') and has_table_privilege(n.oid, c.oid, 'DELETE'))) as closed
         order by 1
         """;
 
@@ -159,13 +144,15 @@ internal static class StartQuery
         var tenants = new List<TenantFacts>();
         while (await reader.ReadAsync(cancellationToken))
         {
+            var settings = RoleSettings.Parse(await reader.ReadTextAsync(4, cancellationToken) ?? "");
             tenants.Add(new TenantFacts(
                 reader.GetString(0),
                 await reader.ReadTextAsync(1, cancellationToken),
-                await reader.ReadTextAsync(2, cancellationToken),
-                await reader.ReadTextAsync(3, cancellationToken),
-                reader.GetInt32(4),
-                await reader.IsDBNullAsync(5, cancellationToken) ? null : reader.GetDouble(5)));
+                await reader.ReadTextAsync(2, cancellationToken)
+                    ?? (settings.Wrong is { } wrong ? $"has a setting with which Logto fails: {wrong}" : null),
+                settings.Wrong,
+                reader.GetInt32(3),
+                settings.StatementMilliseconds));
         }
 
         await reader.NextResultAsync(cancellationToken);
