@@ -11,7 +11,7 @@ if (arguments() is ["--herd", var herdsFile]) // only the slowest part, into the
 {
     await using var crowded = await Field.OpenAsync(quick: false);
     var herd = await HerdBench.MeasureAsync(crowded);
-    await ReplaceAsync(herdsFile, last => last with { Herd = herd });
+    await ReplaceAsync(herdsFile, last => last with { Herd = herd, Size = SizeMap.Read() });
     return;
 }
 

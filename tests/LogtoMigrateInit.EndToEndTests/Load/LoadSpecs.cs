@@ -29,9 +29,11 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await using var server = await PostgresServer.StartAsync(14, FewConnections, Token);
         await using var herd = await Herd.CreateAsync(server, FewForTheOwner, Token);
 
+        await using var neighbor = new Neighbor(herd.Url, Token);
         var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => herd.RunAsync(Token)));
 
         Report("60 at once", results);
+        Assert.Equal([], await neighbor.StopAsync());
         await AllPassedAfterOneDeployAsync(herd, results, "22 alterations deployed");
     }
 
@@ -45,6 +47,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await execute.ExecuteNonQueryAsync(Token);
         await using var holder = herd.Start();
         await holder.WaitForLineAsync("waits for a lock", cancellationToken: Token);
+        await using var neighbor = new Neighbor(herd.Url, Token);
         var running = Enumerable.Range(0, 200).Select(_ => herd.RunAsync(Token)).ToArray();
 
         holder.Kill();
@@ -52,6 +55,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
 
         var results = await Task.WhenAll(running);
         Report("200 at once, the holder killed", results);
+        Assert.Equal([], await neighbor.StopAsync());
         await AllPassedAfterOneDeployAsync(herd, results, "alterations deployed");
     }
 
