@@ -55,6 +55,13 @@ public sealed partial class ArchitectureSpecs
             select $"{Path.GetRelativePath(Source, file)}:{line.Index + 1}: {line.Item.Length}");
 
     [Fact]
+    public void A_method_of_more_than_40_lines_says_why() =>
+        Assert.Empty(
+            from file in ProductFiles()
+            from name in LongMethodsWithoutReason(File.ReadAllLines(file))
+            select $"{Path.GetRelativePath(Source, file)}:{name}");
+
+    [Fact]
     public void No_constructor_has_more_than_seven_parameters() =>
         Assert.Empty(
             from type in typeof(Outcomes.Outcome).Assembly.GetTypes()
@@ -104,6 +111,20 @@ public sealed partial class ArchitectureSpecs
         let cells = line.Split('|', StringSplitOptions.TrimEntries)
         where cells is [_, ['`', ..], _, _, _, _]
         select new Module(cells[1].Trim('`'), cells[3].Split(", ", StringSplitOptions.RemoveEmptyEntries), cells[4].Split(", ", StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary>The format check keeps the braces of a method's body alone on their lines, four columns in.</summary>
+    private static IEnumerable<string> LongMethodsWithoutReason(string[] lines)
+    {
+        for (var open = Array.IndexOf(lines, "    {"); open >= 0; open = Array.IndexOf(lines, "    {", open + 1))
+        {
+            var length = Array.FindIndex(lines, open, line => line.StartsWith("    }", StringComparison.Ordinal)) - open - 1;
+            var start = Array.FindLastIndex(lines, open, line => line.Length == 0 || line == "{") + 1;
+            if (length > 40 && !lines[start..open].Any(line => line.StartsWith("    // Over 40 lines: ", StringComparison.Ordinal)))
+            {
+                yield return $"{open + 1}: {length} lines";
+            }
+        }
+    }
 
     [GeneratedRegex(@"^using LogtoMigrateInit\.(\w+);")]
     private static partial Regex ModuleLine();

@@ -68,6 +68,7 @@ internal sealed partial class DatabaseRestore(
             ? Path.Combine(folder, file)
             : Path.GetFullPath(file);
 
+    // Over 40 lines: the steps of a restore, in order.
     private async Task<Outcome> RunAsync(
         Archive archive,
         ArchiveContents contents,

@@ -50,6 +50,7 @@ internal static class DatabaseSwap
     /// <param name="endSessions">Whether to terminate other sessions there.</param>
     /// <param name="cancellationToken">Before the commit it undoes everything; the commit itself is not canceled.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
+    // Over 40 lines: one transaction with each of its endings.
     public static async Task<SwapResult> RunAsync(
         NpgsqlConnection renamer,
         NpgsqlConnection ender,

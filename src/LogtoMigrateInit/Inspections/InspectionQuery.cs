@@ -99,6 +99,7 @@ internal static class InspectionQuery
             : inspection;
     }
 
+    // Over 40 lines: the results come in the order of the statements.
     private static async Task<Inspection> ReadBatchAsync(
         NpgsqlConnection connection, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {

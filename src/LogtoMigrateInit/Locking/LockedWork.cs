@@ -25,6 +25,7 @@ internal sealed class LockedWork(
 
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time, before the work began.</exception>
     /// <exception cref="OperationCanceledException">Stopped by a signal.</exception>
+    // Over 40 lines: the steps from the first poll to the work, in order.
     public async Task<Outcome> RunAsync(LockedTask task, CancellationToken stop)
     {
         var wait = new Wait(settings, logger);

@@ -63,6 +63,7 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
     public Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken) =>
         OutputLines.ReadAsync(stream, (line, dropped) => Take(line, dropped, name), cancellationToken);
 
+    // Over 40 lines: all that one line can mean, under one lock.
     private void Take(string line, long dropped, string stream)
     {
         if (line == CliGuard.Question)

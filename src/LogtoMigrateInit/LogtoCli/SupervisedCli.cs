@@ -37,6 +37,7 @@ internal sealed class SupervisedCli(
     /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch
     /// the scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
     /// </param>
+    // Over 40 lines: its local functions share the life of one CLI; apart they would need a class of their own.
     public async Task<CliRun> RunAsync(
         CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)
     {

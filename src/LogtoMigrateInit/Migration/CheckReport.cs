@@ -54,6 +54,7 @@ internal static class CheckReport
     /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
     /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared).
     /// </summary>
+    // Over 40 lines: one line for each property of the report.
     public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift)
     {
         using var buffer = new MemoryStream();

@@ -22,6 +22,7 @@ internal static class ServerAnswer
         return new DatabaseException(failure, $"{answer.MessageText} (SQLSTATE {answer.SqlState})", remedy, answer);
     }
 
+    // Over 40 lines: one case for each answer of a server.
     private static (DatabaseFailure Failure, string Remedy) Classify(PostgresException answer) => answer.SqlState switch
     {
         PostgresErrorCodes.InvalidCatalogName => (DatabaseFailure.NoSuchDatabase, "correct the database's name in DB_URL"),

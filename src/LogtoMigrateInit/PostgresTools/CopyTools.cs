@@ -47,6 +47,7 @@ internal sealed class CopyTools(
     /// <param name="database">Its database.</param>
     /// <param name="serverVersion">That server's <c>server_version_num</c>.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
+    // Over 40 lines: two programs and the pipe between them end together, whichever fails first.
     public async Task CopyRowsAsync(string snapshot, ServerTarget target, string database, int serverVersion, CancellationToken stop)
     {
         using var sourceRoots = RootsFile.Create(source);

@@ -44,6 +44,7 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         }
     }
 
+    // Over 40 lines: two programs and the pipe between them end together, whichever fails first.
     private async Task<DumpedFile> WriteAsync(
         string snapshot, string applicationName, TimeSpan lockTimeout, FileStream file, bool zstd, CancellationToken stop)
     {

@@ -63,6 +63,7 @@ internal sealed class AlterationRehearsal(
         return await RunAsync(plan, new ScratchTools(scratch, rights, programs), folder, whileLocked);
     }
 
+    // Over 40 lines: the steps of a rehearsal, in order.
     private async Task<RehearsalResult> RunAsync(RehearsalPlan plan, ScratchTools tools, FolderLock folder, CancellationToken whileLocked)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);

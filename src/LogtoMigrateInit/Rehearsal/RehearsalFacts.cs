@@ -11,6 +11,7 @@ internal static class RehearsalFacts
     private const int Few = 8;
 
     /// <summary>Returns all facts with their names. Facts of the same name follow each other.</summary>
+    // Over 40 lines: one line for each fact.
     public static IEnumerable<(string Name, string Fact)> Of(RehearsalReport report)
     {
         yield return ("works", report.Failure is { } failure ? WhyNot(failure) : $"yes, {Works(report)}{SchemaAfterwards(report)}");

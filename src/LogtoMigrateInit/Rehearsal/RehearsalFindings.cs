@@ -23,6 +23,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     /// <param name="seconds">The time to create the copy, and the time that the CLI ran.</param>
     /// <param name="held">Cancels the queries.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
+    // Over 40 lines: the parts of one report, in the order in which the copy can be read.
     public async Task<RehearsalReport> ReportAsync(
         RehearsalPlan plan,
         CliRun run,

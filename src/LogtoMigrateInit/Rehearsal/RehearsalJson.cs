@@ -79,6 +79,7 @@ internal static class RehearsalJson
         WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
     }
 
+    // Over 40 lines: one line for each property of the report.
     private static void Write(Utf8JsonWriter json, RehearsalReport report)
     {
         json.WriteString("database", report.Database);
@@ -133,6 +134,7 @@ internal static class RehearsalJson
         }
     }
 
+    // Over 40 lines: one line for each property of the report.
     private static void Write(Utf8JsonWriter json, RehearsedAlteration alteration, RehearsalReport report)
     {
         json.WriteStartObject();

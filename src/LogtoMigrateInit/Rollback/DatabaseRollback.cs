@@ -53,6 +53,7 @@ internal sealed class DatabaseRollback(
         };
     }
 
+    // Over 40 lines: the steps of a rollback, in order.
     private async Task<Outcome> RunAsync(
         RollbackRequest request, RollbackPlan.Steps steps, AlterationState state, Survey.Clear survey, LockedRun run)
     {

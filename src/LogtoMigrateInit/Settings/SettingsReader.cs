@@ -51,6 +51,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     public static string ReadTerminationLog(IReadOnlyDictionary<string, string> environment) =>
         new SettingsReader(environment).Text(Variables.TerminationLog);
 
+    // Over 40 lines: one line for each setting.
     private ProgramSettings? Read()
     {
         _problems.AddRange(UnknownVariables.Describe(environment.Keys));

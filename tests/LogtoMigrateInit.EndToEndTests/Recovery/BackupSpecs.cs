@@ -79,6 +79,42 @@ public sealed class BackupSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
+    /// <summary>Whatever ends a run that has begun to deploy, its last line has the way back.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task A_lock_that_is_lost_after_the_backup_ends_with_the_command_that_restores_it()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var gate = world.Start(["migrate"], ("FAKE_CLI", "hold"));
+        await gate.WaitForLineAsync("1/3", cancellationToken: Token);
+
+        await world.Server.ExecuteAsync(
+            world.Database,
+            "select pg_terminate_backend(l.pid) from pg_locks l where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())",
+            Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+        Expect.Ending(6, result);
+        Assert.Contains($"logto-migrate-init restore {Path.Combine(world.Folder, Assert.Single(world.Dumps))}", FakeWorld.LastLine(result), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_password_that_changes_during_the_deploy_ends_with_what_was_deployed_and_the_command_that_restores()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var gate = world.Start(["migrate"], ("FAKE_CLI", "hold"));
+        await gate.WaitForLineAsync("1/3", cancellationToken: Token);
+        await world.Server.ExecuteAsync("postgres", $"alter role {world.Owner} password 'another'", Token);
+
+        await world.World.Cli.LetGoAsync(Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+        Expect.Ending(6, result);
+        Assert.Contains("reported 2 of 2 alterations as deployed", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("password authentication failed", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains($"logto-migrate-init restore {Path.Combine(world.Folder, Assert.Single(world.Dumps))}", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Equal(FakeWorld.After, await world.World.StateAsync());
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task A_check_says_in_daylight_that_the_backup_would_fail()
     {
