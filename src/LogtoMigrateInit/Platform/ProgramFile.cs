@@ -67,29 +67,31 @@ internal static class ProgramFile
         // EM_AARCH64 and EM_ARM, EM_X86_64 and EM_386
         var (own, older) = RuntimeInformation.OSArchitecture == Architecture.Arm64 ? (183, 40) : (62, 3);
         var machine = BinaryPrimitives.ReadUInt16LittleEndian(header[18..]);
-        if (machine != own)
+        if (machine == older)
         {
-            // A kernel may run the machine's older 32-bit programs too.
-            return machine == older ? null : $"it is a program for another kind of processor (ELF machine {machine}; this one is {own})";
+            return null; // a kernel may run the machine's older 32-bit programs too
         }
 
+        // Where its loader is installed, something here runs such programs: this program may be the one that is emulated.
+        var wrong = machine == own ? Damaged : $"it is a program for another kind of processor (ELF machine {machine}; this one is {own})";
         var isExecutable = BinaryPrimitives.ReadUInt16LittleEndian(header[16..]) is 2 or 3; // ET_EXEC, ET_DYN
         var count = BinaryPrimitives.ReadUInt16LittleEndian(header[56..]);
         if (!isExecutable || count == 0 || BinaryPrimitives.ReadUInt16LittleEndian(header[54..]) != EntryLength)
         {
-            return Damaged;
+            return wrong;
         }
 
         var entries = new byte[count * EntryLength];
         file.Position = (long)BinaryPrimitives.ReadUInt64LittleEndian(header[32..]);
         if (file.ReadAtLeast(entries, entries.Length, throwOnEndOfStream: false) < entries.Length)
         {
-            return Damaged;
+            return wrong;
         }
 
         var loader = entries.Chunk(EntryLength).FirstOrDefault(entry => BinaryPrimitives.ReadUInt32LittleEndian(entry) == InterpreterEntry);
-        return loader is null || ReadLoader(file, loader) is not { } name || File.Exists(name)
-            ? null
+        var name = loader is null ? null : ReadLoader(file, loader);
+        return machine != own ? (File.Exists(name) ? null : wrong)
+            : name is null || File.Exists(name) ? null
             : $"its loader '{name}' is missing: it is built for another C library than this image's";
     }
 
