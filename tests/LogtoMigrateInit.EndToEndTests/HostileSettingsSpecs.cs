@@ -90,6 +90,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
             $"""
             create schema own authorization {user}; alter role {user} set search_path = own;
             grant usage on schema own to logto_tenant_{world.Database}; alter role logto_tenant_{world.Database}_default set search_path = own;
+            alter role logto_tenant_{world.Database}_admin set search_path = own;
             do $$ declare t record; begin for t in select tablename from pg_tables where schemaname = 'public' loop
             execute format('alter table %I set schema own', t.tablename); execute format('alter table own.%I owner to {user}', t.tablename);
             end loop; end $$;
@@ -100,6 +101,12 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("deploy", ("DB_URL", world.Server.Url(world.Database, user, "pw"))));
 
         Assert.Equal(FakeWorld.After, await world.Server.QuerySingleAsync<decimal>(world.Database, "select (value->>'timestamp')::numeric from own.systems", FakeWorld.Token));
+
+        await world.Server.ExecuteAsync(world.Database, $"alter role logto_tenant_{world.Database}_admin reset search_path", FakeWorld.Token);
+        var lost = await Gate.RunAsync(
+            ["check", "--deep"], world.Variables("nothing", ("DB_URL", world.Server.Url(world.Database, user, "pw"))), cancellationToken: FakeWorld.Token);
+        Expect.Ending(7, lost);
+        Assert.Contains($"`alter role \"logto_tenant_{world.Database}_admin\" set search_path = own`", FakeWorld.LastLine(lost), StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 120_000)]

@@ -235,7 +235,7 @@ public sealed class ServerSpecs(SharedServers servers)
     }
 
     /// <summary>A server with this file follows a primary; here there is none, so it stays in recovery.</summary>
-    private static async Task BecomeStandbyAsync(PostgresServer server)
+    internal static async Task BecomeStandbyAsync(PostgresServer server)
     {
         await server.StopAsync();
         await File.WriteAllTextAsync(Path.Combine(server.DataDirectory, "standby.signal"), "", FakeWorld.Token);

@@ -47,6 +47,41 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Assert.DoesNotContain("Waiting for the database", result.StandardError, StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task It_polls_over_another_one_when_nothing_arrives_over_the_first()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        await using var proxy = new TcpProxy(world.Server.Port);
+        await using var holder = await TakeLockAsync(world);
+        await using var gate = Gate.Start([], world.Variables("deploy", FakeWorld.Through(proxy, world)));
+        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        var pid = await PidAsync(world);
+
+        proxy.Swallow(_ => true);
+
+        await world.Server.WaitUntilAsync(world.Database, $"exists ({Waiting} and pid <> {pid})", Token);
+        await holder.CloseAsync();
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: Token));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task It_waits_out_a_failover_to_a_standby()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
+        await using var holder = await TakeLockAsync(world);
+        await using var gate = Gate.Start([], world.Variables());
+        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await PidAsync(world);
+
+        await ServerSpecs.BecomeStandbyAsync(server);
+        await gate.WaitForLineAsync("in recovery", cancellationToken: Token);
+        await server.ExecuteAsync("postgres", "select pg_promote()", Token);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: Token));
+        Assert.Equal(FakeWorld.After, await world.StateAsync());
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task It_goes_on_after_a_standstill()
     {

@@ -31,7 +31,8 @@ internal enum LoginTrouble
 /// <param name="Role">Its name.</param>
 /// <param name="Reason">The server's words, or a clause.</param>
 /// <param name="Trouble">The kind of reason.</param>
-internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble);
+/// <param name="Schema">The schema of Logto's tables, for a role whose <c>search_path</c> does not lead there; otherwise null.</param>
+internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble, string? Schema = null);
 
 /// <summary>
 /// Logs in as Logto's own roles, as core does: same server, same trust, the user and the password of the table <c>tenants</c>
@@ -42,7 +43,8 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
     // A cloud has thousands of tenants, and an installation of one's own two; these first.
     private const string Some = """
         select db_user::text, db_user_password::text, (select count(*) from tenants where db_user is not null),
-          id in ('default', 'admin')
+          id in ('default', 'admin'),
+          (select relnamespace::regnamespace::text from pg_catalog.pg_class where oid = to_regclass('applications'))
         from tenants
         where db_user is not null
         order by id in ('default', 'admin') desc, id
@@ -72,12 +74,13 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
-        var (tenants, count) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
+        var (tenants, count, schema) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
         var failed = new List<FailedLogin>();
         var succeeded = 0;
         foreach (var (role, password, isNeeded) in tenants)
         {
             var failure = await TryAsync(role, password, serverIsReadOnly, cancellationToken);
+            failure = failure?.Trouble == LoginTrouble.SearchPath ? failure with { Schema = schema } : failure;
             succeeded += failure is null ? 1 : 0;
             if (failure is not null && isNeeded)
             {
@@ -126,20 +129,22 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         }
         : LoginTrouble.Other;
 
-    private static async Task<(IReadOnlyList<(string Role, string? Password, bool IsNeeded)> Tenants, long Count)> ReadAsync(
+    /// <returns>Roles, how many there are in all, and the schema of Logto's tables as SQL writes it.</returns>
+    private static async Task<(IReadOnlyList<(string Role, string? Password, bool IsNeeded)> Tenants, long Count, string? Schema)>
+        ReadAsync(
         NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Some, connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var tenants = new List<(string, string?, bool)>();
-        var count = 0L;
+        var (count, schema) = (0L, (string?)null);
         while (await reader.ReadAsync(cancellationToken))
         {
             tenants.Add((reader.GetString(0), await reader.ReadTextAsync(1, cancellationToken), reader.GetBoolean(3)));
-            count = reader.GetInt64(2);
+            (count, schema) = (reader.GetInt64(2), await reader.ReadTextAsync(4, cancellationToken));
         }
 
-        return (tenants, count);
+        return (tenants, count, schema);
     }
 
     private async Task<(

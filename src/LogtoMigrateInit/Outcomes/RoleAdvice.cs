@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Outcomes;
 
@@ -22,6 +23,8 @@ internal static class RoleAdvice
         LoginTrouble.Right =>
             $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`; let pg_hba.conf admit these roles as it admits the user of " +
             $"DB_URL; and start again.",
+        LoginTrouble.SearchPath when failed[0].Schema is { } schema and not "public" =>
+            $"Run {Each(failed, role => $"alter role {SqlNames.Quote(role)} set search_path = {schema}")}, and start again.",
         LoginTrouble.SearchPath => Reset(failed, "search_path"),
         LoginTrouble.TimeOut => Reset(failed, "statement_timeout"),
         LoginTrouble.ReadOnly => Reset(failed, "default_transaction_read_only"),
@@ -29,5 +32,8 @@ internal static class RoleAdvice
     };
 
     private static string Reset(IReadOnlyList<FailedLogin> failed, string setting) =>
-        $"Run {string.Join(", ", failed.Select(login => $"`{TenantRolesSql.Reset(login.Role, setting)}`"))}, and start again.";
+        $"Run {Each(failed, role => TenantRolesSql.Reset(role, setting))}, and start again.";
+
+    private static string Each(IReadOnlyList<FailedLogin> failed, Func<string, string> statement) =>
+        string.Join(", ", failed.Select(login => $"`{statement(login.Role)}`"));
 }

@@ -59,6 +59,25 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await AllPassedAfterOneDeployAsync(herd, results, "alterations deployed");
     }
 
+    [Fact(Timeout = 900_000)]
+    public async Task Sixty_replicas_behind_a_session_pool_of_ten_leave_room_for_another_client()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        await using var herd = await Herd.CreateAsync(server, cancellationToken: Token);
+        await using var pooler = await PgBouncer.StartAsync(
+            server, "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout", Token,
+            PgBouncer.KnowsAllRoles + "\npool_mode = session\ndefault_pool_size = 10\nquery_wait_timeout = 30");
+        herd.Pooler = pooler;
+        await using var neighbor = new Neighbor(herd.Url, Token);
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => herd.RunAsync(Token)));
+
+        Report("60 behind a session pool of 10", results);
+        Assert.Equal([], await neighbor.StopAsync());
+        herd.Pooler = null;
+        await AllPassedAfterOneDeployAsync(herd, results, "22 alterations deployed");
+    }
+
     private static async Task AllPassedAfterOneDeployAsync(Herd herd, GateResult[] results, string deploy)
     {
         Assert.All(results, result => Expect.Ending(Expect.Success, result));

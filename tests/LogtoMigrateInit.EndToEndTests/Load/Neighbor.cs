@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LogtoMigrateInit.EndToEndTests.Load;
 
-/// <summary>Another client of the same user, as Logto is one: it opens a connection every second, and must find room.</summary>
+/// <summary>Another client of the same user, as Logto is one: every second it opens a connection and asks one question.</summary>
 internal sealed class Neighbor : IAsyncDisposable
 {
     /// <summary>The replicas that start at once may fill the server for this long.</summary>
@@ -51,8 +51,10 @@ internal sealed class Neighbor : IAsyncDisposable
             {
                 await using var connection = new NpgsqlConnection(builder.ConnectionString);
                 await connection.OpenAsync(CancellationToken.None);
+                await using var command = new NpgsqlCommand("select 1", connection); // a pooler gives it a server only now
+                await command.ExecuteScalarAsync(CancellationToken.None);
             }
-            catch (PostgresException full) when (full.SqlState == PostgresErrorCodes.TooManyConnections)
+            catch (PostgresException full) when (full.SqlState is PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.ProtocolViolation)
             {
                 if (Stopwatch.GetElapsedTime(started) is { } since && since > Rush)
                 {
