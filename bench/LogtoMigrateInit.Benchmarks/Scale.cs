@@ -124,7 +124,14 @@ internal static class Scale
         Directory.CreateDirectory(Path.Combine(cli, "bin"));
         File.WriteAllText(Path.Combine(cli, "package.json"), """{ "name": "@logto/cli", "version": "1.43.0" }""");
         File.WriteAllText(Path.Combine(cli, "bin", "logto.js"), "");
-        var alterations = Directory.CreateDirectory(Path.Combine(directory, "node_modules", "@logto", "schemas", "alterations-js")).FullName;
+        var schemas = Path.Combine(directory, "node_modules", "@logto", "schemas");
+        var tables = Directory.CreateDirectory(Path.Combine(schemas, "tables")).FullName;
+        foreach (var table in Directory.EnumerateFiles(Path.Combine(LogtoRelease.Newest.SchemasDirectory, "tables")))
+        {
+            File.Copy(table, Path.Combine(tables, Path.GetFileName(table)));
+        }
+
+        var alterations = Directory.CreateDirectory(Path.Combine(schemas, "alterations-js")).FullName;
         for (var number = 0; number < size; number++)
         {
             File.WriteAllText(Path.Combine(alterations, $"1.{43 - (number * 43 / size)}.0-{Level - (number * 3600L)}-some-alteration-name.js"), "");

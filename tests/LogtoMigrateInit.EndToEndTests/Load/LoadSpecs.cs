@@ -24,16 +24,14 @@ public sealed class LoadSpecs(ITestOutputHelper output)
 
     // Limits that end what hangs: a slow machine needs half a second of its processors for each replica.
     [Fact(Timeout = 900_000)]
-    public async Task Sixty_replicas_pass_with_one_deploy()
+    public async Task Sixty_replicas_pass_with_one_deploy_and_leave_room_for_another_client()
     {
         await using var server = await PostgresServer.StartAsync(14, FewConnections, Token);
         await using var herd = await Herd.CreateAsync(server, FewForTheOwner, Token);
 
-        await using var neighbor = new Neighbor(herd.Url, Token);
-        var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => herd.RunAsync(Token)));
+        var results = await RunWhileLockedAsync(server, herd, 60);
 
         Report("60 at once", results);
-        Assert.Equal([], await neighbor.StopAsync());
         await AllPassedAfterOneDeployAsync(herd, results, "22 alterations deployed");
     }
 
@@ -50,6 +48,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await using var neighbor = new Neighbor(herd.Url, Token);
         var running = Enumerable.Range(0, 200).Select(_ => herd.RunAsync(Token)).ToArray();
 
+        await neighbor.HasTriedAsync();
         holder.Kill();
         await blocker.DisposeAsync();
 
@@ -68,14 +67,29 @@ public sealed class LoadSpecs(ITestOutputHelper output)
             server, "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout", Token,
             PgBouncer.KnowsAllRoles + "\npool_mode = session\ndefault_pool_size = 10\nquery_wait_timeout = 30");
         herd.Pooler = pooler;
-        await using var neighbor = new Neighbor(herd.Url, Token);
 
-        var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => herd.RunAsync(Token)));
+        var results = await RunWhileLockedAsync(server, herd, 60);
 
         Report("60 behind a session pool of 10", results);
-        Assert.Equal([], await neighbor.StopAsync());
         herd.Pooler = null;
         await AllPassedAfterOneDeployAsync(herd, results, "22 alterations deployed");
+    }
+
+    /// <summary>Runs replicas that wait for a lock until another client has found room beside them.</summary>
+    private static async Task<GateResult[]> RunWhileLockedAsync(PostgresServer server, Herd herd, int replicas)
+    {
+        await using var neighbor = new Neighbor(herd.Url, Token);
+        await using var holder = await server.OpenAsync(herd.Database, Token);
+        await using var command = new NpgsqlCommand("select pg_advisory_lock(-4823972487516092882)", holder);
+        await command.ExecuteNonQueryAsync(Token);
+        var running = Enumerable.Range(0, replicas).Select(_ => herd.RunAsync(Token)).ToArray();
+        await neighbor.HasTriedAsync();
+
+        await holder.CloseAsync();
+
+        var results = await Task.WhenAll(running);
+        Assert.Equal([], await neighbor.StopAsync());
+        return results;
     }
 
     private static async Task AllPassedAfterOneDeployAsync(Herd herd, GateResult[] results, string deploy)

@@ -9,7 +9,10 @@ internal sealed class Neighbor : IAsyncDisposable
     /// <summary>The replicas that start at once may fill the server for this long.</summary>
     private static readonly TimeSpan Rush = TimeSpan.FromSeconds(5);
 
+    private const int Enough = 5;
+
     private readonly CancellationTokenSource _stop;
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task<List<string>> _connecting;
 
     public Neighbor(string url, CancellationToken cancellationToken)
@@ -17,6 +20,9 @@ internal sealed class Neighbor : IAsyncDisposable
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _connecting = ConnectAsync(new Uri(url));
     }
+
+    /// <summary>Waits until it has tried a few times after the rush.</summary>
+    public Task HasTriedAsync() => Task.WhenAny(_tried.Task, _connecting);
 
     /// <summary>Returns when it found no room after the rush, in seconds since it began.</summary>
     public async Task<List<string>> StopAsync()
@@ -45,6 +51,7 @@ internal sealed class Neighbor : IAsyncDisposable
         };
         var refused = new List<string>();
         var started = Stopwatch.GetTimestamp();
+        var tries = 0;
         while (!_stop.IsCancellationRequested)
         {
             try
@@ -60,6 +67,12 @@ internal sealed class Neighbor : IAsyncDisposable
                 {
                     refused.Add($"{since.TotalSeconds:0.0} s: {full.MessageText}");
                 }
+            }
+
+            tries += Stopwatch.GetElapsedTime(started) > Rush ? 1 : 0;
+            if (tries == Enough)
+            {
+                _tried.TrySetResult();
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1), _stop.Token).ContinueWith(_ => { }, TaskScheduler.Default);

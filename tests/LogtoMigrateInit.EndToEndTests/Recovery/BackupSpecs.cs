@@ -109,7 +109,7 @@ public sealed class BackupSpecs(SharedServers servers)
 
         var result = await gate.WaitForExitAsync(cancellationToken: Token);
         Expect.Ending(6, result);
-        Assert.Contains("reported 2 of 2 alterations as deployed", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("reported 3 of 3 alterations as deployed", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Contains("password authentication failed", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Contains($"logto-migrate-init restore {Path.Combine(world.Folder, Assert.Single(world.Dumps))}", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Equal(FakeWorld.After, await world.World.StateAsync());

@@ -312,17 +312,18 @@ public sealed class RestoreSpecs(SharedServers servers)
     public async Task A_Logto_in_a_schema_of_its_own_is_restored_with_its_roles_and_its_way_there()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
-        var (name, owner, tenant) = (world.Database, world.Owner, $"logto_tenant_{world.Database}_default");
+        var (name, owner, roles) = (world.Database, world.Owner, $"logto_tenant_{world.Database}");
         await world.Server.ExecuteAsync(
             name,
             $"""
-            create schema auth authorization {owner}; grant usage on schema auth to logto_tenant_{name};
+            create schema auth authorization {owner}; grant usage on schema auth to {roles};
             do $$ declare t text; begin for t in select tablename from pg_tables where schemaname = 'public' loop execute format('alter table public.%I set schema auth', t); end loop; end $$;
-            alter role {owner} in database {name} set search_path = auth; alter role {tenant} in database {name} set search_path = auth;
+            alter role {owner} in database {name} set search_path = auth;
+            alter role {roles}_default in database {name} set search_path = auth; alter role {roles}_admin in database {name} set search_path = auth;
             """,
             Token);
         var dump = await world.BackUpAsync();
-        await world.Server.ExecuteAsync(name, $"drop owned by {tenant}; drop role {tenant}; drop owned by logto_tenant_{name}; drop role logto_tenant_{name}", Token);
+        await world.Server.ExecuteAsync(name, $"drop owned by {roles}_default, {roles}_admin, {roles}; drop role {roles}_default, {roles}_admin, {roles}", Token);
 
         var result = await world.RunAsync(["restore", dump, "--yes"]);
 
