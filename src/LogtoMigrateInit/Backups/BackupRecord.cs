@@ -5,7 +5,7 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What stands beside a backup as <c>.json</c>; its names are a contract (docs/backup.md).</summary>
+/// <summary>The record beside a backup, as <c>.json</c>. Its names are a contract (docs/backup.md).</summary>
 internal sealed record BackupRecord
 {
     /// <summary>Increases with every incompatible change of the format.</summary>

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What came of a backup. The cases: <see cref="Made"/>, <see cref="Failed"/>.</summary>
+/// <summary>The result of a backup. The cases: <see cref="Made"/>, <see cref="Failed"/>.</summary>
 internal abstract record BackupResult
 {
     private BackupResult()

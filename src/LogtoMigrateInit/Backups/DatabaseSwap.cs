@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What came of a swap. The cases: <see cref="Done"/>, <see cref="InUse"/>, <see cref="Unknown"/>.</summary>
+/// <summary>The result of a swap. The cases: <see cref="Done"/>, <see cref="InUse"/>, <see cref="Unknown"/>.</summary>
 internal abstract record SwapResult
 {
     private SwapResult()

@@ -5,7 +5,7 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What a restore does with each entry of an archive, decided before it changes anything.</summary>
+/// <summary>The entries of an archive, by their part in a restore. The plan is made before the restore changes anything.</summary>
 /// <param name="Entries">What <c>pg_restore</c> restores, in the order of the archive.</param>
 /// <param name="Grants">
 /// Rights. They are granted one by one, because an archive puts those of Logto's roles and of others into one entry.

@@ -28,8 +28,8 @@ internal sealed record Inspection
     public required bool BehindPooler { get; init; }
 
     /// <summary>
-    /// What a pooler says of the parameters that Logto's driver sends at login; null when it takes them, when it was not asked, or when
-    /// none answers.
+    /// The pooler's words when it refuses the parameters that Logto's driver sends at login. Null when it takes them, when it was not
+    /// asked, or when no pooler answers.
     /// </summary>
     public string? DriverRefusal { get; init; }
 
@@ -78,7 +78,7 @@ internal sealed record Inspection
         }
     }
 
-    /// <summary>What core reads of the tenants <c>default</c> and <c>admin</c>; null when <c>tenants</c> could not be read.</summary>
+    /// <summary>The facts about the tenants <c>default</c> and <c>admin</c>; null when <c>tenants</c> could not be read.</summary>
     public required StartFacts? Start { get; init; }
 
     /// <summary>Those of Logto's tables that lack a policy or an enabled trigger, in alphabetical order.</summary>

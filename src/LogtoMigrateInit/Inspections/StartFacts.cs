@@ -3,9 +3,9 @@ using LogtoMigrateInit.PostgreSql;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// What the database shows of the two tenants that every installation needs, <c>default</c> and <c>admin</c>. Core reads it at the tenant's
-/// first request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>) and answers 404 or 500
-/// where it is wrong.
+/// The facts about the two tenants that every installation needs, <c>default</c> and <c>admin</c>. Core reads them at a tenant's first
+/// request (<c>packages/core/src/tenants/utils.ts</c>, <c>packages/core/src/libraries/logto-config.ts</c>). It answers 404 or 500 where
+/// one is wrong.
 /// </summary>
 internal sealed record StartFacts
 {

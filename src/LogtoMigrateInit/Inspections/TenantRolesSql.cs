@@ -13,7 +13,7 @@ internal static class TenantRolesSql
     /// <summary>Where to run the SQL; a backquote follows.</summary>
     public const string HowToRun = "In psql, connected to this database as the owner of Logto's tables or as a superuser, run";
 
-    /// <summary>What an operator can do about more Previous keys than core accepts: an imperative clause.</summary>
+    /// <summary>The remedy for more Previous keys than core accepts: an imperative clause.</summary>
     /// <param name="tenant">The tenant's id.</param>
     /// <param name="surplus">How many keys are too many.</param>
     public static string TrimKeys(string tenant, int surplus) =>

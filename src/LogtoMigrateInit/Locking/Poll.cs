@@ -4,7 +4,7 @@ using LogtoMigrateInit.Outcomes;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// What one connection found before the lock. The cases: <see cref="Settled"/>, <see cref="LockTaken"/>, <see cref="LockHeld"/>, <see
+/// The result of one poll before the lock. The cases: <see cref="Settled"/>, <see cref="LockTaken"/>, <see cref="LockHeld"/>, <see
 /// cref="ReadOnly"/>.
 /// </summary>
 internal abstract record Poll

@@ -20,12 +20,12 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
         $"{SinceSeconds:0} s)");
 }
 
-/// <summary>What the holder of the lock found of other runs' CLIs.</summary>
+/// <summary>The sessions of other runs' CLIs that the holder of the lock found.</summary>
 /// <param name="AtWork">Left to end by themselves.</param>
 /// <param name="Ended">Told to end just now; they may be there for another moment.</param>
 internal sealed record FencedSessions(IReadOnlyList<ServerSession> AtWork, IReadOnlyList<ServerSession> Ended);
 
-/// <summary>What a program's sessions do.</summary>
+/// <summary>The activity of a program's sessions.</summary>
 internal enum SessionActivity
 {
     /// <summary>It has no session.</summary>
@@ -41,7 +41,7 @@ internal enum SessionActivity
 /// <summary>Who blocks the CLI, and what a killed CLI left running.</summary>
 internal static class SessionQueries
 {
-    /// <summary>What a <see cref="ServerSession"/> is read from; <c>a</c> is <c>pg_stat_activity</c>.</summary>
+    /// <summary>The columns of a <see cref="ServerSession"/>; <c>a</c> is <c>pg_stat_activity</c>.</summary>
     internal const string Columns = """
         a.pid, a.usename::text, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
         coalesce(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)), 0)::float8,
@@ -177,7 +177,7 @@ internal static class SessionQueries
         NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
 
-    /// <summary>What the busiest session of this name does.</summary>
+    /// <summary>Returns the activity of the busiest session of this name.</summary>
     public static async Task<SessionActivity> ReadActivityAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {

@@ -8,7 +8,7 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>What <c>check</c> prints on standard output.</summary>
+/// <summary>The report that <c>check</c> prints on standard output.</summary>
 internal static class CheckReport
 {
     /// <summary>
@@ -54,28 +54,13 @@ internal static class CheckReport
     /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
     /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared).
     /// </summary>
-    // Over 40 lines: one line for each property of the report.
     public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
         {
             json.WriteStartObject();
-            json.WriteNumber("exitCode", (int)outcome.ExitCode);
-            json.WriteString("outcome", outcome.Name);
-            json.WriteString("message", outcome.Message);
-            if (catalog is null)
-            {
-                json.WriteNull("target");
-            }
-            else
-            {
-                json.WriteStartObject("target");
-                json.WriteString("version", catalog.TargetVersion);
-                json.WriteNumber("timestamp", catalog.Last.Timestamp);
-                json.WriteNumber("alterations", catalog.Count);
-                json.WriteEndObject();
-            }
+            RehearsalJson.WriteEnding(json, outcome, catalog);
 
             if (outcome.State is { } state)
             {

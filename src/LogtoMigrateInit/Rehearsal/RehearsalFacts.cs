@@ -72,7 +72,7 @@ internal static class RehearsalFacts
         yield return ("not seen", "live sessions, bloat and a cold cache, which no copy has");
     }
 
-    /// <summary>What was copied.</summary>
+    /// <summary>Names the rows that were copied.</summary>
     public static string Copied(RehearsalReport report) =>
         report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
 

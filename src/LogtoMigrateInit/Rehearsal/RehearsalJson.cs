@@ -23,21 +23,7 @@ internal static class RehearsalJson
         {
             json.WriteStartObject();
             json.WriteNumber("schemaVersion", SchemaVersion);
-            json.WriteNumber("exitCode", (int)outcome.ExitCode);
-            json.WriteString("outcome", outcome.Name);
-            json.WriteString("message", outcome.Message);
-            if (catalog is null)
-            {
-                json.WriteNull("target");
-            }
-            else
-            {
-                json.WriteStartObject("target");
-                json.WriteString("version", catalog.TargetVersion);
-                json.WriteNumber("timestamp", catalog.Last.Timestamp);
-                json.WriteNumber("alterations", catalog.Count);
-                json.WriteEndObject();
-            }
+            WriteEnding(json, outcome, catalog);
 
             if (report is null)
             {
@@ -77,6 +63,29 @@ internal static class RehearsalJson
             json.WriteEndObject();
         });
         WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
+    }
+
+    /// <summary>Writes the properties with which the report of <c>check</c> begins too.</summary>
+    /// <param name="json">Inside an object.</param>
+    /// <param name="outcome">The outcome of the run.</param>
+    /// <param name="catalog">Null when the target could not be read.</param>
+    public static void WriteEnding(Utf8JsonWriter json, Outcome outcome, AlterationCatalog? catalog)
+    {
+        json.WriteNumber("exitCode", (int)outcome.ExitCode);
+        json.WriteString("outcome", outcome.Name);
+        json.WriteString("message", outcome.Message);
+        if (catalog is null)
+        {
+            json.WriteNull("target");
+        }
+        else
+        {
+            json.WriteStartObject("target");
+            json.WriteString("version", catalog.TargetVersion);
+            json.WriteNumber("timestamp", catalog.Last.Timestamp);
+            json.WriteNumber("alterations", catalog.Count);
+            json.WriteEndObject();
+        }
     }
 
     // Over 40 lines: one line for each property of the report.

@@ -4,10 +4,10 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>What is rehearsed, decided from the real database before the copy is made.</summary>
+/// <summary>The job of a rehearsal, decided from the real database before the copy is made.</summary>
 internal sealed record RehearsalPlan
 {
-    /// <summary>What Logto's CLI is to do, with the real database as it was inspected under the lock.</summary>
+    /// <summary>The job of Logto's CLI, with the real database as it was inspected under the lock.</summary>
     public required CliJob Job { get; init; }
 
     /// <summary>The state of the real database.</summary>

@@ -24,10 +24,10 @@ internal static class RehearsalSummary
             $"{What(blocks)} of {longest.Table} ({Size(longest.Bytes)}) blocked for {longest.Alteration.Seconds:0.000} s at most")
         : null;
 
-    /// <summary>What is blocked, in words.</summary>
+    /// <summary>Names the blocked reads or writes.</summary>
     public static string What(Blocked blocks) => blocks == Blocked.Writes ? "writes" : "reads and writes";
 
-    /// <summary>What is dropped, with the number of values.</summary>
+    /// <summary>Names the dropped objects, with the number of values.</summary>
     public static string Losses(RehearsalReport report)
     {
         var more = report.Losses.Count > Few ? $" and {report.Losses.Count - Few} more" : "";

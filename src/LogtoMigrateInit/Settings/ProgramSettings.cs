@@ -64,7 +64,7 @@ internal sealed record ProgramSettings
     /// </summary>
     public required string StatementTimeout { get; init; }
 
-    /// <summary>What Logto's own driver sends as <c>statement_timeout</c> at login; null: nothing.</summary>
+    /// <summary>The <c>statement_timeout</c> that Logto's own driver sends at login; null: none.</summary>
     public required string? LogtosStatementTimeout { get; init; }
 
     /// <summary>An <c>sslmode</c> of <c>DB_URL</c> that Logto does not know: it connects without TLS. Null when it knows it.</summary>
@@ -99,7 +99,7 @@ internal sealed record ProgramSettings
     public required long ScratchMegabytes { get; init; }
 }
 
-/// <summary>What <c>migrate</c> rehearses first; the values of <c>LOGTO_INIT_REHEARSE</c>.</summary>
+/// <summary>The rehearsal that <c>migrate</c> makes first; the values of <c>LOGTO_INIT_REHEARSE</c>.</summary>
 internal enum RehearsalMode
 {
     Off,

@@ -19,7 +19,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     /// <summary>Linux gives a variable 128 KiB; a URL in a file takes a hundredth of it.</summary>
     private const int LongestUrlFile = 64 * 1024;
 
-    /// <summary>What writes a URL into a pipe may have to ask a secret manager first.</summary>
+    /// <summary>The writer of a pipe may have to ask a secret manager first.</summary>
     private static readonly TimeSpan UrlFilePatience = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _problems = [];

@@ -14,7 +14,7 @@ internal static class StatementTimeout
     /// <summary>The value for the CLI: the user's own, else none at all, because slonik's 60 s would kill a long index build.</summary>
     public static string ForCli(string text) => Parse(text) is null ? Disabled : text.Trim();
 
-    /// <summary>What Logto's driver sends at login, in milliseconds; null: nothing. Unset is slonik's own 60 s.</summary>
+    /// <summary>The time-out that Logto's driver sends at login, in milliseconds; null: none. Unset is slonik's own 60 s.</summary>
     public static string? ForLogto(string text) => text.Trim() == Disabled ? null : Parse(text) is null ? "60000" : text.Trim();
 
     /// <summary>slonik turns 0 into 1 ms, and PostgreSQL takes nothing negative and nothing over 32 bits.</summary>
