@@ -44,24 +44,6 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task The_lock_timeout_of_the_operator_ends_a_blocked_deploy()
-    {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
-        await using var blocker = await scenario.Server.OpenAsync(scenario.Database, FakeWorld.Token);
-        await using var command = blocker.CreateCommand();
-        command.CommandText = "begin; lock table users in share mode";
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
-
-        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "1"));
-
-        Expect.Ending(6, result);
-        Assert.Contains("lock timeout", FakeWorld.LastLine(result), StringComparison.Ordinal);
-        command.CommandText = "commit";
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
-        Expect.Ending(Expect.Success, await scenario.RunAsync("migrate"));
-    }
-
     [Theory(Timeout = 120_000)]
     [InlineData("with-hyphen")]
     [InlineData("Mixed Case.dot.grüße")]

@@ -101,18 +101,6 @@ public sealed class PoolerSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task A_lock_timeout_that_a_pooler_would_drop_is_refused()
-    {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
-        await using var pooler = await PgBouncer.StartAsync(scenario.Server, WhatSlonikSends, FakeWorld.Token);
-
-        var result = await scenario.RunAsync("migrate", ("DB_URL", pooler.Url(scenario.Database)), ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "5"));
-
-        Expect.Ending(14, result);
-        Assert.Contains("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", FakeWorld.LastLine(result), StringComparison.Ordinal);
-    }
-
-    [Fact(Timeout = 120_000)]
     public async Task A_killed_holder_behind_a_pooler_leaves_no_lock()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

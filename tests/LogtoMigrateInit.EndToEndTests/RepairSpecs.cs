@@ -13,7 +13,7 @@ public sealed class RepairSpecs(SharedServers servers)
     [Theory(Timeout = 120_000)]
     [InlineData(Plain, "users (tenant_id)", BeforePlainText, false, true)]
     [InlineData(Plain, "users (tenant_id)", BeforePlainText, true, true)]
-    [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, false, true)]
+    [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, false, true, Traits = ["Run", "quick"])]
     [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, true, false)]
     public async Task A_left_over_index_does_not_stop_the_next_run(string index, string definition, string before, bool valid, bool dropped)
     {
@@ -96,26 +96,6 @@ public sealed class RepairSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
         Assert.Equal(0L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
-    }
-
-    [Fact(Timeout = 120_000)]
-    public async Task A_drop_keeps_to_the_lock_timeout_of_the_operator()
-    {
-        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
-        var (server, database) = await AtAsync(BeforePlainText);
-        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
-        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
-        await using var command = blocker.CreateCommand();
-        command.CommandText = "begin; select count(*) from users";
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
-        var variables = Variables(server, database, target);
-        variables["LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS"] = "1";
-
-        var result = await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token);
-
-        Expect.Ending(14, result);
-        Assert.Contains("lock timeout", FakeWorld.LastLine(result), StringComparison.Ordinal);
-        Assert.Contains($"drop index concurrently \"{Plain}\"", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]

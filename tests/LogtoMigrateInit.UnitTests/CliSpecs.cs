@@ -23,7 +23,11 @@ public sealed class CliSpecs
 
     [Fact]
     public void The_users_own_server_options_come_last() =>
-        Assert.EndsWith(" -c lock_timeout=7", Environment(null, ("PGOPTIONS", "-c lock_timeout=7"), ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "3"))["PGOPTIONS"], StringComparison.Ordinal);
+        Assert.EndsWith(" -c lock_timeout=7", Environment(null, ("PGOPTIONS", "-c lock_timeout=7"))["PGOPTIONS"], StringComparison.Ordinal);
+
+    [Fact]
+    public void No_lock_timeout_ends_a_concurrent_build() =>
+        Assert.Contains("-c lock_timeout=0 ", Environment(null, ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "3"))["PGOPTIONS"], StringComparison.Ordinal);
 
     [Fact]
     public void A_pooler_is_sent_no_server_options() =>

@@ -36,7 +36,7 @@ public sealed class SettingsReaderSpecs
 
         Assert.Equal(("/etc/logto", "db", 5432, "u", "p"), (settings.LogtoDirectory, settings.Main.Host, settings.Main.Port, settings.Main.User, settings.Main.Password));
         Assert.Equal((SeedMode.False, 0.0, true), (settings.Seed, settings.AheadLimit, settings.Repair));
-        Assert.Equal((60, 3600, 0, 0), (settings.ConnectTimeout.TotalSeconds, settings.LockTimeout.TotalSeconds, settings.DeployTimeout.TotalSeconds, settings.DdlLockTimeout.TotalSeconds));
+        Assert.Equal((60, 3600, 0, 5), (settings.ConnectTimeout.TotalSeconds, settings.LockTimeout.TotalSeconds, settings.DeployTimeout.TotalSeconds, settings.DdlLockTimeout.TotalSeconds));
         Assert.Equal("DISABLE_TIMEOUT", settings.StatementTimeout);
     }
 

@@ -27,12 +27,6 @@ internal static partial class Preflight
             return new Outcome.UnsupportedServer(inspection.ServerVersion, OldestPostgreSql);
         }
 
-        if (inspection.BehindPooler && settings.DdlLockTimeout > TimeSpan.Zero)
-        {
-            problems = [.. problems, "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS is set and a connection pooler answers, which takes no such " +
-                "option; connect to the server directly, or remove it"];
-        }
-
         return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
             : problems.Count > 0 ? new Outcome.PreflightFailed(problems)
             : null;

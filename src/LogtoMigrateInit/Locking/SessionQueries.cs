@@ -25,6 +25,12 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
 /// <param name="Ended">Told to end just now; they may be there for another moment.</param>
 internal sealed record FencedSessions(IReadOnlyList<ServerSession> AtWork, IReadOnlyList<ServerSession> Ended);
 
+/// <summary>Other sessions that wait behind one of ours, which waits for a lock itself.</summary>
+/// <param name="Pid">Our session's server process.</param>
+/// <param name="Count">How many wait behind it.</param>
+/// <param name="Longest">How long the first of them has waited.</param>
+internal sealed record SessionQueue(int Pid, long Count, TimeSpan Longest);
+
 /// <summary>The activity of a program's sessions.</summary>
 internal enum SessionActivity
 {
@@ -95,6 +101,19 @@ internal static class SessionQueries
             where c.datname = current_database() and c.application_name = $1)
             and a.application_name is distinct from $1 and a.pid <> pg_backend_pid()
           order by a.pid
+        """;
+
+    // A concurrent build waits for others for as long as it has to, and nobody who reads or writes queues behind it. Every role sees all of
+    // pg_locks; "waitstart" is null for a moment after a wait has begun.
+    private const string Queue = """
+        with waiting as materialized (
+          select a.pid from pg_catalog.pg_stat_activity a
+            where a.datname = current_database() and a.application_name = $1 and a.query !~* '\mconcurrently\M'
+              and exists (select from pg_catalog.pg_locks l where l.pid = a.pid and not l.granted))
+        select w.pid, count(distinct l.pid), coalesce(extract(epoch from clock_timestamp() - min(l.waitstart)), 0)::float8
+          from waiting w
+          join pg_catalog.pg_locks l on not l.granted and l.pid <> w.pid and w.pid = any (pg_blocking_pids(l.pid))
+          group by w.pid order by 3 desc limit 1
         """;
 
     private const int ColumnCount = 6;
@@ -170,6 +189,24 @@ internal static class SessionQueries
     {
         await using var command = new NpgsqlCommand(FreeSlots, connection);
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Sessions that wait behind a statement of our CLI which itself waits for a lock.</summary>
+    /// <returns>Null when nobody does.</returns>
+    public static async Task<SessionQueue?> FindQueueAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Queue, connection) { Parameters = { new() { Value = name } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? new SessionQueue(reader.GetInt32(0), reader.GetInt64(1), TimeSpan.FromSeconds(reader.GetDouble(2)))
+            : null;
+    }
+
+    /// <summary>Cancels the statement that this server process runs; its session goes on.</summary>
+    public static async Task CancelAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_cancel_backend($1)", connection) { Parameters = { new() { Value = pid } } };
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Sessions that our CLI waits for.</summary>

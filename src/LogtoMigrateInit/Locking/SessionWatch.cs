@@ -1,3 +1,4 @@
+using System.Globalization;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
 using Microsoft.Extensions.Logging;
@@ -22,11 +23,20 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
 
     private readonly HashSet<int> _reported = [];
     private readonly HashSet<SessionlessWait> _reportedWaits = [];
+    private long _reportedQueue;
 
     /// <summary>
     /// Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.
     /// </summary>
     private NpgsqlConnection? _connection;
+
+    /// <summary>
+    /// How long others may wait behind a statement of ours that waits for a lock itself, before it is cancelled. Zero: no limit.
+    /// </summary>
+    public TimeSpan LongestQueue { get; init; }
+
+    /// <summary>Why a statement of ours was cancelled: a clause; null when none was.</summary>
+    public string? GaveWay { get; private set; }
 
     /// <summary>What the watched sessions waited for at the last look that succeeded: a phrase; null when for nothing.</summary>
     public string? WaitsFor { get; private set; }
@@ -46,6 +56,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         }
 
         await ReportWaitsAsync(connection, token);
+        await GiveWayAsync(connection, token);
 
         // A CLI that was frozen together with its program may wake up at any time, and connect again.
         foreach (var session in (await SessionQueries.FenceAsync(connection, name, migrationLock.Pid, token)).Ended)
@@ -92,6 +103,31 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: " +
             $"{first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
         LastWait = WaitsFor ?? LastWait;
+    }
+
+    /// <summary>Says how many sessions wait behind ours, and cancels what lets them wait for too long.</summary>
+    private async Task GiveWayAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (WaitsFor is null || await SessionQueries.FindQueueAsync(connection, name, cancellationToken) is not { } queue)
+        {
+            _reportedQueue = 0;
+            return;
+        }
+
+        if (LongestQueue > TimeSpan.Zero && queue.Longest >= LongestQueue)
+        {
+            await SessionQueries.CancelAsync(connection, queue.Pid, cancellationToken);
+            GaveWay = string.Create(
+                CultureInfo.InvariantCulture,
+                $"it waited for {WaitsFor}, and {Count(queue.Count)} had waited behind it for {queue.Longest.TotalSeconds:0} s");
+        }
+        else if (queue.Count >= _reportedQueue * 2)
+        {
+            _reportedQueue = Math.Max(queue.Count, 1);
+            logger.OthersWait(Count(queue.Count), queue.Longest.TotalSeconds);
+        }
+
+        static string Count(long sessions) => sessions == 1 ? "1 other session" : $"{sessions} other sessions";
     }
 
     /// <returns>Null when the server did not answer in time, or not at all.</returns>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
@@ -38,17 +37,17 @@ internal static class CliEnvironment
         };
         if (!job.Database.BehindPooler)
         {
-            environment["PGOPTIONS"] = BuildServerOptions(settings.DdlLockTimeout, target.PgOptions, job.Database.ServerVersion);
+            environment["PGOPTIONS"] = BuildServerOptions(target.PgOptions, job.Database.ServerVersion);
         }
 
         return environment;
     }
 
     // What the role or the database have set must not decide how a migration runs. The user's own options come last and win.
-    private static string BuildServerOptions(TimeSpan lockTimeout, string? ofUser, int serverVersion) => string.Join(' ', new[]
+    private static string BuildServerOptions(string? ofUser, int serverVersion) => string.Join(' ', new[]
     {
         "-c statement_timeout=0",
-        string.Create(CultureInfo.InvariantCulture, $"-c lock_timeout={lockTimeout.TotalMilliseconds:0}"),
+        "-c lock_timeout=0", // it would end a concurrent build's wait for older transactions, too; see SessionWatch.LongestQueue
         "-c idle_session_timeout=0",
         serverVersion >= FirstWithTransactionTimeout ? "-c transaction_timeout=0" : null,
         "-c default_transaction_isolation=read\\ committed",

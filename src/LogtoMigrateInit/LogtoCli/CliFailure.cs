@@ -14,11 +14,13 @@ internal static class CliFailure
             $"was stopped",
         CliEnd.LockLost => "The migration lock was lost, so Logto's CLI was stopped",
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
+        CliEnd.ByItself when run.GaveWay is { } reason => $"The alteration was cancelled each time that it was tried, because {reason} " +
+            "(LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS)",
         _ => $"Logto's CLI failed with exit code {run.Ending}",
     };
 
     /// <summary>What it said of the cause; empty when it said nothing that helps.</summary>
-    public static string Explain(CliRun run) => run.GuardsReason is not null ? ""
+    public static string Explain(CliRun run) => run.GuardsReason is not null || run.GaveWay is not null ? ""
         : run.Complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
             ? $"{run.Complaint}. Give PgBouncer the setting {Outcome.PoolerSetting}, or connect to the server directly"
             : run.Complaint;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
@@ -91,7 +90,7 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
         {
             if (!behindPooler)
             {
-                await PrepareSessionAsync(connection, sessionName, settings.DdlLockTimeout, cancellationToken);
+                await PrepareSessionAsync(connection, sessionName, cancellationToken);
             }
 
             await using var watch = new SessionWatch(database, sessionName, settings.Timings.Lease, logger);
@@ -130,27 +129,20 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     /// </summary>
     /// <param name="connection">The session.</param>
     /// <param name="name">What to call it, so that a later run waits for it when this one is killed.</param>
-    /// <param name="lockTimeout">Zero: no limit.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    private static async Task PrepareSessionAsync(
-        NpgsqlConnection connection, string name, TimeSpan lockTimeout, CancellationToken cancellationToken)
+    private static async Task PrepareSessionAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var settings = new NpgsqlCommand(
             """
             select set_config('application_name', $1, false),
-              set_config('lock_timeout', $2, false),
               set_config('client_connection_check_interval', '2s', false),
               (select count(set_config(name, '0', false))
                 from pg_catalog.pg_settings
-                where name in ('statement_timeout', 'transaction_timeout'))
+                where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout'))
             """,
             connection)
         {
-            Parameters =
-            {
-                new() { Value = name },
-                new() { Value = lockTimeout.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) },
-            },
+            Parameters = { new() { Value = name } },
         };
         await settings.ExecuteNonQueryAsync(cancellationToken);
     }

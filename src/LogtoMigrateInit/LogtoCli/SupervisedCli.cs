@@ -44,7 +44,10 @@ internal sealed class SupervisedCli(
         turn ??= Task.CompletedTask;
         var behindPooler = job.Database.BehindPooler;
         Warn(behindPooler);
-        await using var watch = new SessionWatch(database, sessionName, settings.Timings.Lease, logger);
+        await using var watch = new SessionWatch(database, sessionName, settings.Timings.Lease, logger)
+        {
+            LongestQueue = settings.DdlLockTimeout,
+        };
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         await WaitForRoomAsync(watch, held.Token);
 
@@ -79,7 +82,7 @@ internal sealed class SupervisedCli(
             : timeout.IsCancellationRequested ? CliEnd.TimedOut
             : halfOpen.IsCancellationRequested ? CliEnd.ConnectionLost
             : CliEnd.ByItself;
-        var run = output.Summarise(end, exitCode) with { Waited = waited };
+        var run = output.Summarise(end, exitCode) with { Waited = waited, GaveWay = watch.GaveWay };
         if (end != CliEnd.ByItself || run.GuardsReason is not null)
         {
             await CleanUpSessionsAsync();

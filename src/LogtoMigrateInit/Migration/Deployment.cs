@@ -19,7 +19,7 @@ internal sealed class Deployment(
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
-    /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has deployed is complete.</summary>
+    /// <summary>Begins again as long as <see cref="CliRetry"/> says so.</summary>
     /// <param name="run">Holds the lock.</param>
     /// <param name="survey">What the database shows.</param>
     /// <param name="surveyAgain">Inspects again; null when other sessions work in the database now.</param>
@@ -27,8 +27,7 @@ internal sealed class Deployment(
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(LockedRun run, Survey.Clear survey, Func<Task<Survey.Clear?>> surveyAgain)
     {
-        long? fullSince = null;
-        var backoff = new Backoff();
+        var retry = new CliRetry(settings.ConnectTimeout, logger);
         while (true)
         {
             var (outcome, ended) = MigrationPlan.Decide(_catalog, survey.Inspection) switch
@@ -37,19 +36,12 @@ internal sealed class Deployment(
                 Verdict.Empty when settings.Seed != SeedMode.False => await SeedAsync(survey, run),
                 var settled => (Outcome.Of(settled, _catalog, settings), null),
             };
-            if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || ended is not { FoundNoConnection: true })
+            if (outcome is not (Outcome.DeployFailed or Outcome.SeedFailed) || ended is null || retry.Next(ended) is not { } pause)
             {
                 return outcome;
             }
 
-            fullSince ??= Stopwatch.GetTimestamp();
-            if (Stopwatch.GetElapsedTime(fullSince.Value) > settings.ConnectTimeout)
-            {
-                return outcome;
-            }
-
-            logger.RetryingConnection();
-            await Task.Delay(backoff.Next(ServerLoad.Full), run.WhileLocked);
+            await Task.Delay(pause, run.WhileLocked);
             if (await surveyAgain() is not { } clear)
             {
                 return outcome;

@@ -151,6 +151,14 @@ internal static partial class Log
         "because no options are sent through a pooler")]
     public static partial void PoolerTakesNoOptions(this ILogger logger, string setting);
 
+    [LoggerMessage(1514, LogLevel.Warning, "Waiting behind the migration, which waits itself: {Sessions}, the first for {Seconds:0} s")]
+    public static partial void OthersWait(this ILogger logger, string sessions, double seconds);
+
+    [LoggerMessage(
+        1515, LogLevel.Warning,
+        "Cancelled the alteration, because {Reason}; trying it again in {Seconds:0} s (attempt {Attempt} of {Attempts})")]
+    public static partial void RetryingAlteration(this ILogger logger, string reason, double seconds, int attempt, int attempts);
+
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full or too busy to answer it; trying again")]
     public static partial void RetryingConnection(this ILogger logger);
 

@@ -5,7 +5,6 @@ using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Outcomes;
-using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
@@ -140,11 +139,10 @@ internal sealed class DatabaseRollback(
             : problem;
     }
 
-    /// <summary>Begins again as long as the CLI fails only because it found no connection: what it has reverted is complete.</summary>
+    /// <summary>Begins again as long as <see cref="CliRetry"/> says so.</summary>
     private async Task<Outcome> RevertAsync(CliJob job, RehearsalReport report, LockedRun run)
     {
-        var started = Stopwatch.GetTimestamp();
-        var backoff = new Backoff();
+        var retry = new CliRetry(settings.ConnectTimeout, logger);
         while (true)
         {
             var result = await cli.RunAsync(job, run);
@@ -170,15 +168,14 @@ internal sealed class DatabaseRollback(
             }
 
             await cli.RemoveAfterFailureAsync(job, left[0], run.Lock);
-            if (!ended.FoundNoConnection || Stopwatch.GetElapsedTime(started) > settings.ConnectTimeout)
+            if (retry.Next(ended) is not { } pause)
             {
                 var failed = left.FirstOrDefault(alteration => alteration.FileName == ended.Failed) ?? left[0];
                 return Failed(report, report.Planned - left.Count, failed, Reason(ended, job));
             }
 
             job = CliJob.Rollback(report.Version, left, job.Database) with { TimeLimit = job.TimeLimit };
-            logger.RetryingConnection();
-            await Task.Delay(backoff.Next(ServerLoad.Full), run.WhileLocked);
+            await Task.Delay(pause, run.WhileLocked);
         }
     }
 

@@ -66,8 +66,9 @@ internal static class Variables
         "upper bound of one run of the CLI; `0` is none, because a bound that is too short stops a long index build again at every start");
 
     public static readonly Variable DdlLockTimeout = new(
-        "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
-        "PostgreSQL's `lock_timeout` for the CLI; `0` is none");
+        "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "5", ["migrate", "run", "rollback"],
+        "how long other sessions may wait behind an alteration that itself waits for a lock; then it is cancelled and tried again, six " +
+        "times, before exit code 6. It does not apply to concurrent index builds; `0` is no limit");
 
     public static readonly Variable LogFormat = new(
         "LOGTO_INIT_LOG_FORMAT", "text", Every,
