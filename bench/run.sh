@@ -8,6 +8,9 @@
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
 set -euo pipefail
 
+here=$(dirname "$(realpath "$0")")
+[ -n "${LOGTO_TESTS_FOLDER-}" ] || exec "$here/../tests/contained.sh" "$here/run.sh" "$@"
+
 mode=
 megabytes=1024
 output=
@@ -28,8 +31,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-cd "$(dirname "$0")/.."
-
+cd "$here/.."
 source tests/fixtures/checkout.sh
 
 need "${toolchain[@]}" postgresql-client

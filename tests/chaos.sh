@@ -7,9 +7,6 @@
 # What a violation leaves is in artifacts/chaos/. Another gate than the published one is named by LOGTO_MIGRATE_INIT_BINARY.
 set -euo pipefail
 
-# A shell that starts this in the background has it ignore SIGINT; every gate and server would inherit that.
-[ "${SIGNALS-}" = default ] || exec env --default-signal SIGNALS=default bash "$0" "$@"
-
 usage() {
   sed -n '2,7p' "$0" | cut -c 3- >&2
   exit 2
@@ -32,6 +29,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$seed" ] || usage
 cd "$(dirname "$0")/.."
+[ -n "${LOGTO_TESTS_FOLDER-}" ] || exec tests/contained.sh tests/chaos.sh --schedules "$schedules" --seed "$seed" --parallel "$parallel" --lease "$lease"
 
 tests/fixtures/install.sh
 [ -n "${LOGTO_MIGRATE_INIT_BINARY-}" ] || dotnet publish src/LogtoMigrateInit -c Release -o artifacts/native --nologo -v quiet

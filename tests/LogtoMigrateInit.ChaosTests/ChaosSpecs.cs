@@ -1,6 +1,9 @@
 using System.Security.Cryptography;
+using LogtoMigrateInit.Fixtures;
 using Xunit;
+using Xunit.v3;
 
+[assembly: TestPipelineStartup(typeof(InstalledFixtures))]
 [assembly: AssemblyFixture(typeof(LogtoMigrateInit.ChaosTests.Stages))]
 
 namespace LogtoMigrateInit.ChaosTests;

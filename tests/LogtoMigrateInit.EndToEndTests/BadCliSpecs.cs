@@ -7,6 +7,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 public sealed class BadCliSpecs(SharedServers servers)
 {
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task Exit_code_0_without_a_deploy_is_no_success()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -19,6 +20,7 @@ public sealed class BadCliSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_failure_half_way_says_how_far_it_came_and_which_one_failed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -90,6 +92,7 @@ public sealed class BadCliSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task An_empty_catalog_is_never_nothing_pending()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -102,6 +105,7 @@ public sealed class BadCliSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_missing_CLI_or_Node_or_another_version_is_named()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -112,7 +112,7 @@ public sealed class FaultSpecs(SharedServers servers)
 
     [Theory(Timeout = 120_000)]
     [InlineData(StopMode.Immediate)]
-    [InlineData(StopMode.Fast)]
+    [InlineData(StopMode.Fast, Traits = ["Run", "quick"])]
     public async Task A_server_that_stops_during_a_deploy_ends_the_run_and_the_next_one_carries_on(StopMode mode)
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);

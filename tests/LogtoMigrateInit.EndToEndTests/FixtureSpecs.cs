@@ -1,6 +1,8 @@
 using LogtoMigrateInit.Fixtures;
 using Xunit;
+using Xunit.v3;
 
+[assembly: TestPipelineStartup(typeof(InstalledFixtures))]
 [assembly: AssemblyFixture(typeof(SharedServers))]
 
 namespace LogtoMigrateInit.EndToEndTests;

@@ -10,7 +10,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     private const string TableWithoutRls = "create table left_by_someone (id int)";
 
     [Theory(Timeout = 120_000)]
-    [InlineData(14)]
+    [InlineData(17, Traits = ["Run", "quick"])]
     [InlineData(18)]
     public async Task Both_accept_a_matching_database(int major)
     {

@@ -16,6 +16,7 @@ public sealed class PreflightSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task Tables_of_another_owner_are_named()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -58,6 +59,7 @@ public sealed class PreflightSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_user_that_may_not_create_roles_cannot_seed()
     {
         var server = await servers.GetAsync(17);

@@ -9,6 +9,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
     private static readonly string[] PrintPid = ["run", "--", "sh", "-c", "echo pid=$$"];
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task The_command_starts_in_the_same_process_after_the_migration()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -23,7 +24,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
 
     [Theory(Timeout = 60_000)]
     [InlineData("nothing", "", 7)]
-    [InlineData("fail-half-way", "", 6)]
+    [InlineData("fail-half-way", "", 6, Traits = ["Run", "quick"])]
     [InlineData("deploy", "delete from systems", 10)]
     public async Task On_any_other_ending_it_never_starts(string mode, string damage, int exitCode)
     {
@@ -127,6 +128,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_command_that_is_not_there_is_found_out_before_the_migration()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -14,7 +14,7 @@ public sealed class SeedSpecs(SharedServers servers)
     [InlineData(14, true)]
     [InlineData(18, true)]
     [InlineData(14, false)]
-    [InlineData(18, false)]
+    [InlineData(17, false, Traits = ["Run", "quick"])]
     public async Task With_seeding_on_an_empty_or_missing_database_becomes_Logtos(int major, bool exists)
     {
         await using var scenario = await CreateAsync(major, exists);
@@ -46,9 +46,9 @@ public sealed class SeedSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 60_000)]
-    [InlineData("migrate", true, Expect.Empty)]
+    [InlineData("migrate", true, Expect.Empty, Traits = ["Run", "quick"])]
     [InlineData("check", true, Expect.Empty)]
-    [InlineData("migrate", false, Expect.Refused)]
+    [InlineData("migrate", false, Expect.Refused, Traits = ["Run", "quick"])]
     [InlineData("check", false, Expect.Refused)]
     public async Task With_seeding_off_nothing_is_created(string command, bool exists, int exitCode)
     {
@@ -67,6 +67,7 @@ public sealed class SeedSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task With_seeding_on_a_check_tells_what_migrate_would_do_and_not_to_switch_it_on()
     {
         await using var scenario = await CreateAsync(18, exists: true);

@@ -10,6 +10,7 @@ public sealed class ServerSpecs(SharedServers servers)
     private static readonly (string, string?) OneSecond = ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "1");
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task A_server_that_is_not_up_yet_is_waited_for()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -109,6 +110,7 @@ public sealed class ServerSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_read_only_database_is_exit_code_4_when_alterations_are_pending()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -144,6 +146,7 @@ public sealed class ServerSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_wrong_password_fails_at_once_and_is_not_shown()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

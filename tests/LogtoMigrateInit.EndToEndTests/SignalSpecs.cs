@@ -14,7 +14,7 @@ public sealed class SignalSpecs(SharedServers servers)
     [Theory(Timeout = 60_000)]
     [InlineData(Signals.Terminate, 143, "hang")]
     [InlineData(Signals.Interrupt, 130, "hang")]
-    [InlineData(Signals.Terminate, 143, "hang-in-database")]
+    [InlineData(Signals.Terminate, 143, "hang-in-database", Traits = ["Run", "quick"])]
     [InlineData(Signals.Interrupt, 130, "hang-in-database")]
     public async Task A_signal_during_a_deploy_ends_the_CLI_and_its_sessions(int signal, int exitCode, string mode)
     {
@@ -134,6 +134,7 @@ public sealed class SignalSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_lost_lock_stops_the_CLI()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -152,6 +153,7 @@ public sealed class SignalSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_lock_that_is_not_freed_in_time_is_exit_code_5_and_names_the_holder()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

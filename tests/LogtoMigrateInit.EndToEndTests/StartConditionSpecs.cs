@@ -57,7 +57,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
 
     [Theory(Timeout = 180_000)]
     [InlineData(14)]
-    [InlineData(18)]
+    [InlineData(17, Traits = ["Run", "quick"])]
     public async Task Each_state_in_which_Logto_would_fail_is_refused_with_its_cause(int major)
     {
         await using var world = await TenantWorld.SeedAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);

@@ -10,6 +10,7 @@ public sealed class UsageSpecs(SharedServers servers)
     private static readonly Dictionary<string, string?> Nothing = [];
 
     [Theory(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     [InlineData("--help", "migrate")]
     [InlineData("--version", "0.")]
     public async Task Help_and_version_are_printed(string option, string text)
@@ -38,7 +39,7 @@ public sealed class UsageSpecs(SharedServers servers)
     [InlineData("nonsense", 2)]
     [InlineData("check --nope", 2)]
     [InlineData("run", 2)]
-    [InlineData("rollback nope --yes", 2)]
+    [InlineData("rollback nope --yes", 2, Traits = ["Run", "quick"])]
     [InlineData("rehearse --output nope", 2)]
     [InlineData("install /nonexistent", 2)]
     [InlineData("install FOLDER", 0)]
@@ -96,6 +97,7 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task All_wrong_variables_are_named_in_the_last_line()
     {
         var result = await Gate.RunAsync(
@@ -250,6 +252,7 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task JSON_logs_are_one_object_a_line()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -262,6 +265,7 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task The_plan_is_printed_as_JSON_on_standard_output()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -27,7 +27,7 @@ public sealed class WaitSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 60_000)]
-    [InlineData("migrate")]
+    [InlineData("migrate", Traits = ["Run", "quick"])]
     [InlineData("check")]
     public async Task Who_has_locked_it_for_too_long_is_named_in_the_last_line(string command)
     {

@@ -5,6 +5,7 @@ using Xunit;
 namespace LogtoMigrateInit.IntegrationTests;
 
 /// <summary>What the plan recognises a Logto database by, read on the oldest and the newest server as an ordinary owner.</summary>
+[Trait("Needs", "all fixtures")]
 public sealed class RecognitionSpecs(SharedServers servers)
 {
     private const string Table = "create table systems (key varchar(256) primary key, value jsonb not null); ";

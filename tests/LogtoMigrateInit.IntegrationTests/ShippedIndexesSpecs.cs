@@ -28,9 +28,9 @@ public sealed class ShippedIndexesSpecs
     };
 
     [Theory(Timeout = 60_000)]
-    [InlineData("1.37.1", 3)]
+    [InlineData("1.37.1", 3, Traits = ["Needs", "all fixtures"])]
     [InlineData("1.40.1", 7)]
-    [InlineData("1.42.0", 12)]
+    [InlineData("1.42.0", 12, Traits = ["Needs", "all fixtures"])]
     [InlineData("1.43.0", 16)]
     public async Task Each_index_of_a_release_is_found_and_nothing_else(string version, int scriptsWithBeforeUp)
     {

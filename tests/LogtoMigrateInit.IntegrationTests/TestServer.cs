@@ -5,7 +5,9 @@ using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Xunit;
+using Xunit.v3;
 
+[assembly: TestPipelineStartup(typeof(InstalledFixtures))]
 [assembly: AssemblyFixture(typeof(TestServer))]
 [assembly: AssemblyFixture(typeof(SharedServers))]
 

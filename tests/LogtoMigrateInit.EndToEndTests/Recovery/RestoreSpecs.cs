@@ -16,7 +16,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     [InlineData(14)]
     [InlineData(15)]
     [InlineData(16)]
-    [InlineData(17)]
+    [InlineData(17, Traits = ["Run", "quick"])]
     [InlineData(18)]
     public async Task The_restored_database_equals_the_one_that_was_backed_up_and_the_old_one_is_kept(int major)
     {
@@ -88,6 +88,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 240_000)]
+    [Trait("Run", "quick")]
     public async Task A_damaged_or_foreign_file_is_refused_with_the_reason_and_nothing_is_changed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -159,6 +160,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task Without_a_terminal_it_wants_to_be_told_and_names_the_sessions_in_the_way()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -233,6 +235,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task A_role_with_another_password_gets_that_of_the_backup_when_it_is_told()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

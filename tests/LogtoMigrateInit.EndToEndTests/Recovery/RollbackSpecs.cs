@@ -51,9 +51,10 @@ public sealed partial class RollbackSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 240_000)]
+    [Trait("Run", "quick")]
     public async Task What_is_lost_is_said_before_with_counts_and_without_a_yes_nothing_changes()
     {
-        await using var world = await RollbackWorld.CreateAsync(servers, 16);
+        await using var world = await RollbackWorld.CreateAsync(servers, 17);
         await AddKindsAsync(world);
         var dump = await world.Rehearsal.DumpAsync();
 

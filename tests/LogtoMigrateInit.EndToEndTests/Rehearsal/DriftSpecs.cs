@@ -11,7 +11,7 @@ public sealed class DriftSpecs(SharedServers servers)
 
     [Theory(Timeout = 240_000)]
     [InlineData(14)]
-    [InlineData(18)]
+    [InlineData(17, Traits = ["Run", "quick"])]
     public async Task Each_thing_that_is_removed_changed_or_added_is_named_and_what_can_be_mended_is(int major)
     {
         await using var world = await RehearsalWorld.CreateAsync(servers, major);

@@ -84,6 +84,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task A_cli_that_fails_half_way_on_the_copy_is_not_started_on_the_real_database()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -239,6 +240,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    [Trait("Run", "quick")]
     public async Task Nothing_pending_is_said_and_makes_no_copy()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
