@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 using Xunit.v3;
@@ -160,5 +162,38 @@ public sealed class FixtureSpecs(SharedServers servers)
                 .Replace(roles, "logto_tenant_DATABASE", StringComparison.Ordinal)
                 .Replace(database, "DATABASE", StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>One process in the run's session, one in a session of its own, and one in neither that names no folder.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData(Signals.Hangup, 129)]
+    [InlineData(Signals.Interrupt, 130)]
+    [InlineData(Signals.Terminate, 143)]
+    [InlineData(Signals.Kill, 137)]
+    public async Task A_stopped_run_of_the_tests_leaves_no_process_and_no_file(int signal, int exitCode)
+    {
+        const string Command = """
+            env -i sleep 1000 & one=$!
+            setsid sleep 1000 & two=$!
+            setsid sh -c 'env -i sleep 1000 & echo $! >"$TMPDIR/third"; wait' & touch "$TMPDIR/file" "$LOGTO_TESTS_MEMORY/file"
+            while [ ! -s "$TMPDIR/third" ]; do :; done
+            echo "$one $two $(cat "$TMPDIR/third") $TMPDIR $LOGTO_TESTS_MEMORY"
+            wait
+            """;
+        var contained = Path.Combine(Repository.Root, "tests", "contained.sh");
+        using var run = Process.Start(new ProcessStartInfo(contained, ["sh", "-c", Command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var words = (await run.StandardOutput.ReadLineAsync(Token))!.Split(' ');
+
+        Signals.Send(run.Id, signal);
+        await run.WaitForExitAsync(Token);
+        if (signal == Signals.Kill)
+        {
+            Assert.All(words[..3], pid => Assert.True(Signals.IsAlive(int.Parse(pid, CultureInfo.InvariantCulture))));
+            await Tool.RunAsync(contained, ["true"], cancellationToken: Token);
+        }
+
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.All(words[..3], pid => Assert.False(Signals.IsAlive(int.Parse(pid, CultureInfo.InvariantCulture))));
+        Assert.All(words[3..], folder => Assert.False(Directory.Exists(folder)));
     }
 }

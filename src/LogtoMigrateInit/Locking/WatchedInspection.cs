@@ -80,11 +80,10 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
             return await reading;
         }
         catch (Exception failure)
-            when (watch.WaitsFor is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
+            when (watch.LastWait is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
         {
             throw new DatabaseException(
-                DatabaseFailure.NotYet, $"the database cannot be read, which waits for " +
-                    $"{watch.WaitsFor}", "end that session or transaction, or wait for it",
+                DatabaseFailure.NotYet, $"the database could not be read; the last look saw it wait for {watch.LastWait}", "end that session or transaction, or wait for it",
                 failure);
         }
     }

@@ -98,8 +98,13 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     [InlineData(true, "pg_dump waited 1 s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for a lock of pid")] // the lock comes after the first look
     public async Task Who_blocks_a_rehearsal_is_named_and_the_wait_has_an_end(bool dumpWaits, string reason)
     {
-        await using var world = await BackupWorld.CreateAsync(servers, script: "case $* in *--schema-only*) [ -z \"$TMPDIR\" ] || { : > \"$TMPDIR/begun\"; while [ ! -e \"$TMPDIR/go\" ]; do sleep 0.1; done; } ;; esac");
+        await using var world = await BackupWorld.CreateAsync(servers, script: "case $* in *--schema-only*) [ ! -e \"$TMPDIR/stop\" ] || { : > \"$TMPDIR/begun\"; while [ ! -e \"$TMPDIR/go\" ]; do sleep 0.1; done; } ;; esac");
         var signs = dumpWaits ? Directory.CreateTempSubdirectory("signs-").FullName : null;
+        if (signs is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(signs, "stop"), "", Token);
+        }
+
         await using var blocker = await world.OpenAsync(world.Owner, PostgresDatabases.OwnerPassword);
         await using var lockTable = new NpgsqlCommand("begin; lock table users in access exclusive mode", blocker);
         if (!dumpWaits)
