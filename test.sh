@@ -152,8 +152,8 @@ fi
 
 packages=()
 wants one || packages+=("${toolchain[@]}")
-# PgBouncer stands between the program and the server in some tests, and libfaketime gives a wrong clock.
-wants one end-to-end recovery load chaos && packages+=(pgbouncer libfaketime)
+# PgBouncer stands between the program and the server in some tests, iptables makes bad networks, and libfaketime a wrong clock.
+wants one end-to-end recovery load chaos && packages+=(iptables pgbouncer libfaketime)
 wants arm64 && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 wants one end-to-end recovery bench && packages+=(postgresql-client) # pg_dump for the older servers
 need "${packages[@]}" || exit 1

@@ -114,6 +114,8 @@ public sealed class BadCliSpecs(SharedServers servers)
         await EndsWith11Async(world, "LOGTO_INIT_LOGTO_DIR", ("LOGTO_INIT_LOGTO_DIR", "/usr"));
         File.Delete(Path.Combine(world.Cli.CliDirectory, "bin", "logto.js"));
         await EndsWith11Async(world, "logto.js");
+        await File.WriteAllTextAsync(Path.Combine(world.Cli.CliDirectory, "package.json"), """{ "version": "" }""", FakeWorld.Token);
+        await EndsWith11Async(world, "does not tell the version");
     }
 
     [Fact(Timeout = 60_000)]

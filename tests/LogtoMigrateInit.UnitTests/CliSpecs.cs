@@ -87,6 +87,17 @@ public sealed class CliSpecs
         Assert.Equal("1.41.0-1780381219-a.js", output.Running?.FileName);
     }
 
+    [Fact(Timeout = 10_000)]
+    public async Task No_alteration_runs_while_Node_loads_the_CLI()
+    {
+        var output = Output("1.41.0-1780381219-a.js");
+        Assert.Null(output.Running);
+
+        await FeedAsync(output, "info Found 1 alteration to deploy\n");
+
+        Assert.Equal("1.41.0-1780381219-a.js", output.Running?.FileName);
+    }
+
     private static CliOutput Output(params string[] pending) => new("p@ss\"word", CliJob.Deploy([.. pending.Select(name => Alteration.Parse(name)!)], MigrationPlanSpecs.Logto), () => { }, NullLogger.Instance);
 
     private static string Complaint(CliOutput output) => output.Summarise(CliEnd.ByItself, 1).Complaint;

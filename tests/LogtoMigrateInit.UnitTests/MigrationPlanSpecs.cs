@@ -110,6 +110,14 @@ public sealed class MigrationPlanSpecs
     }
 
     [Fact]
+    public void A_search_path_that_begins_with_pg_catalog_is_named_instead_of_the_servers_own_tables()
+    {
+        var failing = Assert.IsType<Verdict.Failing>(Decide(Logto with { Schema = "pg_catalog", TablesWithoutRowSecurity = ["pg_aggregate"] }));
+
+        Assert.Contains("alter role \"logto\" reset search_path", Assert.Single(failing.Faults).Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_pooler_that_refuses_Logtos_driver_comes_first() =>
         Assert.IsType<Verdict.DriverRefused>(Decide(Logto with { DriverRefusal = "unsupported startup parameter: statement_timeout", States = [] }));
 

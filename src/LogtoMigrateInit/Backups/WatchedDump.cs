@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
@@ -27,6 +28,7 @@ internal static class WatchedDump
         ILogger logger)
     {
         await using var watch = new SessionWatch(database, sessionName, settings.Timings.Lease, logger);
+        var began = Stopwatch.GetTimestamp();
         var pace = new ReportPace();
         while (await Task.WhenAny(dumping, Task.Delay(SessionWatch.Interval, CancellationToken.None)) != dumping)
         {
@@ -41,9 +43,11 @@ internal static class WatchedDump
         {
             await dumping;
         }
-        catch (PostgresToolException failure) when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal))
+        catch (PostgresToolException failure)
+            when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal)
+                || (watch.HasJustWaited && Stopwatch.GetElapsedTime(began) >= settings.LockTimeout))
         {
-            // pg_dump --lock-wait-timeout is a statement_timeout of its own.
+            // pg_dump --lock-wait-timeout is a statement_timeout of its own. The server says so in a language of its own.
             var reason = $"pg_dump waited {settings.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) " +
                 $"for {watch.LastWait ?? "a lock"}; end that session, and start again";
             throw new PostgresToolException(reason, failure);

@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Inspections;
 
@@ -71,6 +72,13 @@ internal static class MigrationPlan
         }
 
         var pending = catalog.PendingAfter(state);
+        if (database.Schema == "pg_catalog")
+        {
+            return new Verdict.Failing(state, pending, [new Fault(
+                $"the search_path of user '{database.User}' begins with pg_catalog, so that Logto looks there for its tables",
+                $"run `alter role {SqlNames.Quote(database.User)} reset search_path`")]);
+        }
+
         bool IsMended(string table) => pending.Any(alteration => catalog.Names(alteration, table));
         var open = database.TablesWithoutRowSecurity.Where(table => !IsMended(table)).ToArray();
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
@@ -24,6 +25,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     private readonly HashSet<int> _reported = [];
     private readonly HashSet<SessionlessWait> _reportedWaits = [];
     private long _reportedQueue;
+    private long? _lastWait;
 
     /// <summary>
     /// Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.
@@ -43,6 +45,9 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
 
     /// <summary>The same of the last look that saw them wait: a look after the wait's end does not forget it. Null when none has.</summary>
     public string? LastWait { get; private set; }
+
+    /// <summary>One of the last looks saw the watched sessions wait: a look after the wait's end does not deny it.</summary>
+    public bool HasJustWaited => _lastWait is { } last && Stopwatch.GetElapsedTime(last) < Interval + LongestLook;
 
     /// <summary>Names what the watched sessions wait for, each once, and ends sessions of other runs' CLIs.</summary>
     /// <param name="migrationLock">Lost when the server no longer knows it as ours, which its own half-open connection cannot tell.</param>
@@ -103,6 +108,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         WaitsFor = blockers is [var first, ..] ? $"a lock of {first}, running: " +
             $"{first.Query}" : waits is [var sessionless, ..] ? sessionless.What : null;
         LastWait = WaitsFor ?? LastWait;
+        _lastWait = WaitsFor is null ? _lastWait : Stopwatch.GetTimestamp();
     }
 
     /// <summary>Says how many sessions wait behind ours, and cancels what lets them wait for too long.</summary>

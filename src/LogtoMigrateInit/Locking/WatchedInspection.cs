@@ -83,8 +83,8 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
             when (watch.LastWait is not null && DatabaseException.From(failure) is { Failure: DatabaseFailure.NotYet })
         {
             throw new DatabaseException(
-                DatabaseFailure.NotYet, $"the database could not be read; the last look saw it wait for {watch.LastWait}", "end that session or transaction, or wait for it",
-                failure);
+                DatabaseFailure.NotYet, $"the database could not be read; the last look saw it wait for {watch.LastWait}",
+                "end that session or transaction, or wait for it", failure);
         }
     }
 

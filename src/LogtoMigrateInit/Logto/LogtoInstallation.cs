@@ -173,7 +173,7 @@ internal sealed class LogtoInstallation
         try
         {
             using var package = JsonDocument.Parse(File.ReadAllBytes(packageFile));
-            return package.RootElement.GetProperty("version").GetString() ?? throw new JsonException();
+            return package.RootElement.GetProperty("version").GetString() is { Length: > 0 } version ? version : throw new JsonException();
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException
             or JsonException or KeyNotFoundException or InvalidOperationException)

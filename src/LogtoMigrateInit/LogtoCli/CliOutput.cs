@@ -19,18 +19,19 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
     private readonly CliComplaint _complaint = new();
     private readonly Lock _gate = new();
     private long _lastFinished = Environment.TickCount64;
+    private bool _hasBegun;
     private int _finished;
     private string? _failed;
     private string? _guardsReason;
 
-    /// <summary>The alteration that runs now; null before the first and after the last one.</summary>
+    /// <summary>The alteration that runs now; null while Node.js loads the CLI, and after the last one.</summary>
     public Alteration? Running
     {
         get
         {
             lock (_gate)
             {
-                return _finished < job.Alterations.Count ? job.Alterations[_finished] : null;
+                return _hasBegun && _finished < job.Alterations.Count ? job.Alterations[_finished] : null;
             }
         }
     }
@@ -82,7 +83,8 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
 
             if (line.Contains(" to deploy", StringComparison.Ordinal) || line.Contains(" to revert", StringComparison.Ordinal))
             {
-                _lastFinished = Environment.TickCount64; // Node.js has started, and the first alteration begins
+                _hasBegun = true; // Node.js has loaded the CLI, and the first alteration begins
+                _lastFinished = Environment.TickCount64;
             }
 
             if (FailedLine().Match(line) is { Success: true } failure)

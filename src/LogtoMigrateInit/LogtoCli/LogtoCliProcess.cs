@@ -15,6 +15,7 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
     /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
     /// <param name="output">Follows what it prints.</param>
     /// <param name="answers">Written to when the lock is confirmed after the guard has asked.</param>
+    /// <param name="folder">Goes over to the CLI.</param>
     /// <param name="started">Is told its process id.</param>
     /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
     /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
@@ -22,7 +23,7 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<int?> RunAsync(
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers,
-        Action<int> started, CancellationToken interrupt, CancellationToken kill)
+        FolderLock folder, Action<int> started, CancellationToken interrupt, CancellationToken kill)
     {
         var node = FilePermission.FindProgram(settings.Node)
             ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in " +
@@ -35,15 +36,22 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
             Input = (input, ended) => BeatAsync(input, answers, ended),
             Output = (stream, drained) => output.FollowAsync(stream, "stdout", drained),
             Errors = (stream, drained) => output.FollowAsync(stream, "stderr", drained),
+            Starting = folder.Bequeath,
         };
         try
         {
-            return await child.RunAsync(started, interrupt, kill);
+            return await child.RunAsync(HandOver, interrupt, kill);
         }
         catch (Win32Exception missing)
         {
             throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its " +
                 $"executable in LOGTO_INIT_NODE, or use Logto's own image.");
+        }
+
+        void HandOver(int pid)
+        {
+            folder.Dispose(); // the CLI has inherited it
+            started(pid);
         }
     }
 

@@ -69,8 +69,8 @@ internal sealed class SupervisedCli(
             database.Target.Password, job, () => answering = answering.IsCompleted ? AnswerAsync() : answering, logger);
         logger.StartingCli(string.Join(' ', job.Arguments));
         int? pid = null;
-        folder.Bequeath();
-        var running = process.RunAsync(job.Arguments, environment, output, answers.Reader, Started, interrupt.Token, migrationLock.Lost);
+        var running = process.RunAsync(
+            job.Arguments, environment, output, answers.Reader, folder, id => pid = id, interrupt.Token, migrationLock.Lost);
         await WatchAsync(
             running, watch, migrationLock, output,
             () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
@@ -89,12 +89,6 @@ internal sealed class SupervisedCli(
         }
 
         return run;
-
-        void Started(int id)
-        {
-            pid = id;
-            folder.Dispose(); // the CLI has inherited it
-        }
 
         async Task AnswerAsync()
         {

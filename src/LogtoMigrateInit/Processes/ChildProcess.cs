@@ -17,6 +17,8 @@ internal sealed record ChildProcess(
     /// <summary>Reading the rest of the pipes takes milliseconds. A process that inherited a pipe may never close it.</summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(1);
 
+    private static readonly Lock OneStartAtATime = new();
+
     /// <summary>Writes its standard input until the process ends, which cancels the token; null: no input.</summary>
     public Func<Stream, CancellationToken, Task>? Input { get; init; }
 
@@ -26,8 +28,14 @@ internal sealed record ChildProcess(
     /// <summary>Reads its standard error, like <see cref="Output"/>.</summary>
     public required Func<Stream, CancellationToken, Task> Errors { get; init; }
 
+    /// <summary>
+    /// Runs just before the program starts, while no other program of this process does; null: nothing. What it lets programs inherit,
+    /// only this one inherits, when <c>started</c> takes it back.
+    /// </summary>
+    public Action? Starting { get; init; }
+
     /// <summary>Runs the program until it ends.</summary>
-    /// <param name="started">Gets the process id.</param>
+    /// <param name="started">Gets the process id, before another program starts.</param>
     /// <param name="interrupt">Sends SIGINT, and kills the process five seconds later.</param>
     /// <param name="kill">Kills the process and its children at once.</param>
     /// <returns>Its exit code; null when one of the tokens ended it.</returns>
@@ -56,8 +64,14 @@ internal sealed record ChildProcess(
             PipeTarget.Create((stream, _) => Errors(stream, drained.Token))).WithArguments(Arguments);
         try
         {
-            var running = command.ExecuteAsync(forceful.Token, interrupt);
-            started?.Invoke(running.ProcessId);
+            CommandTask<CommandResult> running;
+            lock (OneStartAtATime)
+            {
+                Starting?.Invoke();
+                running = command.ExecuteAsync(forceful.Token, interrupt);
+                started?.Invoke(running.ProcessId);
+            }
+
             return (await running).ExitCode;
         }
         catch (Exception ended) when (

@@ -94,7 +94,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData(false, "the database cannot be read, which waits for a lock of pid")]
+    [InlineData(false, "the database could not be read; the last look saw it wait for a lock of pid")]
     [InlineData(true, "pg_dump waited 1 s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for a lock of pid")] // the lock comes after the first look
     public async Task Who_blocks_a_rehearsal_is_named_and_the_wait_has_an_end(bool dumpWaits, string reason)
     {
