@@ -18,7 +18,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
     [InlineData(18)]
     public async Task Hostile_settings_on_the_database_and_the_role_do_not_matter(int major)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, major, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, major, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
         var user = $"hostile_{scenario.Database}";
         await scenario.Server.CreateUserAsync(user, "pw", "superuser", FakeWorld.Token);
         foreach (var setting in major >= 17 ? Hostile.Append("transaction_timeout = '1s'") : Hostile)
@@ -50,7 +50,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
     [InlineData("quote\"and'apostrophe")]
     public async Task A_database_of_any_name_is_migrated(string suffix)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         var name = $"{scenario.Database}{suffix}";
         await scenario.Server.ExecuteAsync("postgres", $"alter database {PostgresDatabases.Quote(scenario.Database)} rename to {PostgresDatabases.Quote(name)}", FakeWorld.Token);
         await scenario.Server.CreateParentRoleAsync(name, FakeWorld.Token);

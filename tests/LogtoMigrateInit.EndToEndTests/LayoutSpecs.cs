@@ -16,7 +16,7 @@ public sealed class LayoutSpecs(SharedServers servers)
     {
         var release = new LogtoRelease(to);
         var (server, database) = await servers.SeededAsync(18, LogtoRelease.Oldest, Token);
-        await using var scenario = new Scenario(server, database, await release.ToImageLayoutAsync(Token));
+        await using var scenario = new LogtoWorld(server, database, await release.ToImageLayoutAsync(Token));
 
         Expect.Ending(Expect.Pending, await scenario.RunAsync("check"));
         Expect.Ending(Expect.Success, await scenario.RunAsync("migrate"));
@@ -28,7 +28,7 @@ public sealed class LayoutSpecs(SharedServers servers)
     [Fact(Timeout = 180_000)]
     public async Task Schemas_nested_in_the_cli_package_are_found()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         var scope = Directory.CreateDirectory(Path.Combine(scenario.Target.CliDirectory, "node_modules", "@logto")).FullName;
         Directory.Move(scenario.Target.SchemasDirectory, Path.Combine(scope, "schemas"));
 
@@ -46,7 +46,7 @@ public sealed class LayoutSpecs(SharedServers servers)
     [InlineData("1899999997", "next-1899999995-a.js", "1.44.0-1899999996-b.js", "next-1899999997-c.js")]
     public async Task File_names_are_read_as_the_CLI_reads_them(string state, params string[] fileNames)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
         foreach (var fileName in fileNames)
         {
             await scenario.Target.AddAlterationAsync(fileName, cancellationToken: Token);
@@ -64,7 +64,7 @@ public sealed class LayoutSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task Files_that_are_no_alterations_count_for_nothing()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
         await scenario.Target.AddAlterationAsync(Path.Combine("utils", "1899999999-helper.js"), cancellationToken: Token);
         await scenario.Target.AddAlterationAsync("README.md", cancellationToken: Token);
         await scenario.Target.AddAlterationAsync("1.44.0-1899999999-source.ts", cancellationToken: Token);

@@ -14,7 +14,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [InlineData(18)]
     public async Task Both_accept_a_matching_database(int major)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);
 
         Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
     }
@@ -24,7 +24,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [InlineData("1.42.0")]
     public async Task Both_see_pending_alterations(string from)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease(from), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease(from), LogtoRelease.Newest);
 
         Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
     }
@@ -32,7 +32,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task Both_see_what_a_rollback_to_the_release_before_leaves_pending()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
         await LogtoRelease.Newest.RollbackAsync(scenario.Url, "1.42.0", TestContext.Current.CancellationToken);
 
         Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
@@ -44,7 +44,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task Both_see_one_pending_alteration_at_a_state_of_one_less()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
         await scenario.ExecuteAsync(
             $$"""update systems set value = jsonb_set(value, '{timestamp}', '{{LogtoRelease.Newest.LastTimestamp - 1}}') where key = 'alterationState'""");
 
@@ -57,7 +57,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [InlineData("1.42.0", "1.43.0", Expect.Unstartable)]
     public async Task Both_see_a_table_without_row_level_security(string from, string to, int exitCode)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease(from), new LogtoRelease(to));
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease(from), new LogtoRelease(to));
         await scenario.ExecuteAsync(TableWithoutRls);
 
         Assert.Equal(["left_by_someone"], (await scenario.PreconditionsAsync()).WithoutRls);
@@ -67,7 +67,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_table_without_row_level_security_is_told_before_the_deploy_and_not_after_it()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         await scenario.ExecuteAsync("""create table "My Own" (id int)""");
 
         var result = await scenario.RunAsync("migrate");
@@ -86,7 +86,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_pending_alteration_that_mends_a_table_is_deployed()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
         await scenario.ExecuteAsync(TableWithoutRls);
         await scenario.Target.AddAlterationAsync(
             "1.43.0-1899999999-protect.js", "await pool.query(sql`alter table left_by_someone enable row level security`);", TestContext.Current.CancellationToken);
@@ -98,7 +98,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_newer_database_starts_an_older_Logto_and_passes_when_that_is_allowed()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 18, LogtoRelease.Newest, new LogtoRelease("1.42.0"));
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, new LogtoRelease("1.42.0"));
 
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
         foreach (var command in new[] { "check", "migrate" })
@@ -112,7 +112,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
     }
 
     /// <summary>Runs <c>check</c>, demands that its verdict follows from what Logto's code says, and returns its exit code.</summary>
-    private static async Task<int> AgreedVerdictAsync(Scenario scenario)
+    private static async Task<int> AgreedVerdictAsync(LogtoWorld scenario)
     {
         var before = await scenario.StateAsync();
         var logto = await scenario.PreconditionsAsync();

@@ -31,7 +31,7 @@ public sealed class NetworkSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task A_long_index_build_survives_a_load_balancer_that_forgets_silent_connections()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
         await world.AddAlterationAsync(
             1, "build", "",
             beforeUp: """
@@ -56,7 +56,7 @@ public sealed class NetworkSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task On_a_slow_link_to_a_host_with_two_addresses_the_program_and_the_CLI_connect()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
 
         var result = await MigrateAsync(
             world, "slow",
@@ -70,7 +70,7 @@ public sealed class NetworkSpecs(SharedServers servers)
         Assert.Equal(2, result.StandardOutput.Split('\n').Count(line => line.Contains("DROP", StringComparison.Ordinal) && line.TrimStart()[0] is not '0'));
     }
 
-    private static async Task<ToolResult> MigrateAsync(RehearsalWorld world, string host, string rules)
+    private static async Task<ToolResult> MigrateAsync(LogtoWorld world, string host, string rules)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/sbin/iptables"), "a network of its own needs root and iptables");
         var hosts = Path.Combine(Directory.CreateTempSubdirectory("network-").FullName, "hosts");

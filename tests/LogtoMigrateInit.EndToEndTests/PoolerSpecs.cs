@@ -14,7 +14,7 @@ public sealed class PoolerSpecs(SharedServers servers)
     [InlineData("server_reset_query_always = 1")]
     public async Task Replicas_behind_a_pooler_deploy_once_with_concurrent_indexes_and_leave_no_lock(string setting)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
         await using var pooler = await PgBouncer.StartAsync(
             scenario.Server, WhatSlonikSends, FakeWorld.Token, PgBouncer.KnowsAllRoles + "\n" + setting);
         var variables = scenario.Variables(("DB_URL", pooler.Url(scenario.Database)));
@@ -39,7 +39,7 @@ public sealed class PoolerSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task What_Logto_needs_of_the_pooler_is_explained_before_the_deploy()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
         await using var pooler = await PgBouncer.StartAsync(scenario.Server, "extra_float_digits", FakeWorld.Token);
 
         var result = await scenario.RunAsync("migrate", ("DB_URL", pooler.Url(scenario.Database)));

@@ -16,7 +16,7 @@ public sealed class QueueSpecs(SharedServers servers)
     [InlineData(true)]
     public async Task An_alteration_that_lets_others_wait_gives_way_and_is_tried_again(bool pooled)
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
         await world.AddAlterationAsync(1, "alter", "await run(pool, `alter table users add column test int`);");
         await using var pooler = pooled ? await PgBouncer.StartAsync(world.Server, WhatSlonikSends, Token) : null;
         var url = pooler?.Through(world.Url) ?? world.Url;
@@ -40,7 +40,7 @@ public sealed class QueueSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_concurrent_build_waits_for_older_transactions_for_as_long_as_it_has_to()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
         await world.AddAlterationAsync(
             1, "build", "", beforeUp: "await run(pool, `create index concurrently test_index on users (tenant_id, created_at)`);");
         await using var older = await BeginAsync(world, "begin isolation level repeatable read; select count(*) from systems");
@@ -60,7 +60,7 @@ public sealed class QueueSpecs(SharedServers servers)
     }
 
     /// <summary>A session in a transaction, which ends with it.</summary>
-    private static async Task<NpgsqlConnection> BeginAsync(RehearsalWorld world, string sql)
+    private static async Task<NpgsqlConnection> BeginAsync(LogtoWorld world, string sql)
     {
         var connection = await BackupWorld.OpenAsync(world.Server, world.Database, PostgresServer.Superuser, PostgresServer.Password);
         await using var command = new NpgsqlCommand(sql, connection);

@@ -9,7 +9,7 @@ public sealed class ReasonSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_package_that_is_missing_is_named()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         Directory.Delete(Path.Combine(scenario.Target.Directory, "node_modules", "@logto", "shared"), recursive: true);
 
         var result = await scenario.RunAsync("migrate");
@@ -21,7 +21,7 @@ public sealed class ReasonSpecs(SharedServers servers)
     [Fact(Timeout = 120_000)]
     public async Task A_heap_that_is_too_small_is_named_with_its_remedy()
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
 
         var result = await scenario.RunAsync("migrate", ("NODE_OPTIONS", "--max-old-space-size=8"));
 
@@ -50,7 +50,7 @@ public sealed class ReasonSpecs(SharedServers servers)
     [InlineData(2)]
     public async Task A_connection_limit_of_the_role_is_named_with_its_remedy(int limit)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         var user = await scenario.Server.CreateOwnerAsync(scenario.Database, FakeWorld.Token);
         await scenario.ExecuteAsync($"alter role {user} connection limit {limit}");
         var url = ("DB_URL", scenario.Server.Url(scenario.Database, user, PostgresDatabases.OwnerPassword));

@@ -14,7 +14,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
     [InlineData(18, 10)]
     public async Task One_runs_the_CLI_and_all_pass(int major, int replicas)
     {
-        await using var scenario = await Scenario.CreateAsync(servers, major, LogtoRelease.Oldest, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, major, LogtoRelease.Oldest, LogtoRelease.Newest);
         using var node = new CountingNode();
 
         var results = await Task.WhenAll(Enumerable.Range(0, replicas).Select(_ =>
@@ -28,8 +28,8 @@ public sealed class ReplicaSpecs(SharedServers servers)
     [Fact(Timeout = 180_000)]
     public async Task Two_databases_are_migrated_one_after_the_other_with_one_installation()
     {
-        await using var one = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
-        await using var other = await Scenario.CreateAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var one = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
+        await using var other = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
 
         var results = await Task.WhenAll(
             one.RunAsync("migrate"), other.RunAsync("migrate", ("LOGTO_INIT_LOGTO_DIR", one.Target.Directory)));
@@ -44,7 +44,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
     public async Task The_one_that_waits_names_the_holder()
     {
         var release = LogtoRelease.Newest;
-        await using var scenario = await Scenario.CreateAsync(servers, 17, new LogtoRelease("1.40.1"), release);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.40.1"), release);
         await using var other = await release.CopyAsync(Token);
 
         // Nothing but this test's lock on the table ends the first replica's deploy.
@@ -68,7 +68,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await second.WaitForExitAsync(cancellationToken: Token));
     }
 
-    private static async Task<int> HolderAsync(Scenario scenario)
+    private static async Task<int> HolderAsync(LogtoWorld scenario)
     {
         const string sql = """
             select pid from pg_locks

@@ -9,9 +9,9 @@ internal sealed class RollbackWorld : IAsyncDisposable
 {
     private const string Later = "1.44.0";
 
-    private RollbackWorld(RehearsalWorld rehearsal, string folder) => (Rehearsal, Folder) = (rehearsal, folder);
+    private RollbackWorld(LogtoWorld rehearsal, string folder) => (Rehearsal, Folder) = (rehearsal, folder);
 
-    public RehearsalWorld Rehearsal { get; }
+    public LogtoWorld Rehearsal { get; }
 
     public string Folder { get; }
 
@@ -26,7 +26,7 @@ internal sealed class RollbackWorld : IAsyncDisposable
     /// <param name="from">The release that seeds the database; null: the newest.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
     public static async Task<RollbackWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null) =>
-        new(await RehearsalWorld.CreateAsync(servers, major, from), Directory.CreateTempSubdirectory("backups-").FullName);
+        new(await LogtoWorld.CreateAsync(servers, major, from), Directory.CreateTempSubdirectory("backups-").FullName);
 
     /// <summary>Ships one more alteration, of a release after the newest.</summary>
     public Task AddAsync(int number, string name, string up, string down, string beforeDown = "", string beforeUp = "") =>

@@ -102,7 +102,7 @@ public sealed class SeedSpecs(SharedServers servers)
         Assert.Equal(0, await scenario.Server.QuerySingleAsync<long>(scenario.Database, "select count(*) from pg_tables where schemaname = 'public'", Token));
     }
 
-    private async Task<Scenario> CreateAsync(int major, bool exists)
+    private async Task<LogtoWorld> CreateAsync(int major, bool exists)
     {
         var server = await servers.GetAsync(major);
         var database = PostgresDatabases.UniqueName("empty");
@@ -111,7 +111,7 @@ public sealed class SeedSpecs(SharedServers servers)
             await server.CreateDatabaseAsync(database, cancellationToken: Token);
         }
 
-        return new Scenario(server, database, await LogtoRelease.Newest.CopyAsync(Token));
+        return new LogtoWorld(server, database, await LogtoRelease.Newest.CopyAsync(Token));
     }
 
     /// <summary>Two servers behind one name, or a pooler that knows only the database "postgres".</summary>

@@ -22,7 +22,7 @@ public sealed class UpgradeSpecs(SharedServers servers)
     public async Task An_older_database_is_migrated_once_matches_from_then_on_and_is_what_the_target_itself_creates(int major, string from, string to, string? rollback)
     {
         var target = new LogtoRelease(to);
-        await using var world = await RehearsalWorld.CreateAsync(servers, major, new LogtoRelease(from), rollback, to: target);
+        await using var world = await LogtoWorld.CreateAsync(servers, major, new LogtoRelease(from), rollback, to: target);
         var pending = target.CountAfter(await world.Server.StateAsync(world.Database, Token));
 
         var first = await world.RunAsync(["migrate"]);

@@ -41,7 +41,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     public async Task The_command_in_the_last_line_of_a_failed_deploy_brings_back_what_the_old_release_starts_on()
     {
         var old = new LogtoRelease("1.42.0");
-        await using var scenario = await Scenario.CreateAsync(servers, 15, old, LogtoRelease.Newest);
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 15, old, LogtoRelease.Newest);
         await scenario.ExecuteAsync(
             """
             create function refuse() returns trigger language plpgsql as $$ begin

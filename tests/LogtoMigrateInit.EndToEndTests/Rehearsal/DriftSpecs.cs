@@ -14,7 +14,7 @@ public sealed class DriftSpecs(SharedServers servers)
     [InlineData(17, Traits = ["Run", "quick"])]
     public async Task Each_thing_that_is_removed_changed_or_added_is_named_and_what_can_be_mended_is(int major)
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, major);
+        await using var world = await LogtoWorld.CreateAsync(servers, major);
         var tenants = $"logto_tenant_{world.Database}";
         await world.ExecuteAsync($"""
             create table own_table (id int primary key);
@@ -93,7 +93,7 @@ public sealed class DriftSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task Row_level_security_that_is_off_stays_exit_code_7_and_what_differs_is_told_too()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
         await world.ExecuteAsync("alter table roles disable row level security");
 
         var result = await world.RunAsync(["check", "--drift"]);
@@ -105,7 +105,7 @@ public sealed class DriftSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task A_user_without_the_rights_for_a_scratch_database_is_told_what_to_grant()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 16);
+        await using var world = await LogtoWorld.CreateAsync(servers, 16);
         await world.Server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote(world.Owner)} nocreatedb nocreaterole", Token);
 
         var result = await world.RunAsync(["check", "--drift"]);
@@ -114,7 +114,7 @@ public sealed class DriftSpecs(SharedServers servers)
         Expect.LogContains($"alter role \"{world.Owner}\" createdb createrole", result);
     }
 
-    private static async Task ExecuteAsync(RehearsalWorld world, string sql)
+    private static async Task ExecuteAsync(LogtoWorld world, string sql)
     {
         foreach (var statement in sql.StartsWith("CREATE OR REPLACE", StringComparison.Ordinal) ? [sql] : sql.Split("; "))
         {

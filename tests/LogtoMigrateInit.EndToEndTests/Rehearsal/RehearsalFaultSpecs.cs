@@ -41,7 +41,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
 
         await NotBegunAsync(world, "LOGTO_INIT_DIRECT_URL", Full, NoBackup, ("DB_URL", pooler.Url(world.Database)));
         Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup, ("DB_URL", pooler.Url(world.Database)), ("LOGTO_INIT_DIRECT_URL", world.Server.Url(world.Database))));
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
     }
 
     [Fact(Timeout = 120_000)]
@@ -129,7 +129,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
 
         Expect.Ending(16, result);
         Assert.Contains(reason, result.LogLines[^1], StringComparison.Ordinal);
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
         if (signs is not null)
         {
             Directory.Delete(signs, recursive: true);
@@ -173,12 +173,12 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
             Assert.Equal(128 + signal, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
         }
 
-        Assert.Equal(signal == Signals.Kill, (await RehearsalWorld.ScratchAsync(world.Server, world.Database)).Count > 0);
+        Assert.Equal(signal == Signals.Kill, (await LogtoWorld.ScratchAsync(world.Server, world.Database)).Count > 0);
         Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
 
         Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup));
         Assert.Equal(FakeWorld.After, await world.World.StateAsync());
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
         await world.LeavesNothingAsync();
     }
 
@@ -205,7 +205,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await File.WriteAllTextAsync(Path.Combine(signs, "go"), "", Token);
         var result = await world.RunAsync(["rehearse"], ("TMPDIR", signs));
         Expect.Ending(Expect.Success, result);
-        var left = await RehearsalWorld.ScratchAsync(world.Server, world.Database);
+        var left = await LogtoWorld.ScratchAsync(world.Server, world.Database);
         Assert.True(left.Count == 0, $"{string.Join(", ", left)}: {result}");
         Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
         await world.LeavesNothingAsync();
@@ -225,7 +225,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.Equal(2, (await DeploysAsync(world)).Count); // one on the copy, one on the real database
         Assert.Single(results, result => result.StandardError.Contains("Rehearsed: ", StringComparison.Ordinal));
         await world.LeavesNothingAsync();
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
     }
 
     [Fact(Timeout = 120_000)]
@@ -269,6 +269,6 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Expect.Ending(16, result);
         Assert.Contains(reason, result.LogLines[^1], StringComparison.Ordinal);
         Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
-        Assert.Empty(await RehearsalWorld.ScratchAsync(world.Server, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
     }
 }

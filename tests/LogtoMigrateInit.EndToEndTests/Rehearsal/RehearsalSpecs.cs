@@ -45,7 +45,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [InlineData(18)]
     public async Task What_each_kind_of_alteration_locks_rewrites_and_loses_is_named_exactly(int major)
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, major);
+        await using var world = await LogtoWorld.CreateAsync(servers, major);
         await world.ExecuteAsync(BaseTables);
         foreach (var (index, kind) in Kinds.Index())
         {
@@ -95,7 +95,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [InlineData(18)]
     public async Task The_way_from_1_19_to_1_43_is_told_without_a_false_line_and_without_a_missing_one(int major)
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, major, rollback: "1.19.0");
+        await using var world = await LogtoWorld.CreateAsync(servers, major, rollback: "1.19.0");
         var before = await world.DumpAsync();
 
         var result = await world.RunAsync(["rehearse", "--schema-only"]);
@@ -113,7 +113,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task An_alteration_that_fails_only_on_the_operators_rows_is_found_by_a_rehearsal_with_rows()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17);
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
         await world.ExecuteAsync("""
             create table large (id int primary key, name text);
             alter table large enable row level security;
@@ -132,9 +132,9 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Assert.Equal(["public.large"], schema.Report["rehearsal"]!["withoutRows"]!.AsArray().Select(table => (string)table!));
         Expect.Ending(16, full.Result);
         Assert.Equal("rehearsalFailed", (string)full.Report["outcome"]!);
-        Assert.Equal(RehearsalWorld.FileName(2, "unique"), (string)full.Report["rehearsal"]!["failure"]!["alteration"]!);
+        Assert.Equal(LogtoWorld.FileName(2, "unique"), (string)full.Report["rehearsal"]!["failure"]!["alteration"]!);
         Expect.Ending(16, migrate);
-        Assert.Contains(RehearsalWorld.FileName(2, "unique"), migrate.LogLines[^1], StringComparison.Ordinal);
+        Assert.Contains(LogtoWorld.FileName(2, "unique"), migrate.LogLines[^1], StringComparison.Ordinal);
         Assert.Contains("could not create unique index", migrate.LogLines[^1], StringComparison.Ordinal);
         Assert.Equal(state, await world.Server.StateAsync(world.Database, Token));
         Assert.Equal(before, await world.DumpAsync());
@@ -148,7 +148,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Trait("Run", "quick")]
     public async Task A_deploy_that_leaves_another_schema_than_the_targets_own_is_not_begun()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17, new LogtoRelease("1.40.1"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 17, new LogtoRelease("1.40.1"));
         await world.ExecuteAsync("drop index users__name");
 
         var result = await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema"));
@@ -163,7 +163,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task An_index_that_a_killed_run_has_built_fails_neither_the_rehearsal_nor_the_deploy()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 14, new LogtoRelease("1.42.0"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 14, new LogtoRelease("1.42.0"));
         await world.ExecuteAsync("create index oidc_model_instances__model_name_payload_account_id_partial on oidc_model_instances (tenant_id)");
 
         var (result, report) = await world.RehearseAsync("--schema-only");
@@ -177,7 +177,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task A_column_that_is_renamed_before_it_is_dropped_is_lost_all_the_same()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 15);
+        await using var world = await LogtoWorld.CreateAsync(servers, 15);
         await world.ExecuteAsync(BaseTables);
         await world.AddAlterationAsync(1, "rename", "await run(pool, 'alter table sized rename column old to older');");
         await world.AddAlterationAsync(2, "rename-table", "await run(pool, 'alter table sized rename to measured'); await run(pool, 'alter table measured add column brief text');");
@@ -193,7 +193,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task A_seed_that_takes_longer_than_the_waiting_CLI_s_driver_waits_fails_nothing()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
         var go = Path.Combine(world.Target.Directory, "go");
         using var node = new CountingNode($"case \"$*\" in *' db seed'*) while [ ! -e '{go}' ]; do sleep 0.05; done ;; esac");
         await using var gate = Gate.Start(["rehearse", "--schema-only"], world.Variables(("LOGTO_INIT_NODE", node.Path), ("LOGTO_INIT_LOG_LEVEL", "debug")));
@@ -211,7 +211,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task Where_the_target_cannot_seed_the_copy_is_given_up_and_nothing_is_begun()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"));
         using var node = new CountingNode("case \"$*\" in *' db seed'*) echo 'no seed today' >&2; exit 1 ;; esac");
 
         var result = await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "schema"), ("LOGTO_INIT_NODE", node.Path));
@@ -226,7 +226,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Fact(Timeout = 240_000)]
     public async Task The_report_for_a_ticket_and_the_one_on_another_server_say_the_same()
     {
-        await using var world = await RehearsalWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));
+        await using var world = await LogtoWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));
         var elsewhere = await servers.GetAsync(17);
         var user = PostgresDatabases.UniqueName("maker");
         await elsewhere.CreateUserAsync(user, "maker's", "createdb createrole", Token);
@@ -241,7 +241,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Assert.Contains($"yes, all {LogtoRelease.Newest.CountAfter(new LogtoRelease("1.42.0").LastTimestamp)} alterations, and afterwards the schema is what Logto 1.43.0 itself creates", here.StandardOutput, StringComparison.Ordinal);
         Assert.Contains("the scratch server runs PostgreSQL 17", there.StandardOutput, StringComparison.Ordinal);
         await world.LeavesNothingAsync();
-        Assert.Empty(await RehearsalWorld.ScratchAsync(elsewhere, world.Database));
+        Assert.Empty(await LogtoWorld.ScratchAsync(elsewhere, world.Database));
 
         static string[] Rows(GateResult result) => [.. result.StandardOutput.Split('\n').Where(line => line.StartsWith("| 1.", StringComparison.Ordinal)).Select(WithoutTimes)];
     }

@@ -5,20 +5,22 @@ using Xunit;
 
 namespace LogtoMigrateInit.EndToEndTests;
 
-/// <summary>A real Logto database of an ordinary owner who may create databases and roles, and a private installation of a later release.</summary>
-internal sealed class RehearsalWorld : IAsyncDisposable
+/// <summary>A real Logto database and a private installation of a later release; an ordinary owner who may create databases and roles connects, or a superuser.</summary>
+/// <param name="server">Where the database is.</param>
+/// <param name="database">Its name.</param>
+/// <param name="target">The installation.</param>
+/// <param name="owner">Who connects; null: the superuser.</param>
+internal sealed class LogtoWorld(PostgresServer server, string database, LogtoInstallation target, string? owner = null) : IAsyncDisposable
 {
-    private RehearsalWorld(PostgresServer server, string database, LogtoInstallation target) => (Server, Database, Target) = (server, database, target);
+    public PostgresServer Server => server;
 
-    public PostgresServer Server { get; }
+    public string Database => database;
 
-    public string Database { get; }
+    public LogtoInstallation Target => target;
 
-    public LogtoInstallation Target { get; }
+    public string Owner => owner ?? PostgresServer.Superuser;
 
-    public string Owner => PostgresDatabases.OwnerOf(Database);
-
-    public string Url => Server.Url(Database, Owner, PostgresDatabases.OwnerPassword);
+    public string Url => owner is null ? Server.Url(Database) : Server.Url(Database, owner, PostgresDatabases.OwnerPassword);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -29,7 +31,7 @@ internal sealed class RehearsalWorld : IAsyncDisposable
     /// <param name="name">The database's; null: an unused one.</param>
     /// <param name="to">The release that is installed; null: the newest.</param>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "It goes to the caller inside of the world.")]
-    public static async Task<RehearsalWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null, LogtoRelease? to = null)
+    public static async Task<LogtoWorld> CreateAsync(SharedServers servers, int major, LogtoRelease? from = null, string? rollback = null, string? name = null, LogtoRelease? to = null)
     {
         var server = await servers.GetAsync(major);
         var database = name ?? PostgresDatabases.UniqueName();
@@ -37,7 +39,14 @@ internal sealed class RehearsalWorld : IAsyncDisposable
         await server.CreateUserAsync(owner, PostgresDatabases.OwnerPassword, "createdb createrole", Token);
         await servers.SeedAsync(server, database, owner, from ?? LogtoRelease.Newest, rollback, to, Token);
         await server.ExecuteAsync(database, $"alter schema public owner to {PostgresDatabases.Quote(owner)}", Token);
-        return new RehearsalWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token));
+        return new LogtoWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token), owner);
+    }
+
+    /// <summary>A superuser's database that <paramref name="from"/> has seeded, and an installation of <paramref name="to"/>.</summary>
+    public static async Task<LogtoWorld> CreateAsSuperuserAsync(SharedServers servers, int major, LogtoRelease from, LogtoRelease to)
+    {
+        var (server, database) = await servers.SeededAsync(major, from, Token);
+        return new LogtoWorld(server, database, await to.CopyAsync(Token));
     }
 
     public Dictionary<string, string?> Variables(params (string Name, string? Value)[] more)
@@ -56,6 +65,8 @@ internal sealed class RehearsalWorld : IAsyncDisposable
         return variables;
     }
 
+    public Task<GateResult> RunAsync(string command, params (string Name, string? Value)[] more) => RunAsync([command], more);
+
     public Task<GateResult> RunAsync(string[] arguments, params (string Name, string? Value)[] more) =>
         Gate.RunAsync(arguments, Variables(more), cancellationToken: Token);
 
@@ -65,6 +76,10 @@ internal sealed class RehearsalWorld : IAsyncDisposable
         var result = await RunAsync(["rehearse", "--output", "json", .. arguments]);
         return (result, JsonNode.Parse(result.StandardOutput)!);
     }
+
+    public Task<decimal> StateAsync() => Server.StateAsync(Database, Token);
+
+    public Task<LogtoPreconditions> PreconditionsAsync() => Target.PreconditionsAsync(Url, Token);
 
     public Task ExecuteAsync(string sql) => Server.ExecuteAsync(Database, $"set role {PostgresDatabases.Quote(Owner)}; {sql}", Token);
 
