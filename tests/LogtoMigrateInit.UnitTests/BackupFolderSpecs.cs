@@ -118,6 +118,21 @@ public sealed class BackupFolderSpecs : IDisposable
         Assert.Contains(made.File, Files);
     }
 
+    /// <summary>Two servers whose number is hidden, and a server with a copy of its data directory.</summary>
+    [Theory]
+    [InlineData(null, "db:5432", null, "db:5432")]
+    [InlineData("1", "db:5432", "1", "staging:5432")]
+    [InlineData("1", "db:5432", null, "db:5432")]
+    public void A_server_that_cannot_be_told_from_another_is_not_taken_for_it(string? cluster, string server, string? otherCluster, string otherServer)
+    {
+        var others = Publish(Noon, otherCluster, server: otherServer);
+        var latest = Publish(Noon.AddHours(1), cluster, server: server);
+
+        Assert.Empty(_folder.Prune(latest, keep: 1, Failed));
+        Assert.Equal(Path.Combine(_path, latest.File), _folder.BeforeUpgrade(latest));
+        Assert.Contains(others.File, Files);
+    }
+
     [Fact]
     public void Backups_of_another_cluster_or_database_and_files_that_are_not_ours_are_not_touched()
     {
@@ -156,16 +171,18 @@ public sealed class BackupFolderSpecs : IDisposable
 
     private static void Failed(string file, string reason) => Assert.Fail($"{file}: {reason}");
 
-    private BackupRecord Publish(DateTime takenAt, string cluster = "1", string database = "logto", double state = 1784620000)
+    private BackupRecord Publish(
+        DateTime takenAt, string? cluster = "1", string database = "logto", double state = 1784620000, string server = "db:5432")
     {
         using var dump = _folder.CreatePartial(database);
         var record = new BackupRecord
         {
-            File = BackupFolder.NameOf(database, new AlterationState(state), cluster, takenAt),
+            File = BackupFolder.NameOf(database, new AlterationState(state), $"{cluster}.{server}", takenAt),
             Bytes = 0,
             Sha256 = "00",
             Database = database,
             Cluster = cluster,
+            Server = server,
             State = new AlterationState(state),
             Target = "1.43.0",
             TakenAt = takenAt,

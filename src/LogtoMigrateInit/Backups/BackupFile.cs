@@ -31,6 +31,12 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
                 "a plain one could run any command on this machine, and is not restored by this program";
         }
 
+        if (Record is null && File.Exists(BackupRecord.PathOf(archive.Path)))
+        {
+            return $"its record {BackupRecord.PathOf(archive.Path)} cannot be read, or is of a newer version of this program; use that " +
+                "version, or move the record away, and the dump is restored without a comparison";
+        }
+
         if (Record is null)
         {
             logger.NoRecord(archive.Path, BackupRecord.PathOf(archive.Path));
@@ -40,8 +46,8 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
 
         return await Archive.HashAsync(file, stop) == Record.Sha256
             ? null
-            : $"{archive.Path} is damaged: it has {file.Length} bytes instead of {Record.Bytes}, " +
-                "or other ones than were written; take another backup";
+            : $"{archive.Path} is damaged: it has {(file.Length == Record.Bytes ? "other bytes than were written" :
+                $"{file.Length} bytes instead of {Record.Bytes}")}; take another backup";
     }
 
     /// <returns>Null when it is a backup of this database that this image may restore; otherwise a clause for the operator.</returns>

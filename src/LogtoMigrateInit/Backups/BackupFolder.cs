@@ -158,12 +158,12 @@ internal sealed class BackupFolder(string path)
         return removed;
     }
 
-    /// <summary>The backups of the same database in the same cluster, the newest first.</summary>
+    /// <summary>The backups of the same database in the same server, the newest first; those of an unknown one only the latest.</summary>
     private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
         from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
         let record = BackupRecord.TryRead(dump)
         where record is not null && record.File == Path.GetFileName(dump)
-        where record.Database == latest.Database && record.Cluster == latest.Cluster
+        where record.File == latest.File || record.IsOfTheSame(latest)
         orderby record.TakenAt descending
         select (dump, record);
 

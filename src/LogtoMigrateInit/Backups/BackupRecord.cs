@@ -27,6 +27,9 @@ internal sealed record BackupRecord
     /// <summary>PostgreSQL's number of the cluster; null: not visible.</summary>
     public required string? Cluster { get; init; }
 
+    /// <summary>Host and port of the server, as the URL names them; null: not recorded.</summary>
+    public required string? Server { get; init; }
+
     /// <summary>Logto's alteration state; null: missing or unreadable.</summary>
     public required AlterationState? State { get; init; }
 
@@ -46,6 +49,13 @@ internal sealed record BackupRecord
 
     /// <summary>Every table in the dump.</summary>
     public required IReadOnlyList<TableContents> Tables { get; init; }
+
+    /// <summary>
+    /// Whether two backups are of one database in one server: what is unknown is never equal. A copy of a data directory has the number of
+    /// its original, and another address.
+    /// </summary>
+    public bool IsOfTheSame(BackupRecord other) =>
+        Database == other.Database && Cluster is not null && Cluster == other.Cluster && Server is not null && Server == other.Server;
 
     public long Rows => Tables.Sum(table => table.Rows ?? 0);
 
@@ -72,6 +82,7 @@ internal sealed record BackupRecord
                 Sha256 = root.GetProperty("sha256").GetString()!,
                 Database = root.GetProperty("database").GetString()!,
                 Cluster = root.GetProperty("cluster").GetString(),
+                Server = root.TryGetProperty("server", out var server) ? server.GetString() : null,
                 State = root.GetProperty("state") is { ValueKind: JsonValueKind.Number } state
                     ? new AlterationState(state.GetDouble())
                     : null,
@@ -109,6 +120,7 @@ internal sealed record BackupRecord
             json.WriteString("sha256", Sha256);
             json.WriteString("database", Database);
             json.WriteString("cluster", Cluster);
+            json.WriteString("server", Server);
             if (State is { } state)
             {
                 json.WriteNumber("state", state.Timestamp);

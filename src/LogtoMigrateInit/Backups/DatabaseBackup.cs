@@ -174,6 +174,7 @@ internal sealed class DatabaseBackup(
             Sha256 = dumped.Sha256,
             Database = settings.Main.Database,
             Cluster = identity.Cluster,
+            Server = $"{server.Target.Host}:{server.Target.Port}",
             State = state,
             Target = installation.Version,
             TakenAt = snapshot.TakenAt,
@@ -236,6 +237,11 @@ internal sealed class DatabaseBackup(
         folder.Publish(partial, record.File, record.ToJson(made.Restore));
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         logger.BackedUp(made.Path, record.Bytes / 1048576.0, record.Rows, record.Tables.Count, record.Verified, seconds);
+        if (record.Cluster is null)
+        {
+            logger.BackupsNotPruned();
+        }
+
         foreach (var old in folder.Prune(record, settings.BackupKeep, logger.PruningFailed))
         {
             logger.PrunedBackup(old);

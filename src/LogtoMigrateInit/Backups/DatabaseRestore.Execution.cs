@@ -15,6 +15,7 @@ internal sealed partial class DatabaseRestore
     private async Task<Outcome> RestoreAsync(RestoreJob job, Func<string, bool> confirm, CancellationToken stop)
     {
         string? fresh = null;
+        var made = new List<string>();
         try
         {
             logger.Restoring(job.Archive.Path, job.Database);
@@ -26,14 +27,14 @@ internal sealed partial class DatabaseRestore
                 return new Outcome.RestoreRefused(difference);
             }
 
-            var (strayed, refused) = await CompleteAsync(job, fresh, properties, confirm, stop);
+            var (passwords, refused) = await CompleteAsync(job, fresh, properties, made, confirm, stop);
             if (refused is not null)
             {
                 return new Outcome.RestoreRefused(refused);
             }
 
-            var result = await SwapAsync(job, fresh, strayed, stop);
-            fresh = result is Outcome.Restored or Outcome.RestoreUnknown ? null : fresh;
+            var result = await SwapAsync(job, fresh, passwords, stop);
+            fresh = result is Outcome.RestoreRefused ? fresh : null;
             return result;
         }
         catch (Exception failure)
@@ -45,21 +46,28 @@ internal sealed partial class DatabaseRestore
         {
             if (fresh is not null)
             {
-                await job.Scratch.DropAsync(fresh, stop);
+                await job.Scratch.DropAsync(fresh, stop, made);
             }
         }
     }
 
     /// <summary>Gives the new database what a dump does not restore, and checks it.</summary>
-    /// <returns>The roles whose passwords differ from the backup's, and why the database cannot be used; null when it can.</returns>
-    private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
-        RestoreJob job, string fresh, IReadOnlyList<string> properties, Func<string, bool> confirm, CancellationToken stop)
+    /// <param name="job">The restore.</param>
+    /// <param name="fresh">The new database.</param>
+    /// <param name="properties">What the archive says about its database.</param>
+    /// <param name="made">Gets the roles that it makes.</param>
+    /// <param name="confirm">Asks the operator.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <returns>The passwords to change, and why the database cannot be used; null when it can.</returns>
+    private async Task<(IReadOnlyList<(string Role, string Password)> Passwords, string? Refused)> CompleteAsync(
+        RestoreJob job, string fresh, IReadOnlyList<string> properties, List<string> made, Func<string, bool> confirm,
+        CancellationToken stop)
     {
         await using var restored = server.DatabaseNamed(fresh);
         await using (var contents = await RestoredDatabase.OpenAsync(restored, logger, stop))
         {
             await contents.AnalyzeAsync(stop);
-            await contents.MakeRolesAsync(job.Parent, stop);
+            await contents.MakeRolesAsync(job.Parent, made, stop);
             await contents.GrantAsync(job.PossibleGrants(), job.IsLogtos, RestorePlan.RolesIn, stop);
             await contents.ApplyAsync(job.PropertiesFor(properties, fresh), stop);
         }
@@ -70,13 +78,21 @@ internal sealed partial class DatabaseRestore
                 "and it has no record that says the same of what was dumped");
         }
 
-        var strayed = await FindOtherPasswordsAsync(restored, stop);
+        var failed = await FindFailedLoginsAsync(restored, stop);
+        if (failed.Where(login => login.Trouble == LoginTrouble.Right).Select(login => $"{login.Role}: {login.Reason}").ToArray()
+            is { Length: > 0 } closed)
+        {
+            return ([], $"Logto could not work as its roles ({string.Join("; ", closed)}); let these roles log in, read and write");
+        }
+
+        string[] strayed = [.. failed.Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)];
         var roles = string.Join(", ", strayed);
         var question = $"The roles {roles} have other passwords than this backup. " +
             "Give them those of the backup, also for any other database that uses them?";
-        return strayed.Count == 0 || confirm(question)
-            ? (strayed, null)
-            : (strayed, $"the roles {roles} have other passwords than this backup, and Logto could not log in; " +
+        return strayed.Length == 0 ? ([], null)
+            : confirm(question) ? (await restored.WithConnectionAsync(
+                (connection, token) => RestoredDatabase.ReadPasswordsAsync(connection, strayed, token), stop), null)
+            : ([], $"the roles {roles} have other passwords than this backup, and Logto could not log in; " +
                 "add --yes, which changes them");
     }
 
@@ -86,14 +102,13 @@ internal sealed partial class DatabaseRestore
         return MigrationPlan.Decide(catalog, inspection) is not (Verdict.Empty or Verdict.Foreign or Verdict.Damaged);
     }
 
-    /// <summary>The roles that cannot log in with the passwords of the restored table. Logto would answer only errors with them.</summary>
-    private async Task<IReadOnlyList<string>> FindOtherPasswordsAsync(LogtoDatabase restored, CancellationToken stop)
-    {
-        var failed = await new TenantLogins(restored, catalog.Requirements.Tables, logger).TryAsync(serverIsReadOnly: false, stop);
-        return [.. failed.Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)];
-    }
+    /// <summary>The roles that cannot do what Logto does as them. Logto would answer only errors.</summary>
+    private Task<IReadOnlyList<FailedLogin>> FindFailedLoginsAsync(LogtoDatabase restored, CancellationToken stop) =>
+        new TenantLogins(restored, catalog.Requirements.Tables, logger).TryAsync(serverIsReadOnly: false, stop);
 
-    private async Task<Outcome> SwapAsync(RestoreJob job, string fresh, IReadOnlyList<string> strayed, CancellationToken stop)
+    /// <summary>Puts the new database in the place of the present one, and sets the passwords, all or nothing.</summary>
+    private async Task<Outcome> SwapAsync(
+        RestoreJob job, string fresh, IReadOnlyList<(string Role, string Password)> passwords, CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = job.Present is null ? null : ScratchNames.Shorten(job.Database, ending) + ending;
@@ -106,13 +121,30 @@ internal sealed partial class DatabaseRestore
             former,
             () => job.Place?.LeaveAsync() ?? Task.CompletedTask,
             endSessions: true,
+            renamer => RestoredDatabase.SetPasswordsAsync(renamer, passwords, stop),
             stop);
         return result switch
         {
             SwapResult.InUse inUse => new Outcome.RestoreRefused(WhyInUse(inUse.Sessions)),
             SwapResult.Unknown unknown => new Outcome.RestoreUnknown(job.Database, fresh, former, unknown.Reason),
-            _ => new Outcome.Restored(job.Database, former, $"{await SetPasswordsAsync(strayed, stop)}{await DescribeAsync(stop)}"),
+            _ when await WhyUnusableAsync(stop) is { } unusable => new Outcome.RestoredUnusable(job.Database, former, unusable),
+            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop)),
         };
+    }
+
+    /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
+    /// <returns>Null when all succeed, or when nobody can tell now.</returns>
+    private async Task<string?> WhyUnusableAsync(CancellationToken stop)
+    {
+        try
+        {
+            var failed = await FindFailedLoginsAsync(database, stop);
+            return failed.Count == 0 ? null : string.Join("; ", failed.Select(login => $"{login.Role}: {login.Reason}"));
+        }
+        catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
+        {
+            return null;
+        }
     }
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
@@ -120,27 +152,6 @@ internal sealed partial class DatabaseRestore
             "or by a session that has ended since; roll it back, or do it again"
         : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
             $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to";
-
-    /// <summary>Sets the backup's passwords. Only after the swap: until then Logto runs on the old database with the old ones.</summary>
-    /// <returns>A sentence when they could not be set; else nothing.</returns>
-    private async Task<string> SetPasswordsAsync(IReadOnlyList<string> roles, CancellationToken stop)
-    {
-        try
-        {
-            if (roles.Count > 0)
-            {
-                await server.Database.WithWorkConnectionAsync(
-                    (connection, token) => RestoredDatabase.SetPasswordsAsync(connection, roles, token), stop);
-            }
-
-            return "";
-        }
-        catch (Exception refusal) when (refusal is OperationCanceledException || DatabaseException.From(refusal) is not null)
-        {
-            return $"Its roles {string.Join(", ", roles)} still have other passwords ({refusal.Message.TrimEnd('.')}), " +
-                $"and Logto cannot log in: {TenantRolesSql.HowToRun} `{TenantRolesSql.SetPasswords(roles)}`. ";
-        }
-    }
 
     /// <summary>Compares the restored database with this image. The swap is done by now, so a failure is only reported.</summary>
     private async Task<string> DescribeAsync(CancellationToken stop)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
@@ -180,7 +179,7 @@ internal sealed partial class DatabaseRestore(
         }
         else if (newer is not null)
         {
-            var latest = newer.Latest?.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture) ?? "none";
+            var latest = newer.Latest is { } moment ? $"{moment} UTC" : "none";
             logger.NewerThanBackup(newer.Users, newer.SignIns, latest);
         }
     }

@@ -48,6 +48,7 @@ internal static class DatabaseSwap
     /// <param name="former">The new name of the database that has it now; null: none has it.</param>
     /// <param name="leave">Closes our own sessions in the old database, once it accepts no new ones.</param>
     /// <param name="endSessions">Whether to terminate other sessions there.</param>
+    /// <param name="last">What is done with <paramref name="renamer"/> in the same transaction, after the renames.</param>
     /// <param name="cancellationToken">Before the commit it undoes everything; the commit itself is not canceled.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     // Over 40 lines: one transaction with each of its endings.
@@ -59,12 +60,13 @@ internal static class DatabaseSwap
         string? former,
         Func<Task> leave,
         bool endSessions,
+        Func<NpgsqlConnection, Task> last,
         CancellationToken cancellationToken)
     {
         var committing = false;
         try
         {
-            await ExecuteAsync(renamer, "begin", cancellationToken);
+            await ExecuteAsync(renamer, "begin read write", cancellationToken);
             if (former is not null)
             {
                 var rename = $"alter database {SqlNames.Quote(name)} rename to {SqlNames.Quote(former)}";
@@ -82,27 +84,41 @@ internal static class DatabaseSwap
             }
 
             await ExecuteAsync(renamer, $"alter database {SqlNames.Quote(fresh)} rename to {SqlNames.Quote(name)}", cancellationToken);
+            await last(renamer);
             committing = true;
             await ExecuteAsync(renamer, "commit", CancellationToken.None);
             return new SwapResult.Done();
         }
         catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && !committing)
         {
-            await ExecuteAsync(renamer, "rollback", cancellationToken);
+            await RollBackAsync(renamer);
             return new SwapResult.InUse(
             [
                 .. await ClusterQueries.FindSessionsAsync(ender, name, [], cancellationToken),
                 .. await ClusterQueries.FindSessionsAsync(ender, fresh, [], cancellationToken),
             ]);
         }
-        catch (OperationCanceledException) when (!committing)
+        catch when (!committing)
         {
-            await ExecuteAsync(renamer, "rollback", CancellationToken.None); // so that the scratch database can be dropped
+            await RollBackAsync(renamer);
             throw;
         }
         catch (Exception broken) when (committing && DatabaseException.From(broken) is { } failure)
         {
             return new SwapResult.Unknown(failure.Message);
+        }
+    }
+
+    /// <summary>Ends the transaction, so that the new database can be dropped; the driver may have closed the connection already.</summary>
+    private static async Task RollBackAsync(NpgsqlConnection renamer)
+    {
+        try
+        {
+            await ExecuteAsync(renamer, "rollback", CancellationToken.None);
+        }
+        catch (Exception broken) when (broken is InvalidOperationException || DatabaseException.From(broken) is not null)
+        {
+            await renamer.CloseAsync();
         }
     }
 

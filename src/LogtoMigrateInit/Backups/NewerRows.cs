@@ -5,14 +5,16 @@ namespace LogtoMigrateInit.Backups;
 /// <summary>The rows that a database has gained since a moment. A restore of that moment would lose them.</summary>
 /// <param name="Users">Users who registered since.</param>
 /// <param name="SignIns">Users who signed in since.</param>
-/// <param name="Latest">The time of the log's latest entry; null: the log is empty.</param>
-internal sealed record NewerRows(long Users, long SignIns, DateTime? Latest)
+/// <param name="Latest">
+/// The time of the log's latest entry as the server writes it, in UTC: .NET knows the years 1 to 9999 only. Null: the log is empty.
+/// </param>
+internal sealed record NewerRows(long Users, long SignIns, string? Latest)
 {
     private const string Query = """
         select
           (select count(*) from users where created_at > $1),
           (select count(*) from users where last_sign_in_at > $1),
-          (select max(created_at) from logs)
+          (select date_trunc('second', max(created_at) at time zone 'UTC')::text from logs)
         """;
 
     /// <returns>Null when the database is damaged or not Logto's.</returns>
@@ -23,7 +25,7 @@ internal sealed record NewerRows(long Users, long SignIns, DateTime? Latest)
             await using var command = new NpgsqlCommand(Query, connection) { Parameters = { new() { Value = moment } } };
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
-            var latest = await reader.IsDBNullAsync(2, cancellationToken) ? (DateTime?)null : reader.GetDateTime(2);
+            var latest = await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2);
             return new NewerRows(reader.GetInt64(0), reader.GetInt64(1), latest);
         }
         catch (PostgresException other) when (other.SqlState.StartsWith("42", StringComparison.Ordinal))

@@ -17,6 +17,28 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <summary>In Logto's schema.</summary>
     public NpgsqlConnection Connection => _connection;
 
+    private const string MissingRoles = """
+        select name
+        from (select $1::text as name union select db_user::text from tenants where db_user is not null) needed
+        where not exists (select from pg_catalog.pg_roles where rolname = name)
+        order by name = $1
+        """;
+
+    // An error's context would show the statement with the password, so the error is raised anew.
+    private const string SetPassword = """
+        do $$
+        declare reason text;
+        begin
+          begin
+            execute format(
+              'alter role %I password %L', current_setting('logto_migrate_init.role'), current_setting('logto_migrate_init.password'));
+          exception when others then
+            reason := sqlerrm;
+          end;
+          if reason is not null then raise exception '%', reason; end if;
+        end $$
+        """;
+
     // The settings that lead a role there are for the database of the old name.
     private const string EnterLogtosSchema = """
         select set_config('search_path', quote_ident(n.nspname), false)
@@ -49,11 +71,20 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
 
     /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
+    /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
+    /// <param name="made">Gets the names of those that are missing, before one is made.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
-    public async Task MakeRolesAsync(string parent, CancellationToken cancellationToken)
+    public async Task MakeRolesAsync(string parent, List<string> made, CancellationToken cancellationToken)
     {
         try
         {
+            await using var missing = new NpgsqlCommand(MissingRoles, _connection) { Parameters = { new() { Value = parent } } };
+            await using (var reader = await missing.ExecuteReaderAsync(cancellationToken))
+            {
+                made.AddRange(await reader.ReadNamesAsync(cancellationToken));
+            }
+
             await ExecuteAsync(TenantRolesSql.MakeRolesFor(parent), cancellationToken);
         }
         catch (PostgresException refusal)
@@ -131,14 +162,51 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         await ExecuteAsync("commit", cancellationToken);
     }
 
-    /// <summary>Gives these roles the passwords that the table <c>tenants</c> holds.</summary>
-    /// <returns>True.</returns>
-    public static async Task<bool> SetPasswordsAsync(
-        NpgsqlConnection connection, IEnumerable<string> roles, CancellationToken cancellationToken)
+    /// <summary>Reads the passwords that the table <c>tenants</c> holds for these roles.</summary>
+    public static async Task<IReadOnlyList<(string Role, string Password)>> ReadPasswordsAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> roles, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(TenantRolesSql.SetPasswords(roles), connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-        return true;
+        await using var command = new NpgsqlCommand(
+            "select db_user::text, db_user_password::text from tenants where db_user = any (string_to_array($1, ','))", connection)
+        {
+            Parameters = { new() { Value = string.Join(',', roles) } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var passwords = new List<(string, string)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            passwords.Add((reader.GetString(0), reader.GetString(1)));
+        }
+
+        return passwords;
+    }
+
+    /// <summary>Gives roles these passwords, in the transaction that is open. No statement and no error holds one.</summary>
+    /// <exception cref="DatabaseException">The server refused.</exception>
+    public static async Task SetPasswordsAsync(
+        NpgsqlConnection connection, IEnumerable<(string Role, string Password)> passwords, CancellationToken cancellationToken)
+    {
+        foreach (var (role, password) in passwords)
+        {
+            await using var values = new NpgsqlCommand(
+                "select set_config('logto_migrate_init.role', $1, true), set_config('logto_migrate_init.password', $2, true)", connection)
+            {
+                Parameters = { new() { Value = role }, new() { Value = password } },
+            };
+            await values.ExecuteNonQueryAsync(cancellationToken);
+            try
+            {
+                await using var command = new NpgsqlCommand(SetPassword, connection);
+                await command.ExecuteNonQueryAsync(cancellationToken);
+            }
+            catch (PostgresException refusal)
+            {
+                throw new DatabaseException(
+                    DatabaseFailure.Never,
+                    $"the role {role} has another password than this backup, and could not be given that one: {refusal.MessageText}",
+                    "restore as a superuser, or as who made this role", refusal);
+            }
+        }
     }
 
     public async ValueTask DisposeAsync() => await LogtoDatabase.CloseAsync(_connection);

@@ -24,6 +24,13 @@ internal abstract partial record Outcome
                 : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)") +
             $". {Level}");
 
+    public sealed record RestoredUnusable(string Database, string? Former, string Reason)
+        : Outcome(
+            "restoredUnusable", ExitCode.RestoreFailed,
+            $"The database '{Database}' is restored, and Logto cannot work in it as its roles ({Reason.TrimEnd('.')}). Next: mend these " +
+            "roles, and run `logto-migrate-init check --deep`" +
+            (Former is null ? "." : $"; or go back: stop Logto, rename '{Database}' away and '{Former}' to '{Database}'."));
+
     public sealed record RestoreRefused(string Reason)
         : Outcome("restoreRefused", ExitCode.RestoreRefused, $"Nothing was restored and nothing was changed: {Reason}.");
 

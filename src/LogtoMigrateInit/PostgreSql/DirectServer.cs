@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
@@ -30,7 +31,7 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
             async (connection, token) =>
             {
                 var identity = await DumpQueries.ReadIdentityAsync(connection, token);
-                var problem = await WhyElsewhereAsync(identity, logtos, token)
+                var problem = await WhyElsewhereAsync(identity, connection, logtos, token)
                     ?? Describe(await DumpQueries.ReadUndumpableAsync(connection, token));
                 return (identity, problem);
             },
@@ -42,15 +43,17 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
             "Logto; set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
         : null;
 
-    private async Task<string?> WhyElsewhereAsync(ServerIdentity identity, LogtoDatabase logtos, CancellationToken cancellationToken)
+    private async Task<string?> WhyElsewhereAsync(
+        ServerIdentity identity, NpgsqlConnection direct, LogtoDatabase logtos, CancellationToken cancellationToken)
     {
         if (identity.BehindPooler || settings.Direct is null)
         {
             return WhyBehindPooler(identity);
         }
 
-        var other = await logtos.WithConnectionAsync(DumpQueries.ReadIdentityAsync, cancellationToken);
-        return (other.Cluster, other.Database) == (identity.Cluster, identity.Database)
+        var isSame = await logtos.WithConnectionAsync(
+            (connection, token) => DumpQueries.IsTheSameAsync(connection, direct, token), cancellationToken);
+        return isSame
             ? null
             : $"LOGTO_INIT_DIRECT_URL reaches another database of this name (at {target.Host}:{target.Port}) than DB_URL does; " +
                 "correct it";

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
@@ -62,6 +64,13 @@ internal static class DumpQueries
         order by 1
         """;
 
+    private const string SeesLock = """
+        select exists (
+          select from pg_catalog.pg_locks
+          where locktype = 'advisory' and objsubid = 1 and classid::bigint = $1 and objid::bigint = $2
+            and database = (select oid from pg_catalog.pg_database where datname = current_database()))
+        """;
+
     public static async Task<ServerIdentity> ReadIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Identity, connection)
@@ -76,6 +85,24 @@ internal static class DumpQueries
         }
 
         return identity with { Cluster = await ReadClusterAsync(connection, cancellationToken) };
+    }
+
+    /// <summary>
+    /// Whether two connections lead to one database: a lock that one takes, the other sees. The number of the cluster and the database
+    /// would not tell a server from a copy of its data directory, and may be hidden.
+    /// </summary>
+    public static async Task<bool> IsTheSameAsync(NpgsqlConnection one, NpgsqlConnection other, CancellationToken cancellationToken)
+    {
+        var key = BinaryPrimitives.ReadInt64BigEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
+        await using var transaction = await one.BeginTransactionAsync(cancellationToken); // a pooler gives no session of one's own
+        await using var take = new NpgsqlCommand("select pg_advisory_xact_lock($1)", one, transaction);
+        take.Parameters.Add(new NpgsqlParameter { Value = key });
+        await take.ExecuteNonQueryAsync(cancellationToken);
+        await using var look = new NpgsqlCommand(SeesLock, other)
+        {
+            Parameters = { new() { Value = (long)(uint)(key >> 32) }, new() { Value = (long)(uint)key } },
+        };
+        return (bool)(await look.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>The objects that this user cannot dump, with the reasons: a phrase each.</summary>

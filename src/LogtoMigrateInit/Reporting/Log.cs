@@ -159,6 +159,12 @@ internal static partial class Log
         "Cancelled the alteration, because {Reason}; trying it again in {Seconds:0} s (attempt {Attempt} of {Attempts})")]
     public static partial void RetryingAlteration(this ILogger logger, string reason, double seconds, int attempt, int attempts);
 
+    [LoggerMessage(
+        1813, LogLevel.Warning,
+        "Old backups stay, because this user may not see the server's own number (pg_control_system), and so cannot tell them from those " +
+        "of another server. Next: grant execute on function pg_control_system() to it, or remove old backups by hand")]
+    public static partial void BackupsNotPruned(this ILogger logger);
+
     [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full or too busy to answer it; trying again")]
     public static partial void RetryingConnection(this ILogger logger);
 

@@ -147,18 +147,19 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>Drops a scratch database with its sessions. If that fails, the next run drops it.</summary>
     /// <param name="name">The scratch database.</param>
     /// <param name="stop">Shortens the time that is left.</param>
-    public async Task DropAsync(string name, CancellationToken stop)
+    /// <param name="roles">Roles that were made for it, the members first; null: none.</param>
+    public async Task DropAsync(string name, CancellationToken stop, IReadOnlyList<string>? roles = null)
     {
         using var limit = new CancellationTokenSource(LongestDrop);
         await using var hurry = stop.Register(() => limit.CancelAfter(LongestDropOnceStopped));
         try
         {
-            await RemoveAsync(name, limit.Token).WaitAsync(limit.Token);
+            await RemoveAsync(name, limit.Token, roles).WaitAsync(limit.Token);
         }
         catch (Exception failure)
             when (IsAboutConnection(failure) && Connection.State != ConnectionState.Open && !limit.IsCancellationRequested)
         {
-            await DropOverNewConnectionAsync(name, limit.Token); // a connection that is idle for an hour may be cut off on its way
+            await DropOverNewConnectionAsync(name, roles, limit.Token); // a connection that is idle for an hour may be cut off on its way
         }
         catch (Exception failure) when (failure is OperationCanceledException || IsAboutConnection(failure))
         {
@@ -169,12 +170,12 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>Begins to drop a scratch database, because a drop waits for a checkpoint. Disposal waits for the drop.</summary>
     public void DropMeanwhile(string name, CancellationToken stop) => _drops = Task.WhenAll(_drops, DropAsync(name, stop));
 
-    private async Task DropOverNewConnectionAsync(string name, CancellationToken cancellationToken)
+    private async Task DropOverNewConnectionAsync(string name, IReadOnlyList<string>? roles, CancellationToken cancellationToken)
     {
         try
         {
             await using var another = new ScratchServer(_server, await OpenMaintenanceAsync(_server, cancellationToken), _logger);
-            await another.RemoveAsync(name, cancellationToken);
+            await another.RemoveAsync(name, cancellationToken, roles);
         }
         catch (Exception failure) when (failure is OperationCanceledException || IsAboutConnection(failure))
         {
@@ -251,7 +252,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         failure is InvalidOperationException || DatabaseException.From(failure) is not null;
 
     /// <summary>Drops the database first, because PostgreSQL drops no role that has rights in one.</summary>
-    private async Task RemoveAsync(string name, CancellationToken cancellationToken)
+    private async Task RemoveAsync(string name, CancellationToken cancellationToken, IReadOnlyList<string>? made = null)
     {
         for (var tries = 1; ; tries++)
         {
@@ -260,13 +261,17 @@ internal sealed class ScratchServer : IAsyncDisposable
                 await ExecuteAsync($"drop database if exists {SqlNames.Quote(name)} with (force)", cancellationToken);
                 break;
             }
+            catch (PostgresException template) when (template.SqlState == PostgresErrorCodes.WrongObjectType && tries < DropTries)
+            {
+                await ExecuteAsync($"alter database {SqlNames.Quote(name)} is_template false", cancellationToken); // as dumped
+            }
             catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && tries < DropTries)
             {
                 // The server gives terminated sessions five seconds. A starved one has not even begun to end by then.
             }
         }
 
-        foreach (var role in await ReadNamesAsync(Roles, LogtoNames.RolePrefix + name, cancellationToken))
+        foreach (var role in (await ReadNamesAsync(Roles, LogtoNames.RolePrefix + name, cancellationToken)).Concat(made ?? []))
         {
             await ExecuteAsync($"drop role if exists {SqlNames.Quote(role)}", cancellationToken);
         }

@@ -100,6 +100,37 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
+    /// <summary>Whatever ends the swap, its transaction is rolled back, and the copy of production goes.</summary>
+    [Theory(Timeout = 180_000)]
+    [InlineData("select pg_cancel_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
+    [InlineData("select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
+    [InlineData("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres' and usename = '$owner' and query !~ 'rename'", 17)]
+    [InlineData(null, 143)]
+    public async Task A_swap_that_fails_or_is_stopped_changes_nothing_and_leaves_nothing(string? fault, int exitCode)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var before = await world.RowsAsync();
+        await using var restore = world.Start(["restore", dump, "--yes"]);
+        await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
+        {
+            await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
+            if (fault is null)
+            {
+                restore.Signal(Signals.Terminate);
+            }
+            else
+            {
+                await world.Server.ExecuteAsync("postgres", fault.Replace("$owner", world.Owner, StringComparison.Ordinal), Token);
+            }
+
+            Expect.Ending(exitCode, await restore.WaitForExitAsync(cancellationToken: Token));
+        }
+
+        await world.LeavesNothingAsync();
+        Assert.Equal(before, await world.RowsAsync());
+    }
+
     [Fact(Timeout = 180_000)]
     public async Task A_check_that_starts_during_the_swap_and_a_Logto_that_connects_wait_for_its_end_and_find_a_database()
     {

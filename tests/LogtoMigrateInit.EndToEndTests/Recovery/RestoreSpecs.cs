@@ -251,6 +251,103 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task The_settings_of_the_restored_database_do_not_keep_its_roles_from_their_passwords()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var role = $"logto_tenant_{world.Database}_default";
+        await world.Server.ExecuteAsync(
+            "postgres",
+            $"grant {role} to {world.Owner} with admin option; alter database {world.Database} set default_transaction_read_only = on", Token);
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync("postgres", $"alter role {role} password 'another'", Token);
+
+        Expect.Ending(18, await world.RunAsync(["restore", dump, "--yes"])); // read-only for Logto's roles too, as before
+
+        await using var logto = await OpenAsTenantAsync(world);
+    }
+
+    /// <summary>A superuser has made the role: the user may not change its password, and is told so before anything is changed.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData("alter role $role password 'another'", "could not be given that one")]
+    [InlineData("alter role $role nologin", "not permitted to log in")]
+    public async Task A_role_that_could_not_log_in_afterwards_stops_the_restore_before_the_swap(string change, string because)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var role = $"logto_tenant_{world.Database}_default";
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync("postgres", $"revoke {role} from {world.Owner}", Token);
+        await world.Server.ExecuteAsync("postgres", change.Replace("$role", role, StringComparison.Ordinal), Token);
+
+        await RefusedAsync(world, dump, because);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_row_that_NET_cannot_represent_stops_no_restore()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            alter table users add created_at timestamptz, add last_sign_in_at timestamptz;
+            create table logs (created_at timestamptz); alter table logs enable row level security; insert into logs values ('20000-01-01');
+            alter table logs owner to {world.Owner}
+            """,
+            Token);
+        var dump = await world.BackUpAsync();
+        await world.Server.ExecuteAsync(world.Database, "insert into users (id, created_at) values ('late', '19999-01-01')", Token);
+
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains("20000-01-01 00:00:00 UTC", result);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_template_is_restored_and_a_refusal_leaves_no_copy_of_it()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await world.Server.ExecuteAsync("postgres", $"alter database {world.Database} is_template true", Token);
+        var dump = await world.BackUpAsync();
+        await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
+        {
+            await RefusedAsync(world, dump, "could not be ended");
+            await world.LeavesNothingAsync();
+        }
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_refusal_removes_the_roles_that_it_has_made()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var definitions = Path.Combine(world.Folder, "definitions.dump");
+        await Tool.RunAsync(
+            Path.Combine(PostgresClients.For(world.Server.Major), "pg_dump"), ["--format=custom", "--schema-only", $"--file={definitions}", world.OwnersUrl], cancellationToken: Token);
+        await using var fresh = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        await fresh.CreateUserAsync("newcomer", "pw", "createdb createrole", Token);
+
+        var result = await world.RunAsync(["restore", definitions, "--yes"], ("DB_URL", fresh.Url(world.Database, "newcomer", "pw")));
+
+        Expect.Ending(Refused, result);
+        Assert.Empty(await fresh.QueryAsync<string>("postgres", "select rolname::text from pg_roles where rolname like 'logto\\_%'", Token));
+        Assert.Empty(await fresh.QueryAsync<string>("postgres", $"select datname::text from pg_database where datname like '{world.Database}%'", Token));
+    }
+
+    [Theory(Timeout = 60_000)]
+    [InlineData("""{"version": 2}""")]
+    [InlineData("no JSON")]
+    public async Task A_record_that_cannot_be_read_is_not_taken_for_none(string record)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        await File.WriteAllTextAsync(Path.ChangeExtension(dump, ".json"), record, Token);
+
+        await RefusedAsync(world, dump, "cannot be read, or is of a newer version");
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task What_the_user_may_not_do_is_said_before_anything_is_begun()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
