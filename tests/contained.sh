@@ -4,7 +4,7 @@
 # Ends with the command's exit code, or with 128 and the signal's number. What a run that was killed has left, the next one removes.
 set -uo pipefail
 
-# A script that starts this one in the background has it ignore SIGINT and SIGQUIT. The command would inherit that, and no shell can undo it.
+# Who starts this in the background has it ignore SIGINT and SIGQUIT, and no shell can undo that; so it does to the command below.
 [ "${SIGNALS-}" = default ] || exec env --default-signal SIGNALS=default bash "$0" "$@"
 
 # A run has two folders of the same name, whose end says whose they are: the number of this process and when it started.
@@ -77,7 +77,7 @@ for each in HUP INT QUIT TERM; do
   trap "signal=$each" "$each"
 done
 # shellcheck disable=SC2016 # the inner shell expands it
-setsid sh -c 'echo $$ >"$LOGTO_TESTS_FOLDER/session"; exec "$@"' sh "$@" <&0 &
+env --default-signal setsid sh -c 'echo $$ >"$LOGTO_TESTS_FOLDER/session"; exec "$@"' sh "$@" <&0 &
 child=$!
 while
   wait "$child"

@@ -177,13 +177,14 @@ public sealed class FixtureSpecs(SharedServers servers)
             setsid sleep 1000 & two=$!
             setsid sh -c 'env -i sleep 1000 & echo $! >"$TMPDIR/third"; wait' & touch "$TMPDIR/file" "$LOGTO_TESTS_MEMORY/file"
             while [ ! -s "$TMPDIR/third" ]; do :; done
-            echo "$one $two $(cat "$TMPDIR/third") $TMPDIR $LOGTO_TESTS_MEMORY"
+            echo "$one $two $(cat "$TMPDIR/third") $TMPDIR $LOGTO_TESTS_MEMORY $(grep SigIgn /proc/$$/status | cut -f 2)"
             wait
             """;
         var contained = Path.Combine(Repository.Root, "tests", "contained.sh");
         using var run = Process.Start(new ProcessStartInfo(contained, ["sh", "-c", Command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var words = (await run.StandardOutput.ReadLineAsync(Token))!.Split(' ');
 
+        Assert.Equal(0, int.Parse(words[^1][^1..], NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0b110); // SIGINT and SIGQUIT
         Signals.Send(run.Id, signal);
         await run.WaitForExitAsync(Token);
         if (signal == Signals.Kill)
@@ -194,6 +195,6 @@ public sealed class FixtureSpecs(SharedServers servers)
 
         Assert.Equal(exitCode, run.ExitCode);
         Assert.All(words[..3], pid => Assert.False(Signals.IsAlive(int.Parse(pid, CultureInfo.InvariantCulture))));
-        Assert.All(words[3..], folder => Assert.False(Directory.Exists(folder)));
+        Assert.All(words[3..^1], folder => Assert.False(Directory.Exists(folder)));
     }
 }

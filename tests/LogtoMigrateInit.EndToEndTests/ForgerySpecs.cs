@@ -52,7 +52,7 @@ public sealed partial class ForgerySpecs(SharedServers servers)
             "logto folder" => ("LOGTO_INIT_LOGTO_DIR", Forged),
             "node" => ("LOGTO_INIT_NODE", Forged),
             "expected version" => ("LOGTO_INIT_EXPECTED_VERSION", Forged),
-            _ => ("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "3"),
+            _ => ("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "5"),
         };
         var variables = world.Variables("deploy", ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "0"), ("FAKE_CLI_SAY", JsonSerializer.Serialize($"error {Forged}\0\u001b\b")), (variable, value));
         switch (place)

@@ -38,6 +38,28 @@ public sealed class QueueSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_signal_ends_the_pause_before_another_attempt_at_once()
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
+        await world.AddAlterationAsync(1, "alter", "await run(pool, `alter table users add column test int`);");
+        await using var dump = await BeginAsync(world, "begin; select count(*) from users");
+        await using var gate = Gate.Start(["migrate"], world.Variables(("LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "1")));
+        await using var logto = await world.Server.OpenAsync(world.Database, Token);
+        for (var attempt = 2; attempt <= 4; attempt++) // before the fourth it pauses for 8 s
+        {
+            await world.Server.WaitUntilAsync(
+                world.Database, "exists (select from pg_locks where not granted and relation = 'users'::regclass and mode = 'AccessExclusiveLock')", Token);
+            await using var signIn = new NpgsqlCommand("select count(*) from users", logto);
+            await signIn.ExecuteScalarAsync(Token);
+            await gate.WaitForLineAsync($"attempt {attempt} of 6", cancellationToken: Token);
+        }
+
+        gate.Signal(Signals.Terminate);
+
+        Expect.Ending(143, await gate.WaitForExitAsync(TimeSpan.FromSeconds(4), Token));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task A_concurrent_build_waits_for_older_transactions_for_as_long_as_it_has_to()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);

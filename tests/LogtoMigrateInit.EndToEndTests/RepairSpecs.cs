@@ -99,6 +99,25 @@ public sealed class RepairSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task A_drop_waits_for_longer_than_the_lock_timeout_of_the_database()
+    {
+        await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
+        var (server, database) = await AtAsync(BeforePlainText);
+        await LeaveAsync(server, database, Plain, "users (tenant_id)", valid: false);
+        await server.ExecuteAsync("postgres", $"alter database {database} set lock_timeout = '100ms'", FakeWorld.Token);
+        await using var blocker = await server.OpenAsync(database, FakeWorld.Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        await using var gate = Gate.Start([], Variables(server, database, target));
+        await gate.WaitForLineAsync("waits for a lock", cancellationToken: FakeWorld.Token); // the first look comes after a second
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+
+        Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Nothing_is_dropped_after_the_lock_is_lost()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);

@@ -140,6 +140,27 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_file_that_may_not_be_executed_is_no_command()
+    {
+        await using var world = await FakeWorld.CreateAsync(servers);
+        var folder = Directory.CreateTempSubdirectory("commands-");
+        foreach (var name in new[] { "first", "second" })
+        {
+            folder.CreateSubdirectory(name);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, name, "tool"), $"#!/bin/sh\necho the {name}\n", FakeWorld.Token);
+        }
+
+        var path = ("PATH", (string?)$"{folder}/first:{folder}/second:/usr/bin:/bin");
+        var none = await Gate.RunAsync(["run", "--", "tool"], world.Variables("deploy", path), cancellationToken: FakeWorld.Token);
+        Assert.Equal((2, FakeWorld.Before), (none.ExitCode, await world.StateAsync()));
+
+        File.SetUnixFileMode(Path.Combine(folder.FullName, "second", "tool"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var second = await Gate.RunAsync(["run", "--", "tool"], world.Variables("deploy", path), cancellationToken: FakeWorld.Token);
+        Assert.Equal((0, "the second\n"), (second.ExitCode, second.StandardOutput));
+        folder.Delete(recursive: true);
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData("echo no shebang\n", "neither with #! and an interpreter nor with an ELF header")]
     [InlineData("", "neither with #!")]

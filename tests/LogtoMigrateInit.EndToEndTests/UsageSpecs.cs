@@ -243,6 +243,18 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 60_000)]
+    public async Task An_install_that_fails_leaves_no_half_copy()
+    {
+        var folder = Directory.CreateTempSubdirectory("install-");
+        folder.CreateSubdirectory("logto-migrate-init");
+
+        Assert.Equal(2, (await Gate.RunAsync(["install", folder.FullName], Nothing, cancellationToken: FakeWorld.Token)).ExitCode);
+
+        Assert.Equal(["logto-migrate-init"], folder.EnumerateFileSystemInfos().Select(entry => entry.Name));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Install_into_a_folder_that_is_not_there_says_so()
     {
         var result = await Gate.RunAsync(["install", "/does/not/exist"], Nothing, cancellationToken: FakeWorld.Token);

@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Processes;
 using Xunit;
 

@@ -1,5 +1,5 @@
-using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -24,6 +25,14 @@ public sealed class CliSpecs
     [Fact]
     public void The_users_own_server_options_come_last() =>
         Assert.EndsWith(" -c lock_timeout=7", Environment(null, ("PGOPTIONS", "-c lock_timeout=7"))["PGOPTIONS"], StringComparison.Ordinal);
+
+    [Fact]
+    public void The_tools_get_the_users_own_server_options_last_too()
+    {
+        var settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = Url, ["PGOPTIONS"] = "-c lock_timeout=7" }, out _)!;
+
+        Assert.EndsWith(" -c lock_timeout=7", ToolEnvironment.Build(settings.Main, "test", null)["PGOPTIONS"], StringComparison.Ordinal);
+    }
 
     [Fact]
     public void No_lock_timeout_ends_a_concurrent_build() =>

@@ -173,6 +173,43 @@ public sealed class BackupSpecs(SharedServers servers)
         }
     }
 
+    [Fact(Timeout = 120_000)]
+    public async Task A_deploy_that_is_tried_again_makes_one_backup()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("FAKE_CLI", "too-many-connections"), ("FAKE_CLI_FAILURES", "2")));
+
+        Assert.Equal(3, (await world.World.Cli.RunsAsync(Token)).Count);
+        Assert.Single(world.Dumps);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_direct_address_of_another_server_is_refused()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var other = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        await other.CreateUserAsync(world.Owner, PostgresDatabases.OwnerPassword, "createdb createrole", Token);
+        await other.ExecuteAsync("postgres", $"create database {world.Database} owner {world.Owner}", Token);
+
+        var result = await world.RunAsync("backup", ("LOGTO_INIT_DIRECT_URL", other.Url(world.Database, world.Owner, PostgresDatabases.OwnerPassword)));
+
+        Expect.Ending(BackupFailed, result);
+        Assert.Contains("reaches another database of this name", result.LastLine, StringComparison.Ordinal);
+        Assert.Empty(world.Files);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_pg_dump_without_zstd_compresses_otherwise()
+    {
+        await using var world = await BackupWorld.CreateAsync(
+            servers, script: "case $* in *compress=zstd*) echo 'pg_dump: error: this build does not support compression with Zstandard' >&2; exit 1 ;; esac");
+
+        await world.BackUpAsync();
+
+        Assert.Single(world.Dumps);
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData(null)]
     [InlineData("""case $* in *snapshot*) { "$REAL" "$@" 2>&1 >&3 | sed 's/canceling statement.*/storniere Anfrage/' >&2; } 3>&1; exit 1 ;; esac""")] // the server's lc_messages

@@ -123,6 +123,19 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
     }
 
+    [Fact(Timeout = 180_000)]
+    public async Task A_read_only_database_is_refused_before_anything_is_begun()
+    {
+        await using var world = await RollbackWorld.CreateAsync(servers, 17);
+        await world.Rehearsal.Server.ExecuteAsync("postgres", $"alter database {world.Database} set default_transaction_read_only = on", Token);
+
+        var result = await world.RollBackAsync("1.42.0", "--yes");
+
+        Expect.Ending(17, result);
+        Assert.Contains("read-only", result.LastLine, StringComparison.Ordinal);
+        Assert.Empty(world.Dumps);
+    }
+
     [Theory(Timeout = 180_000)]
     [InlineData("owner")]
     [InlineData("tenant")]

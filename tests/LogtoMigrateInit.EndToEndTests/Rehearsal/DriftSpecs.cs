@@ -102,6 +102,20 @@ public sealed class DriftSpecs(SharedServers servers)
         Assert.Contains("mend it with: alter table roles enable row level security", result.StandardOutput, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 240_000)]
+    [InlineData(16, 17)]
+    [InlineData(17, 16)]
+    public async Task A_scratch_server_of_another_major_release_is_not_compared_with(int major, int scratch)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, major);
+        var other = await servers.GetAsync(scratch);
+
+        var result = await world.RunAsync(["check", "--drift"], ("LOGTO_INIT_SCRATCH_URL", other.Url("postgres")));
+
+        Expect.Ending(16, result);
+        Assert.True(result.LastLine.Contains($"{major}", StringComparison.Ordinal) && result.LastLine.Contains($"{scratch}", StringComparison.Ordinal), $"{result}");
+    }
+
     [Fact(Timeout = 240_000)]
     public async Task A_user_without_the_rights_for_a_scratch_database_is_told_what_to_grant()
     {

@@ -84,6 +84,34 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task The_shorter_of_two_limits_is_the_one_that_is_named()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        await NotBegunAsync(
+            world, "longer than 1 s (LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS)",
+            Full, NoBackup, ("FAKE_CLI", "hang"), ("LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", "1"), ("LOGTO_INIT_REHEARSE_MAX_SECONDS", "60"));
+    }
+
+    /// <summary>The copy holds the rows of all users; and it goes although the connection that made it is cut.</summary>
+    [Fact(Timeout = 120_000)]
+    public async Task Nobody_else_may_connect_to_a_copy_and_it_is_dropped_over_another_connection_when_the_first_is_cut()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        await using var gate = world.Start(["rehearse"], Full, ("FAKE_CLI", "hold"));
+        var copy = $"datname like '{world.Database}_scratch_%'";
+        await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where {copy} and application_name like 'logto-migrate-init-cli%')", Token);
+        Assert.Empty(await world.Server.QueryAsync<string>("postgres", $"select datname::text from pg_database where {copy} and has_database_privilege('public', oid, 'CONNECT')", Token));
+
+        await world.Server.ExecuteAsync("postgres", $"select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres' and usename = '{world.Owner}'", Token);
+        await world.World.Cli.LetGoAsync(Token);
+
+        var result = await gate.WaitForExitAsync(cancellationToken: Token);
+        Assert.DoesNotContain("could not be removed", result.StandardError, StringComparison.Ordinal);
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 120_000)]
     [Trait("Run", "quick")]
     public async Task A_cli_that_fails_half_way_on_the_copy_is_not_started_on_the_real_database()
     {
