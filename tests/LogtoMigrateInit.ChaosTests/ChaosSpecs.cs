@@ -13,12 +13,12 @@ public sealed class ChaosSpecs(Stages stages, ITestOutputHelper output)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 300_000)]
+    [Theory(Timeout = 1_500_000)]
     [InlineData(22)]
     [InlineData(59)]
     public Task Nothing_is_broken_by_the_schedule_of_this_seed(int seed) => HoldsAsync(seed);
 
-    [Fact(Timeout = 300_000)]
+    [Fact(Timeout = 1_500_000)]
     public Task Nothing_is_broken_by_a_schedule_that_nobody_has_seen_before() => HoldsAsync(RandomNumberGenerator.GetInt32(1_000_000, int.MaxValue));
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class FindingSpecs(Stages stages)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Two_CLIs_without_a_gate_are_found()
     {
         await using var world = await WorldAsync();
@@ -37,7 +37,7 @@ public sealed class FindingSpecs(Stages stages)
         Assert.Contains(world.Chronicle.Violations, violation => violation.Contains(" went on after ", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_state_that_goes_back_is_found()
     {
         await using var world = await WorldAsync();
@@ -48,7 +48,7 @@ public sealed class FindingSpecs(Stages stages)
         await WaitForAsync(() => world.Chronicle.Violations.Contains("the state went back from 1779421396 to 1779421395"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_gate_that_passes_too_early_is_found()
     {
         await using var world = await WorldAsync();
@@ -58,7 +58,7 @@ public sealed class FindingSpecs(Stages stages)
         Assert.Equal("a liar passed although the state is 1779421396", Assert.Single(world.Chronicle.Violations));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Whatever_is_not_as_an_undisturbed_migration_leaves_it_is_found_and_nothing_else_is()
     {
         (string Sql, string Violation)[] damages =

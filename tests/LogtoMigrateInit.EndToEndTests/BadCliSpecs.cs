@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>A target or a CLI that does not do what it should.</summary>
 public sealed class BadCliSpecs(SharedServers servers)
 {
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task Exit_code_0_without_a_deploy_is_no_success()
     {
@@ -19,7 +19,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_failure_half_way_says_how_far_it_came_and_which_one_failed()
     {
@@ -37,7 +37,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("hang")]
     [InlineData("hang-in-database")]
     public async Task A_CLI_that_hangs_is_ended_by_the_deploy_timeout(string mode)
@@ -52,7 +52,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_stubborn_CLI_is_killed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -63,7 +63,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task No_secret_is_in_an_argument()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -78,7 +78,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         Assert.Contains("client_connection_check_interval", run.Variables["PGOPTIONS"], StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("too-many-connections")]
     [InlineData("no-answer")]
     public async Task A_server_that_is_full_or_too_busy_to_answer_is_tried_again(string mode)
@@ -91,7 +91,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         Assert.Equal(3, (await world.Cli.RunsAsync(FakeWorld.Token)).Count);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task An_empty_catalog_is_never_nothing_pending()
     {
@@ -104,7 +104,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await EndsWith11Async(world, "alterations-js");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_missing_CLI_or_Node_or_another_version_is_named()
     {
@@ -118,7 +118,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await EndsWith11Async(world, "does not tell the version");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_name_that_the_CLI_stops_at_is_named()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -127,7 +127,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         await EndsWith11Async(world, "next-1751529530394-milliseconds.js");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task The_expected_version_passes()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -7,7 +7,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 public sealed class DamagedDatabaseSpecs(SharedServers servers)
 {
     /// <summary>One of each kind: the state, the table that holds it, Logto's other tables, and a database of somebody else. MigrationPlanSpecs has all of them.</summary>
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("""update systems set value = '{"timestamp": 1751529530394}'""", "more than 10 digits", Traits = ["Run", "quick"])]
     [InlineData("alter table systems rename to states; create view systems as select * from states", "'systems' is a view")]
     [InlineData("drop table roles, resources", "'roles', 'resources' are missing")]

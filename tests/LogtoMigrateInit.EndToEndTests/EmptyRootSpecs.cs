@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>The one executable brings all that it needs: it runs in a root folder without a library, a shell or a configuration file.</summary>
 public sealed class EmptyRootSpecs(SystemRootsSpecs.OneServer shared) : IClassFixture<SystemRootsSpecs.OneServer>
 {
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("disable")]
     [InlineData("no-verify")]
     [InlineData("require")]
@@ -46,7 +46,7 @@ public sealed class EmptyRootSpecs(SystemRootsSpecs.OneServer shared) : IClassFi
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(2, "install /locked")]
     [InlineData(11, "run -- /gate --version")]
     public async Task A_user_without_a_name_is_said_by_its_number(int exitCode, string words)
@@ -79,7 +79,7 @@ public sealed class EmptyRootSpecs(SystemRootsSpecs.OneServer shared) : IClassFi
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_asks_for_no_library()
     {
         var headers = (await Tool.RunAsync("readelf", ["--program-headers", "--dynamic", Repository.Binary], cancellationToken: FakeWorld.Token)).StandardOutput;

@@ -18,7 +18,7 @@ public sealed class FaultSpecs(SharedServers servers)
 
     private static bool IsCli(string name) => name.StartsWith($"{GateName}-cli-", StringComparison.Ordinal);
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_half_open_lock_connection_stops_the_CLI_and_its_lease_ends()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -34,7 +34,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_half_open_connection_of_the_CLI_is_noticed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -54,7 +54,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task All_connections_half_open_at_once_end_the_run()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -68,7 +68,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_lock_time_out_counts_from_the_first_time_that_the_lock_was_found_taken()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -90,7 +90,7 @@ public sealed class FaultSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_cut_connection_ends_the_run_and_the_next_one_carries_on(bool ofTheGate)
@@ -110,7 +110,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(StopMode.Immediate)]
     [InlineData(StopMode.Fast, Traits = ["Run", "quick"])]
     public async Task A_server_that_stops_during_a_deploy_ends_the_run_and_the_next_one_carries_on(StopMode mode)
@@ -127,7 +127,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_server_that_restarts_while_a_replica_waits_is_waited_for()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -148,7 +148,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_frozen_holder_loses_its_CLI_and_its_lease_and_finds_out_when_it_comes_back()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -169,7 +169,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("exists (select from pg_stat_activity where application_name = 'logto-migrate-init' and datname = current_database())")]
     [InlineData("exists (select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))")]
     [InlineData("exists (select from pg_stat_activity where application_name like 'logto-migrate-init-cli%' and datname = current_database())")]
@@ -185,7 +185,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("exec \"$0\" 2>/dev/full", 0)]
     [InlineData("exec \"$0\" >&- 2>&-", 0)]
     [InlineData("exec \"$0\" check >/dev/full", 0)]
@@ -203,7 +203,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("/proc/version")]
     [InlineData("/tmp")]
     [InlineData("/dev/full")]

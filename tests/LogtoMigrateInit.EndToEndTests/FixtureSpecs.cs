@@ -14,7 +14,7 @@ public sealed class FixtureSpecs(SharedServers servers)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(14)]
     [InlineData(15)]
     [InlineData(16)]
@@ -29,7 +29,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         Assert.StartsWith($"{major}", version, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task PostgreSQL_runs_although_its_user_may_not_enter_where_it_is_installed()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root's servers run as somebody else");
@@ -48,7 +48,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_server_that_crashed_comes_back_on_its_port_with_its_data()
     {
         await using var server = await PostgresServer.StartAsync(18, cancellationToken: Token);
@@ -64,7 +64,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         Assert.NotNull(await server.QuerySingleAsync<string>("postgres", "select to_regclass('kept')::text", Token));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("deploy", 0, 1899999904)]
     [InlineData("nothing", 0, 1899999900)]
     [InlineData("fail-half-way", 1, 1899999902)]
@@ -86,7 +86,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         Assert.Equal(["db", "alteration", "deploy", "next"], Assert.Single(await fake.RunsAsync(Token)).Arguments);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task The_fake_CLI_holds_after_one_alteration_until_it_is_let_go()
     {
         var server = await servers.GetAsync(18);
@@ -103,7 +103,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         Assert.Equal(1899999902, await server.StateAsync(database, Token));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("1.37.1")]
     [InlineData("1.43.0")]
     public async Task A_seeded_copy_satisfies_the_release_that_seeded_it(string version)
@@ -119,7 +119,7 @@ public sealed class FixtureSpecs(SharedServers servers)
         await image.CliAsync(server.Url(database), ["db", "alteration", "deploy", "next"], Token);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(14, "1.42.0")]
     [InlineData(18, "1.43.0")]
     public async Task A_copied_seed_is_what_a_seed_by_its_owner_is(int major, string version)
@@ -165,7 +165,7 @@ public sealed class FixtureSpecs(SharedServers servers)
     }
 
     /// <summary>One process in the run's session, one in a session of its own, and one in neither that names no folder.</summary>
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(Signals.Hangup, 129)]
     [InlineData(Signals.Interrupt, 130)]
     [InlineData(Signals.Terminate, 143)]

@@ -32,7 +32,7 @@ public sealed partial class ForgerySpecs(SharedServers servers)
         { "query of a blocker", 6 },
     };
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [MemberData(nameof(Places))]
     public async Task No_line_is_forged_by_a(string place, int exitCode)
     {
@@ -95,7 +95,7 @@ public sealed partial class ForgerySpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task No_line_is_forged_by_an_argument()
     {
         foreach (var arguments in new string[][] { [Forged], ["check", "--output", Forged], ["install", $"/nowhere/{Forged}"], ["run", "--", Forged] })

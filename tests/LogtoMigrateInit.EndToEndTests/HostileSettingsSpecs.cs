@@ -13,7 +13,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
     ];
 
     // The oldest, and the newest with a setting more; the gate treats those between like one of them.
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task Hostile_settings_on_the_database_and_the_role_do_not_matter(int major)
@@ -44,7 +44,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("with-hyphen")]
     [InlineData("Mixed Case.dot.grüße")]
     [InlineData("quote\"and'apostrophe")]
@@ -61,7 +61,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         Assert.True((await scenario.Target.PreconditionsAsync(url, FakeWorld.Token)).WouldStart);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_schema_of_the_roles_search_path_is_migrated()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -91,7 +91,7 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         Assert.Contains($"`alter role \"logto_tenant_{world.Database}_admin\" set search_path = own`", FakeWorld.LastLine(lost), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("+1d")]
     [InlineData("-1d")]
     public async Task A_clock_that_is_wrong_by_a_day_changes_nothing(string offset)

@@ -14,7 +14,7 @@ public sealed partial class KeepAliveSpecs(SharedServers servers)
 {
     private const double Longest = 10;
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Both_ends_of_the_CLIs_connection_send_a_probe_after_ten_silent_seconds()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/ss") || File.Exists("/bin/ss"), "ss shows the timers");

@@ -9,7 +9,7 @@ public sealed class LayoutSpecs(SharedServers servers)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("1.40.1")]
     [InlineData("1.43.0")]
     public async Task The_layout_of_the_image_is_understood(string to)
@@ -25,7 +25,7 @@ public sealed class LayoutSpecs(SharedServers servers)
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Schemas_nested_in_the_cli_package_are_found()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -39,7 +39,7 @@ public sealed class LayoutSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await scenario.StateAsync());
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("1899999998.1", "1.44.0-1899999998-a.js", "1.44.0-1899999998.1-b.js")]
     [InlineData("1899999999", "1.44.0-1899999998.1-b.js", "next-1899999999-a.js")]
     [InlineData("1899999999", "1.44.0_rc.0-1899999997-a.js", "1.44.0_beta.10-1899999999.js")]
@@ -61,7 +61,7 @@ public sealed class LayoutSpecs(SharedServers servers)
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Files_that_are_no_alterations_count_for_nothing()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);

@@ -20,7 +20,7 @@ public sealed class LeaseSpecs(SharedServers servers)
     private static readonly TimeSpan LessThanTheLease = TimeSpan.FromSeconds(LeaseSeconds * 2 / 3.0);
     private static readonly TimeSpan MoreThanTheLease = TimeSpan.FromSeconds(LeaseSeconds * 3 / 2.0);
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task An_alteration_that_computes_for_longer_than_the_lease_is_not_killed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -31,7 +31,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_CLI_that_has_no_session_for_longer_than_the_lease_has_not_lost_its_connection()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -42,7 +42,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_lock_connection_that_stalls_for_half_the_lease_is_not_lost()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -59,7 +59,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         Assert.Single(await world.Cli.RunsAsync(FakeWorld.Token));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("hold")]
     [InlineData("idle")]
     public async Task A_gate_and_its_CLI_that_stand_still_for_less_than_the_lease_go_on(string mode)
@@ -79,7 +79,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("hold")] // its CLI has a session, which waits between two alterations
     [InlineData("idle")] // its CLI has none, and would connect anew
     public async Task A_gate_and_its_CLI_that_stood_still_past_the_lease_commit_nothing_any_more(string mode)
@@ -104,7 +104,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_CLI_that_stood_still_past_the_lease_goes_on_when_its_gate_did_not()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -123,7 +123,7 @@ public sealed class LeaseSpecs(SharedServers servers)
     }
 
     /// <summary>The gate is silent for a lease while its CLI stands still with it, and only the CLI wakes up.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_CLI_that_wakes_up_past_the_lease_before_its_gate_ends_and_says_why()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -147,7 +147,7 @@ public sealed class LeaseSpecs(SharedServers servers)
     }
 
     /// <summary>It is asked over another connection, because slonik waits for a new one for no more than five seconds.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_lock_connection_that_stalls_keeps_no_CLI_from_connecting()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -164,7 +164,7 @@ public sealed class LeaseSpecs(SharedServers servers)
     }
 
     /// <summary>A machine that was suspended cannot tell for how long; until its gate has made sure of the lock, its CLI opens no session.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_CLI_connects_only_after_its_gate_has_made_sure_of_the_lock()
     {
         const string Session = "exists (select from pg_stat_activity where datname = current_database() and application_name like 'logto-migrate-init-cli-%')";
@@ -195,7 +195,7 @@ public sealed class LeaseSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task What_inherited_the_output_of_the_CLI_is_not_waited_for()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

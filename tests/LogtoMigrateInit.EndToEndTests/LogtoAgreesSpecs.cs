@@ -9,7 +9,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
 {
     private const string TableWithoutRls = "create table left_by_someone (id int)";
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(17, Traits = ["Run", "quick"])]
     [InlineData(18)]
     public async Task Both_accept_a_matching_database(int major)
@@ -19,7 +19,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("1.37.1")]
     [InlineData("1.42.0")]
     public async Task Both_see_pending_alterations(string from)
@@ -29,7 +29,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Both_see_what_a_rollback_to_the_release_before_leaves_pending()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
@@ -41,7 +41,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Both_see_one_pending_alteration_at_a_state_of_one_less()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
@@ -52,7 +52,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(Expect.Pending, await AgreedVerdictAsync(scenario));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("1.43.0", "1.43.0", Expect.Unstartable)]
     [InlineData("1.42.0", "1.43.0", Expect.Unstartable)]
     public async Task Both_see_a_table_without_row_level_security(string from, string to, int exitCode)
@@ -64,7 +64,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(exitCode, await AgreedVerdictAsync(scenario));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_table_without_row_level_security_is_told_before_the_deploy_and_not_after_it()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -83,7 +83,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(10, report.RootElement.GetProperty("pending").GetArrayLength());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_pending_alteration_that_mends_a_table_is_deployed()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, LogtoRelease.Newest);
@@ -95,7 +95,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
         Assert.Equal(Expect.Success, await AgreedVerdictAsync(scenario));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_newer_database_starts_an_older_Logto_and_passes_when_that_is_allowed()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, LogtoRelease.Newest, new LogtoRelease("1.42.0"));

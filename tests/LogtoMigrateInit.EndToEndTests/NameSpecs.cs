@@ -19,7 +19,7 @@ public sealed class NameSpecs(SharedServers servers)
 
     private const string Usual = "hosts: files dns\n";
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_name_is_asked_for_over_UDP()
     {
         await using var dns = StartServer(1);
@@ -29,7 +29,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.DoesNotContain(dns.Asked, question => question.StartsWith("tcp", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_long_answer_is_fetched_over_TCP()
     {
         await using var dns = StartServer(2, truncates: true);
@@ -38,7 +38,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.Contains("tcp db.corp.example A", dns.Asked);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_short_name_is_completed_with_the_search_domains()
     {
         await using var dns = StartServer(3);
@@ -47,7 +47,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.Contains("udp db.elsewhere.example A", dns.Asked);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task The_hosts_file_comes_before_DNS()
     {
         await using var dns = StartServer(4);
@@ -56,7 +56,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.Empty(dns.Asked);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("hosts: mymachines resolve [!UNAVAIL=return] myhostname\npasswd: systemd\ngroup: systemd\n")]
     [InlineData("hosts: files mdns4_minimal [NOTFOUND=return] dns\n")]
     [InlineData("")]
@@ -67,7 +67,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.Equal(0, (await CheckAsync("db.corp.example", Nameserver(dns), NoHosts, configuration)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_name_with_an_IPv6_address_alone_is_connected_to()
     {
         await using var dns = StartServer(6);
@@ -83,7 +83,7 @@ public sealed class NameSpecs(SharedServers servers)
         Assert.Contains("udp six.corp.example AAAA", dns.Asked);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_name_that_nobody_knows_is_waited_for_and_named()
     {
         await using var dns = StartServer(7);

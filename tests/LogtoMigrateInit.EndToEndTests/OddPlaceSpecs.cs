@@ -12,7 +12,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("0.0.0.0")]
     [InlineData("0")]
     [InlineData("127.1")]
@@ -26,7 +26,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Expect.Ending(Expect.Success, await world.CheckAsync(("DB_URL", url)));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("host", 64)]
     [InlineData("host", 256)]
     [InlineData("socket", 200)]
@@ -58,7 +58,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_relative_folder_is_the_same_for_check_and_migrate()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -70,7 +70,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_working_folder_that_is_gone_is_not_needed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -85,7 +85,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.Contains("LOGTO_INIT_LOGTO_DIR is 'logto', which cannot be found from the working folder", relative.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_file_called_node_in_the_working_folder_does_not_hide_the_one_of_the_path()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -101,7 +101,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.True(result.ExitCode == 0, result.StandardError);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("#!/does/not/exist\n", "No such file or directory")]
     [InlineData("\u007fELF nonsense", "Exec format error")]
     public async Task A_Node_that_does_not_start_is_named_with_the_cause(string text, string cause)
@@ -118,7 +118,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.Contains(cause, FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_file_of_two_lines_is_no_URL()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -134,7 +134,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.DoesNotContain("second", result.StandardError, StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_termination_log_that_is_a_pipe_keeps_nobody_waiting(bool isRead)
@@ -150,7 +150,7 @@ public sealed class OddPlaceSpecs(SharedServers servers) : IDisposable
         Assert.Contains("schema matches", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("/dev/stderr")]
     [InlineData("/proc/self/fd/2")]
     [InlineData("{log}")]

@@ -9,7 +9,7 @@ public sealed class OutputSpecs(SharedServers servers)
 {
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("--help", 0)]
     [InlineData("--version", 0)]
     [InlineData("no-such-command", 2)]
@@ -29,7 +29,7 @@ public sealed class OutputSpecs(SharedServers servers)
         Assert.Equal(exitCode, broken.ExitCode);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_log_that_nobody_reads_does_not_stop_a_deploy()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -42,7 +42,7 @@ public sealed class OutputSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(Signals.Terminate, 143)]
     [InlineData(Signals.Interrupt, 130)]
     public async Task A_signal_ends_a_gate_whose_log_nobody_reads(int signal, int exitCode)
@@ -61,7 +61,7 @@ public sealed class OutputSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_slow_reader_gets_every_line_of_a_flood()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -18,7 +18,7 @@ public sealed class PasswordSpecs
 
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("scram-sha-256", "scram-sha-256")]
     [InlineData("md5", "md5")]
     [InlineData("scram-sha-256", "md5")] // the server asks for SCRAM all the same
@@ -46,7 +46,7 @@ public sealed class PasswordSpecs
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_wrong_password_of_plain_letters_is_not_explained_by_its_letters()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);

@@ -9,7 +9,7 @@ public sealed class PoolerSpecs(SharedServers servers)
     /// <summary>What slonik sends (createClientConfiguration.js), as PgBouncer's documentation says to ignore it.</summary>
     private const string WhatSlonikSends = "statement_timeout,idle_in_transaction_session_timeout,extra_float_digits,options";
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData("")]
     [InlineData("server_reset_query_always = 1")]
     public async Task Replicas_behind_a_pooler_deploy_once_with_concurrent_indexes_and_leave_no_lock(string setting)
@@ -36,7 +36,7 @@ public sealed class PoolerSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task What_Logto_needs_of_the_pooler_is_explained_before_the_deploy()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
@@ -52,7 +52,7 @@ public sealed class PoolerSpecs(SharedServers servers)
         Assert.Equal(new LogtoRelease("1.40.1").LastTimestamp, await scenario.StateAsync());
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("extra_float_digits,options", null, "statement_timeout")]
     [InlineData("extra_float_digits,options", "DISABLE_TIMEOUT", "idle_in_transaction_session_timeout")]
     [InlineData("extra_float_digits,options,statement_timeout", "5000", "idle_in_transaction_session_timeout")]
@@ -72,7 +72,7 @@ public sealed class PoolerSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("pool_mode = statement", 4, "set pool_mode of the connection pooler to transaction or session")]
     [InlineData("default_pool_size = 1\nquery_wait_timeout = 1", 3, "the connection pooler's pool was full: raise default_pool_size")]
     public async Task A_pooler_that_cannot_carry_a_migration_is_named_with_its_setting(string setting, int exitCode, string advice)
@@ -87,7 +87,7 @@ public sealed class PoolerSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("pool_mode = session")]
     [InlineData("pool_mode = session\ndefault_pool_size = 6")]
     [InlineData("idle_transaction_timeout = 20")]
@@ -100,7 +100,7 @@ public sealed class PoolerSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_killed_holder_behind_a_pooler_leaves_no_lock()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

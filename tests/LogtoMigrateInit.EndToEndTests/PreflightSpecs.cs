@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>What would fail half way is found before anything is begun.</summary>
 public sealed class PreflightSpecs(SharedServers servers)
 {
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_role_that_no_pending_alteration_needs_is_not_asked_for()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -15,7 +15,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Equal(0, (await world.RunAsync()).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task Tables_of_another_owner_are_named()
     {
@@ -35,7 +35,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Empty(await world.Cli.RunsAsync(FakeWorld.Token));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_member_of_the_owning_role_may_deploy()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -45,7 +45,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Equal(0, (await world.RunAsync("deploy", ("DB_URL", world.Server.Url(world.Database, user, "pw")))).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Roles_left_by_an_earlier_database_are_named_before_a_seed()
     {
         var server = await servers.GetAsync(17);
@@ -58,7 +58,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Contains($"logto_tenant_{name}_admin", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_user_that_may_not_create_roles_cannot_seed()
     {
@@ -72,7 +72,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Contains("createrole", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("MixCase")]
     [InlineData("with.dot")]
     public async Task A_name_that_cannot_be_seeded_is_refused_before_it_is_created(string name)
@@ -86,7 +86,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.False(await server.DatabaseExistsAsync(name, FakeWorld.Token));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserExecute)]
     [InlineData(UnixFileMode.None)]
     public async Task A_scratch_folder_that_is_not_writable_is_exit_code_11(UnixFileMode mode)
@@ -105,7 +105,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserExecute)]
     [InlineData(UnixFileMode.None)]
     public async Task So_is_one_that_cannot_even_be_looked_into(UnixFileMode mode)
@@ -122,7 +122,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_seed_into_another_schema_than_public_is_refused_before_it_fails_half_way()
     {
         var server = await servers.GetAsync(17);
@@ -141,7 +141,7 @@ public sealed class PreflightSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await SeedAsync(server.Url(database, user, "pw"), "true"));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_seed_beside_an_extensions_tables_is_refused_before_it_ends_in_a_Logto_that_refuses_to_start()
     {
         var server = await servers.GetAsync(17);

@@ -11,7 +11,7 @@ public sealed class QueueSpecs(SharedServers servers)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(false, Traits = ["Run", "quick"])]
     [InlineData(true)]
     public async Task An_alteration_that_lets_others_wait_gives_way_and_is_tried_again(bool pooled)
@@ -37,7 +37,7 @@ public sealed class QueueSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_signal_ends_the_pause_before_another_attempt_at_once()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);
@@ -59,7 +59,7 @@ public sealed class QueueSpecs(SharedServers servers)
         Expect.Ending(143, await gate.WaitForExitAsync(TimeSpan.FromSeconds(4), Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_concurrent_build_waits_for_older_transactions_for_as_long_as_it_has_to()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);

@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// <summary>The last line holds the reason, however the real CLI comes to its end.</summary>
 public sealed class ReasonSpecs(SharedServers servers)
 {
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_package_that_is_missing_is_named()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -18,7 +18,7 @@ public sealed class ReasonSpecs(SharedServers servers)
         Assert.Contains("ERR_MODULE_NOT_FOUND]: Cannot find package '@logto/shared'", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_heap_that_is_too_small_is_named_with_its_remedy()
     {
         await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -30,7 +30,7 @@ public sealed class ReasonSpecs(SharedServers servers)
         Assert.Contains("134 (SIGABRT)", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_CLI_that_the_kernel_killed_is_said_to_have_lacked_memory()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -44,7 +44,7 @@ public sealed class ReasonSpecs(SharedServers servers)
         Assert.Contains("137 (SIGKILL, probably because the container or the machine ran out of memory)", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]

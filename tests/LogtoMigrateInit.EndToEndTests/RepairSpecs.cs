@@ -10,7 +10,7 @@ public sealed class RepairSpecs(SharedServers servers)
     private const string Plain = "users__tenant_lower_username";
     private const string Guarded = "sentinel_activities__created_at";
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(Plain, "users (tenant_id)", BeforePlainText, false, true)]
     [InlineData(Plain, "users (tenant_id)", BeforePlainText, true, true)]
     [InlineData(Guarded, "sentinel_activities (tenant_id)", BeforeGuardedText, false, true, Traits = ["Run", "quick"])]
@@ -29,7 +29,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await server.StateAsync(database, FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task With_repair_off_the_remedy_is_named_and_works()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -47,7 +47,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(0, (await Gate.RunAsync([], variables, cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task An_index_of_that_name_on_another_table_is_not_dropped()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -60,7 +60,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Contains("another table, 'applications'", FakeWorld.LastLine(refused), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Another_invalid_index_is_a_warning_with_its_remedy()
     {
         var (server, database) = await servers.SeededAsync(17, LogtoRelease.Newest, FakeWorld.Token);
@@ -74,7 +74,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Contains("reindex index concurrently \"mine\"", result.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_drop_that_has_to_wait_names_the_blocker_and_survives_kill_9()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -98,7 +98,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(0L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_drop_waits_for_longer_than_the_lock_timeout_of_the_database()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -117,7 +117,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Nothing_is_dropped_after_the_lock_is_lost()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -141,7 +141,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.Equal(1L, await server.QuerySingleAsync<long>(database, "select count(*) from pg_index where not indisvalid", FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_deadlock_with_a_drop_is_waited_for()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);
@@ -164,7 +164,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("kill -9")]
     [InlineData("SIGTERM")]
     [InlineData("session terminated")]
@@ -216,7 +216,7 @@ public sealed class RepairSpecs(SharedServers servers)
         Assert.True((await target.PreconditionsAsync(server.Url(database), FakeWorld.Token)).WouldStart);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_build_in_progress_of_somebody_else_is_not_touched()
     {
         await using var target = await LogtoRelease.Newest.CopyAsync(FakeWorld.Token);

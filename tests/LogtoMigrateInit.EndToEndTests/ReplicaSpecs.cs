@@ -9,7 +9,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14, 2)]
     [InlineData(18, 10)]
     public async Task One_runs_the_CLI_and_all_pass(int major, int replicas)
@@ -25,7 +25,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Two_databases_are_migrated_one_after_the_other_with_one_installation()
     {
         await using var one = await LogtoWorld.CreateAsSuperuserAsync(servers, 18, new LogtoRelease("1.40.1"), LogtoRelease.Newest);
@@ -39,7 +39,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
         Assert.Single(results, result => result.StandardError.Contains("Another process runs Logto's CLI in", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     [Trait("Run", "quick")]
     public async Task The_one_that_waits_names_the_holder()
     {

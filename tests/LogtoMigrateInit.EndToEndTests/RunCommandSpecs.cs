@@ -8,7 +8,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
 {
     private static readonly string[] PrintPid = ["run", "--", "sh", "-c", "echo pid=$$"];
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task The_command_starts_in_the_same_process_after_the_migration()
     {
@@ -22,7 +22,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("nothing", "", 7)]
     [InlineData("fail-half-way", "", 6, Traits = ["Run", "quick"])]
     [InlineData("deploy", "delete from systems", 10)]
@@ -40,7 +40,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
     }
 
     /// <summary>Logto itself fills the folder when it starts, and ends with exit code 0 when it may not.</summary>
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_does_not_start_where_Logto_may_not_write_its_alteration_scripts_also_with_nothing_pending()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -55,7 +55,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Contains(scratch, result.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Its_exit_code_is_its_own()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -63,7 +63,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(42, (await Gate.RunAsync(["run", "--", "sh", "-c", "exit 42"], world.Variables(), cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Its_signals_are_its_own()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -75,7 +75,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(7, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_inherits_no_ignored_and_no_blocked_signal_from_the_gate()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -89,7 +89,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(withoutGate.StandardOutput, result.StandardOutput);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_gets_DB_URL_also_when_it_came_from_a_file_and_nothing_else_changes()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -110,7 +110,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_gets_every_byte_of_the_variables_and_arguments_that_the_gate_got()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -127,7 +127,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(without.StandardOutput, with.StandardOutput);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_command_that_is_not_there_is_found_out_before_the_migration()
     {
@@ -140,7 +140,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_file_that_may_not_be_executed_is_no_command()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -161,7 +161,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         folder.Delete(recursive: true);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("echo no shebang\n", "neither with #! and an interpreter nor with an ELF header")]
     [InlineData("", "neither with #!")]
     [InlineData("#!/no/such/interpreter -x\n", "'/no/such/interpreter' is missing")]
@@ -179,7 +179,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_program_for_another_processor_is_found_out_before_the_migration()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -195,7 +195,7 @@ public sealed class RunCommandSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_command_that_cannot_be_started_after_a_deploy_is_said_with_what_was_deployed(bool urlFromPipe)

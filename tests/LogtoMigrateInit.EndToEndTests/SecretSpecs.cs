@@ -12,7 +12,7 @@ public sealed class SecretSpecs(SharedServers servers)
 
     public static TheoryData<string> Passwords => ["p@ss/word%?", "a\tS3\ncret line", "%41%2fS3", "q'uo\"te\\n`$$", "a b+c&d=e#f", "grüß密😀S3", "\\\\S3\\\\", "S3\u001b\u007f"];
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [MemberData(nameof(Passwords))]
     public async Task No_spelling_of_the_password_is_shown(string password)
     {
@@ -42,7 +42,7 @@ public sealed class SecretSpecs(SharedServers servers)
         Assert.All(spellings, spelling => Assert.DoesNotContain(spelling, $"{refused}\n{words}", StringComparison.OrdinalIgnoreCase));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_password_too_short_to_be_hidden_is_said_once_and_does_not_hide_the_reason()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -56,7 +56,7 @@ public sealed class SecretSpecs(SharedServers servers)
         Assert.Single(result.LogLines, line => line.Contains("fewer than 4 characters", StringComparison.Ordinal));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("postgresql://u:12/S3cret@127.0.0.1:1/logto")]
     [InlineData("postgresql://u:p@S3cret/w@127.0.0.1:1/logto")]
     [InlineData("postgresql://u:p@127.0.0.1:1/S3cret/w@127.0.0.1:1/logto")]
@@ -84,7 +84,7 @@ public sealed class SecretSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("alter role ROLE password 'S3cret'")]
     [InlineData("alter role ROLE encrypted password E'S3cret\\''")]
     [InlineData("alter role ROLE password $x$S3cret$x$")]

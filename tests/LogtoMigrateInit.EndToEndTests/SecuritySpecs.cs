@@ -9,7 +9,7 @@ public sealed partial class SecuritySpecs
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task The_role_of_the_page_may_what_it_says_and_no_more(int major)
@@ -49,7 +49,7 @@ public sealed partial class SecuritySpecs
         await server.ExecuteAsync("postgres", statements[3], Token);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Every_query_of_the_pages_can_be_pasted()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);

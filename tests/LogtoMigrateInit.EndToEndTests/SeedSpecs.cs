@@ -10,7 +10,7 @@ public sealed class SeedSpecs(SharedServers servers)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14, true)]
     [InlineData(18, true)]
     [InlineData(14, false)]
@@ -29,7 +29,7 @@ public sealed class SeedSpecs(SharedServers servers)
         Expect.LogContains($"Logged in as 2 of 2 of Logto's own roles (2 in all): logto_tenant_{scenario.Database}_admin, logto_tenant_{scenario.Database}_default", result);
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(true)]
     [InlineData(false)]
     public async Task Of_three_replicas_one_seeds(bool exists)
@@ -45,14 +45,14 @@ public sealed class SeedSpecs(SharedServers servers)
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrate", true, Expect.Empty, Traits = ["Run", "quick"])]
     [InlineData("check", true, Expect.Empty)]
     [InlineData("migrate", false, Expect.Refused, Traits = ["Run", "quick"])]
     [InlineData("check", false, Expect.Refused)]
     public async Task With_seeding_off_nothing_is_created(string command, bool exists, int exitCode)
     {
-        await using var scenario = await CreateAsync(18, exists);
+        await using var scenario = await CreateAsync(17, exists);
 
         var result = await scenario.RunAsync(command);
 
@@ -66,11 +66,11 @@ public sealed class SeedSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task With_seeding_on_a_check_tells_what_migrate_would_do_and_not_to_switch_it_on()
     {
-        await using var scenario = await CreateAsync(18, exists: true);
+        await using var scenario = await CreateAsync(17, exists: true);
 
         foreach (var seed in new[] { "true", "create" })
         {
@@ -81,7 +81,7 @@ public sealed class SeedSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_database_that_is_missing_is_not_created_for_an_existing_one()
     {
         await using var scenario = await CreateAsync(18, exists: false);
@@ -90,7 +90,7 @@ public sealed class SeedSpecs(SharedServers servers)
         Assert.False(await scenario.Server.DatabaseExistsAsync(scenario.Database, Token));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_seed_that_failed_says_that_the_database_is_still_empty_only_after_having_looked()
     {
         await using var scenario = await CreateAsync(18, exists: true);
@@ -115,7 +115,7 @@ public sealed class SeedSpecs(SharedServers servers)
     }
 
     /// <summary>Two servers behind one name, or a pooler that knows only the database "postgres".</summary>
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_database_that_is_missing_and_exists_ends_the_run_and_is_not_asked_for_without_end()
     {
         await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);

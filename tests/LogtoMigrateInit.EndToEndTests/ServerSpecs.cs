@@ -9,7 +9,7 @@ public sealed class ServerSpecs(SharedServers servers)
 {
     private static readonly (string, string?) OneSecond = ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "1");
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task A_server_that_is_not_up_yet_is_waited_for()
     {
@@ -27,7 +27,7 @@ public sealed class ServerSpecs(SharedServers servers)
     }
 
     /// <summary>A first attempt of five seconds would use a time-out of five up.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_time_for_connecting_counts_from_the_first_failure()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -41,7 +41,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.Equal(0, (await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_server_that_stays_down_is_exit_code_3()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -51,7 +51,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await EndsAsync(world, 3, "could not be used within 1 s", OneSecond);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_standby_is_waited_for_until_it_is_promoted()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -67,7 +67,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_standby_with_nothing_pending_is_only_a_warning()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -80,7 +80,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.Contains(result.LogLines, line => line.Contains("WRN The server is in recovery", StringComparison.Ordinal));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("check")]
     [InlineData("check --wait")]
     [InlineData("migrate")]
@@ -97,7 +97,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Expect.LogContains("The server is read-only", result);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_check_with_something_pending_does_not_say_of_a_read_only_server_that_nothing_is()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -109,7 +109,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.DoesNotContain("Nothing is pending", $"{result}", StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_read_only_database_is_exit_code_4_when_alterations_are_pending()
     {
@@ -119,7 +119,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await EndsAsync(world, 4, "read-only", OneSecond);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_full_server_is_waited_for()
     {
         await using var server = await PostgresServer.StartAsync(17, new Dictionary<string, string> { ["max_connections"] = "12", ["max_wal_senders"] = "0" }, FakeWorld.Token);
@@ -145,7 +145,7 @@ public sealed class ServerSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_wrong_password_fails_at_once_and_is_not_shown()
     {
@@ -157,7 +157,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.DoesNotContain("Waiting", $"{result}", StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrate", "false", "set LOGTO_INIT_SEED=create for one start")]
     [InlineData("migrate", "true", "LOGTO_INIT_SEED=true seeds only a database that is there")]
     [InlineData("check", "create", "run `logto-migrate-init migrate`, which creates and seeds it")]
@@ -173,7 +173,7 @@ public sealed class ServerSpecs(SharedServers servers)
         Assert.False(await world.Server.DatabaseExistsAsync("no_such_database", FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_missing_database_that_cannot_be_created_is_exit_code_4_with_the_statement_that_creates_it()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -199,7 +199,7 @@ public sealed class ServerSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_host_that_does_not_resolve_is_exit_code_3()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -207,7 +207,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await EndsAsync(world, 3, "no-such-host.invalid", OneSecond, ("DB_URL", "postgresql://u:p@no-such-host.invalid:5432/logto"));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_role_that_may_not_read_the_state_is_refused()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -216,7 +216,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await EndsAsync(world, 4, "permission denied", ("DB_URL", world.Server.Url(world.Database, $"reader_{world.Database}", "pw")));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task An_sslmode_that_Logto_does_not_know_is_plaintext_with_a_warning()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);

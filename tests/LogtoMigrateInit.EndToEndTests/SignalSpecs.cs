@@ -11,7 +11,7 @@ public sealed class SignalSpecs(SharedServers servers)
 
     private static readonly TimeSpan WhatDockerGrants = TimeSpan.FromSeconds(10);
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(Signals.Terminate, 143, "hang")]
     [InlineData(Signals.Interrupt, 130, "hang")]
     [InlineData(Signals.Terminate, 143, "hang-in-database", Traits = ["Run", "quick"])]
@@ -30,7 +30,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_signal_ends_a_stubborn_CLI_too()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -43,7 +43,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Neither_a_stubborn_CLI_nor_a_server_that_is_silent_takes_more_than_Docker_grants()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);
@@ -66,7 +66,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(Signals.Terminate, 143)]
     [InlineData(Signals.Interrupt, 130)]
     public async Task A_signal_ends_the_wait_for_a_server_at_once(int signal, int exitCode)
@@ -80,7 +80,7 @@ public sealed class SignalSpecs(SharedServers servers)
         Assert.Equal(exitCode, (await gate.WaitForExitAsync(AtOnce, FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_signal_ends_the_wait_for_the_lock_at_once()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -96,7 +96,7 @@ public sealed class SignalSpecs(SharedServers servers)
         Assert.Equal(0, (await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("hang")]
     [InlineData("hang-in-database")]
     public async Task The_CLI_does_not_outlive_a_killed_gate(string mode)
@@ -116,7 +116,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_waiting_replica_takes_over_when_the_holder_is_killed()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -133,7 +133,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_lost_lock_stops_the_CLI()
     {
@@ -152,7 +152,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await world.RecoversAsync();
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_lock_that_is_not_freed_in_time_is_exit_code_5_and_names_the_holder()
     {
@@ -169,7 +169,7 @@ public sealed class SignalSpecs(SharedServers servers)
         Assert.Equal(0, (await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_session_that_blocks_the_CLI_is_named()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -55,7 +55,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         ("update logto_configs set value = value || jsonb_build_array(jsonb_build_object('id', 'p', 'value', 'v', 'createdAt', 1, 'status', 'Previous')) where key = 'oidc.privateKeys'", "update logto_configs set value = value - 1 where key = 'oidc.privateKeys'", null),
     ];
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(17, Traits = ["Run", "quick"])]
     public async Task Each_state_in_which_Logto_would_fail_is_refused_with_its_cause(int major)
@@ -73,7 +73,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task What_does_not_keep_Logto_from_answering_is_not_refused(int major)
@@ -91,7 +91,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
     }
 
     /// <summary>Healthy databases of every age, as the ordinary owner, and as a copy under another name whose roles keep theirs.</summary>
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14, "1.37.1", null)]
     [InlineData(16, "1.40.1", null)]
     [InlineData(18, "1.42.0", null)]
@@ -113,7 +113,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         Expect.Ending(rollback is null && seeded == LogtoRelease.Oldest.Version ? Expect.Success : rollback is null ? 8 : Expect.Pending, await world.RunWithAsync(["check"], ("LOGTO_INIT_LOGTO_DIR", old.Directory)));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Three_signing_keys_are_refused_before_the_deploy_and_accepted_by_the_old_image()
     {
         await using var world = await TenantWorld.SeedAsync(servers, 17, new LogtoRelease("1.37.1"), LogtoRelease.Newest);
@@ -131,7 +131,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("ENDPOINT", "https://*.example.com")]
     [InlineData("PATH_BASED_MULTI_TENANCY", "1")]
     public async Task Where_the_address_chooses_the_tenant_default_may_be_missing(string variable, string value)
@@ -145,7 +145,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         Expect.LogContains("The table 'tenants' has no row 'default'", result);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("alter role $role set search_path = nowhere", "`alter role \"$role\" reset search_path`")]
     [InlineData("alter role $role set statement_timeout = 1", "`alter role \"$role\" reset statement_timeout`")]
     public async Task A_setting_of_a_role_that_only_a_login_shows_is_named_with_its_remedy(string setting, string remedy)
@@ -159,7 +159,7 @@ public sealed class StartConditionSpecs(SharedServers servers)
         Assert.Contains(remedy.Replace("$role", world.Role("default"), StringComparison.Ordinal), FakeWorld.LastLine(refused), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_role_at_its_connection_limit_has_proved_its_password()
     {
         await using var world = await TenantWorld.SeedAsync(servers, 17, LogtoRelease.Newest, LogtoRelease.Newest);

@@ -65,7 +65,7 @@ public sealed class StartupPacketSpecs
             },
         };
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [MemberData(nameof(Cases))]
     public async Task Both_send_the_same_startup_packet(string name, string[] templates, string[] environment)
     {
@@ -73,7 +73,7 @@ public sealed class StartupPacketSpecs
         await CompareAsync(name, listener, templates, environment, listener.Port);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Both_go_to_the_socket_in_the_folder_that_PGHOST_names()
     {
         var directory = Directory.CreateTempSubdirectory();
@@ -89,7 +89,7 @@ public sealed class StartupPacketSpecs
     }
 
     /// <summary>Npgsql has a reader of its own, libpq another; what counts is node-postgres's.</summary>
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("the first line that fits", "127.0.0.1:*:other:user:wrong\n127.0.0.1:*:*:user:from\\:file\\\\\n127.0.0.1:*:*:user:late\n")]
     [InlineData("any host", "*:*:*:*:any\n")]
     [InlineData("its port", "*:1:*:*:wrong\n*:{port}:*:*:right\r\n")]
@@ -100,7 +100,7 @@ public sealed class StartupPacketSpecs
     public async Task Both_read_the_password_file_alike(string name, string text, string mode = "600") =>
         await WithPasswordFileAsync(text, mode, async (listener, place) => await CompareAsync(name, listener, ["postgres://user@{host}/logto"], [place], listener.Port));
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("no line", "elsewhere:*:*:*:wrong\n*:*:*:*:\n::::wrong\n")]
     [InlineData("open to others", "*:*:*:*:any\n", "644")]
     [InlineData("open to the group", "*:*:*:*:any\n", "620")]
@@ -121,7 +121,7 @@ public sealed class StartupPacketSpecs
             Assert.Contains("No password has been provided", FakeWorld.LastLine(result), StringComparison.Ordinal);
         });
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_password_file_that_is_not_read_is_named_with_the_reason()
     {
         await using var cli = await FakeCli.CreateAsync(FakeWorld.Alterations, cancellationToken: FakeWorld.Token);

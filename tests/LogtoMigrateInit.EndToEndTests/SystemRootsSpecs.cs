@@ -21,19 +21,19 @@ public sealed class SystemRootsSpecs(SystemRootsSpecs.OneServer shared) : IClass
 
     private static readonly TestCertificate Intermediate = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Intermediate", Authority = true }, Root);
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_root_is_found_in_a_file_among_others() =>
         Assert.Equal(Connected, await ConnectAsync(("roots.pem", Other.Pem + Namesake.Pem + Root.Pem)));
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_root_is_found_in_a_folder_of_single_files() =>
         Assert.Equal(Connected, await ConnectAsync(("roots.pem", Other.Pem), ("roots/other.pem", Other.Pem), ("roots/root.pem", Root.Pem), ("roots/README", "nothing")));
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_root_of_the_same_name_with_another_key_is_not_trusted() =>
         Assert.Equal(Refused, await ConnectAsync(("roots.pem", Namesake.Pem), ("roots/other.pem", Other.Pem)));
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Damaged_roots_trust_nobody_and_keep_nobody_from_being_trusted()
     {
         const string Damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nnonsense";
@@ -42,10 +42,10 @@ public sealed class SystemRootsSpecs(SystemRootsSpecs.OneServer shared) : IClass
         Assert.Equal(Connected, await ConnectAsync(("roots.pem", Damaged), ("roots/root.pem", Root.Pem)));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Where_there_are_no_roots_nobody_is_trusted() => Assert.Equal(Refused, await ConnectAsync());
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_command_that_runs_after_the_gate_gets_the_roots_that_the_gate_was_given()
     {
         var database = await FakeCli.CreateDatabaseAsync(shared.Server, FakeWorld.After, FakeWorld.Token);

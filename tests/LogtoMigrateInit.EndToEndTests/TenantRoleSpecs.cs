@@ -10,7 +10,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 /// </summary>
 public sealed class TenantRoleSpecs(SharedServers servers)
 {
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task A_database_restored_without_Logtos_roles_is_refused_until_the_named_SQL_has_made_them(int major)
@@ -34,7 +34,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await world.AssertTenantsCanWorkAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Where_nothing_can_be_written_missing_roles_are_found_all_the_same()
     {
         await using var world = await TenantWorld.CreateAsync(servers, 17);
@@ -46,7 +46,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.Ending(Expect.Unstartable, await world.RunAsync("migrate"));
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task Alterations_are_not_begun_where_the_roles_are_missing(int major)
@@ -64,7 +64,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await world.AssertTenantsCanWorkAsync();
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14, "clone")]
     [InlineData(18, "Clone-of")]
     public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major, string prefix)
@@ -82,7 +82,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await clone.AssertTenantsCanWorkAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_clone_whose_role_has_no_members_is_refused_because_new_tables_would_be_closed()
     {
         await using var original = await TenantWorld.SeedAsync(servers, 17, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -98,7 +98,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await clone.AssertTenantsCanWorkAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task Tables_that_are_closed_to_a_role_are_found_without_logging_in()
     {
@@ -133,7 +133,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [MemberData(nameof(Troubles))]
     public async Task A_role_that_cannot_do_what_Logto_does_as_it_is_named_with_its_remedy(int major, string trouble, string reason)
     {
@@ -152,7 +152,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Another_password_than_the_tables_is_found_by_logging_in_and_mended_without_showing_either()
     {
         await using var world = await TenantWorld.SeedAsync(servers, 17, LogtoRelease.Newest, LogtoRelease.Newest);
@@ -169,7 +169,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         await world.AssertTenantsCanWorkAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task After_a_deploy_the_gate_logs_in_as_Logtos_roles()
     {
@@ -183,7 +183,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_SQL_shows_no_password_where_it_fails_either()
     {
         const string Secret = "un1que-s3cret";
@@ -211,7 +211,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(world.Server.LogFile, FakeWorld.Token), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Of_many_tenants_five_are_tried_and_named_the_installations_own_two_first()
     {
         await using var world = await TenantWorld.CreateAsync(servers, 17);
@@ -234,7 +234,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.LogContains("WRN 20 of 20 other tenants have no password, or no role that may log in", others);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Tenants_that_name_no_role_are_told()
     {
         await using var world = await TenantWorld.CreateAsync(servers, 17);
@@ -246,7 +246,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Assert.Contains("names no role that Logto could log in as", FakeWorld.LastLine(refused), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task Who_does_not_own_the_table_is_refused_and_does_not_take_it_for_empty(int major)
@@ -268,7 +268,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Behind_a_pooler_that_does_not_know_the_roles_Logto_would_fail()
     {
         await using var world = await TenantWorld.CreateAsync(servers, 17);

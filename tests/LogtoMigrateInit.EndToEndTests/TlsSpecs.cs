@@ -76,7 +76,7 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         ["of a private authority, and the file breaks off"] = new(TestCertificate.Issue(Good, Root)) { Authorities = $"{OtherRoot.Pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n{Root.Pem}" },
     };
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [MemberData(nameof(UsualCertificates))]
     public async Task The_gate_connects_exactly_when_Logto_does_to_a_server_whose_certificate_is(string name)
     {
@@ -86,7 +86,7 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         await CompareAsync(shared.Server, files.AuthorityFile);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [MemberData(nameof(OddCertificates))]
     public async Task The_gate_trusts_exactly_what_Logto_trusts_when_the_certificate_is(string name)
     {
@@ -97,7 +97,7 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         await CompareAsync(shared.Server, cli, CheckingModes, [new() { ["NODE_EXTRA_CA_CERTS"] = files.AuthorityFile }]);
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task The_gate_connects_exactly_when_Logto_does_to_a_server_without_TLS()
     {
         await shared.Server.RestartAsync(Logging(new Dictionary<string, string>()), FakeWorld.Token);
@@ -105,7 +105,7 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         await CompareAsync(shared.Server, "/does/not/exist");
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task The_gate_connects_exactly_when_Logto_does_to_a_server_that_demands_TLS()
     {
         using var files = await ServerCertificateFiles.WriteAsync(TestCertificate.Issue(Good, Root), [], Root.Pem, FakeWorld.Token);
@@ -116,7 +116,7 @@ public sealed class TlsSpecs(TlsSpecs.OneServer shared) : IClassFixture<TlsSpecs
         await CompareAsync(server, files.AuthorityFile);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Nothing_is_fetched_from_where_a_certificate_says_that_its_issuer_lies()
     {
         await using var issuer = new ConnectionCounter();

@@ -10,7 +10,7 @@ public sealed class UpgradeSpecs(SharedServers servers)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     // Each way from one of the releases to a later one, and each version of PostgreSQL.
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14, "1.37.1", "1.43.0", null)]
     [InlineData(14, "1.40.1", "1.42.0", null)]
     [InlineData(17, "1.40.1", "1.43.0", null, Traits = ["Run", "quick"])]

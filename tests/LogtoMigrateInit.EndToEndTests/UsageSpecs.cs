@@ -9,7 +9,7 @@ public sealed class UsageSpecs(SharedServers servers)
 {
     private static readonly Dictionary<string, string?> Nothing = [];
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [Trait("Run", "quick")]
     [InlineData("--help", "migrate")]
     [InlineData("--version", "0.")]
@@ -21,7 +21,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Contains(text, result.StandardOutput, StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrat")]
     [InlineData("check --output xml")]
     [InlineData("run")]
@@ -35,7 +35,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Contains("--help", result.StandardError, StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("nonsense", 2)]
     [InlineData("check --nope", 2)]
     [InlineData("run", 2)]
@@ -69,14 +69,14 @@ public sealed class UsageSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
     [InlineData("check --drft", "See logto-migrate-init check --help.")]
     public async Task The_nearest_word_is_named(string words, string expected) =>
         Assert.Contains(expected, (await Gate.RunAsync(words.Split(' '), Nothing, cancellationToken: FakeWorld.Token)).StandardError, StringComparison.Ordinal);
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task The_program_completes_its_own_words()
     {
         var result = await Gate.RunAsync(["[suggest:20]", "logto-migrate-init ro"], Nothing, cancellationToken: FakeWorld.Token);
@@ -84,7 +84,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Equal("rollback", result.StandardOutput.Trim());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrate", "LOGTO_INIT_SEED [default: false]", "LOGTO_INIT_BACKUP_DIR")]
     [InlineData("restore", "LOGTO_INIT_PG_BIN", "LOGTO_INIT_DIRECT_URL")]
     [InlineData("rollback", "LOGTO_INIT_SCRATCH_MAX_MB [default: 2048]", "--schema-only")]
@@ -96,7 +96,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Equal(command == "migrate", result.StandardOutput.Contains("LOGTO_INIT_SEED", StringComparison.Ordinal));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task All_wrong_variables_are_named_in_the_last_line()
     {
@@ -114,7 +114,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("/dev/zero", "holds more than 64 KiB")]
     [InlineData("/", "Is a directory")]
     [InlineData("pipe", "has not come within 10 s")]
@@ -139,7 +139,7 @@ public sealed class UsageSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("DB_URL_FILE=<(sleep 0.5; echo \"$URL\") exec \"$0\" check")]
     [InlineData("(sleep 0.5; printf %s \"$URL\") | DB_URL_FILE=/dev/stdin \"$0\" check")]
     [InlineData("DB_URL_FILE=/dev/stdin exec \"$0\" check <<< \"$URL\"")]
@@ -154,7 +154,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.True(result.ExitCode == 0, $"{result}");
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("DB_URL=URL\n", false)]
     [InlineData("# DB_URL=postgres://u:s3cret@other/logto\nOTHER=1\n", false)]
     [InlineData("DB_URL=postgres://u:s3cret@other/logto\nexport DB_URL = \"URL\" # the last one counts\r\n", false)]
@@ -173,7 +173,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_dot_env_that_alone_has_DB_URL_is_named()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -187,7 +187,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.DoesNotContain("s3cret", $"{result}", StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Install_copies_an_executable_that_works()
     {
         var directory = Directory.CreateTempSubdirectory();
@@ -206,7 +206,7 @@ public sealed class UsageSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Installs_of_processes_with_one_number_do_not_meet()
     {
         var directory = Directory.CreateTempSubdirectory();
@@ -224,7 +224,7 @@ public sealed class UsageSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Install_into_a_folder_without_a_name_is_refused()
     {
         var directory = Directory.CreateTempSubdirectory();
@@ -242,7 +242,7 @@ public sealed class UsageSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task An_install_that_fails_leaves_no_half_copy()
     {
         var folder = Directory.CreateTempSubdirectory("install-");
@@ -254,7 +254,7 @@ public sealed class UsageSpecs(SharedServers servers)
         folder.Delete(recursive: true);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Install_into_a_folder_that_is_not_there_says_so()
     {
         var result = await Gate.RunAsync(["install", "/does/not/exist"], Nothing, cancellationToken: FakeWorld.Token);
@@ -263,7 +263,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Contains("/does/not/exist", result.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task JSON_logs_are_one_object_a_line()
     {
@@ -276,7 +276,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Contains("Logto can start", JsonDocument.Parse(FakeWorld.LastLine(result)).RootElement.GetProperty("@m").GetString(), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task The_plan_is_printed_as_JSON_on_standard_output()
     {
@@ -294,7 +294,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Empty(await world.Cli.RunsAsync(FakeWorld.Token));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_waiting_check_passes_when_the_schema_becomes_right()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -306,7 +306,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Equal(0, (await check.WaitForExitAsync(cancellationToken: FakeWorld.Token)).ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_waiting_check_ends_with_the_last_verdict()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -316,7 +316,7 @@ public sealed class UsageSpecs(SharedServers servers)
         Assert.Equal(12, result.ExitCode);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task The_termination_log_is_written_in_place()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -63,7 +63,7 @@ public sealed class VariableSpecs(SharedServers servers)
             { "NODE_TLS_REJECT_UNAUTHORIZED", "huge", 0 },
         };
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Every_variable_that_does_not_take_a_value_is_named_at_once()
     {
         string[] names = ["LOGTO_INIT_SEED", "LOGTO_INIT_AHEAD", "LOGTO_INIT_LOG_FORMAT", "LOGTO_INIT_LOG_LEVEL", "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", "LOGTO_INIT_SEED_ARGUMENTS"];
@@ -75,7 +75,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.All(names, name => Assert.Contains($"{name} ", FakeWorld.LastLine(result), StringComparison.Ordinal));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [MemberData(nameof(Texts))]
     public async Task Any_text_has_a_documented_ending(string name, string value, int exitCode)
     {
@@ -87,7 +87,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.True(exitCode != WrongUsage || FakeWorld.LastLine(result).Contains(name, StringComparison.Ordinal), $"{result}");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task An_empty_folder_is_the_one_of_Logtos_image()
     {
         await using var world = await FakeWorld.CreateAsync(servers, FakeWorld.After);
@@ -98,7 +98,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.Contains("/etc/logto", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task An_empty_Node_is_the_one_of_the_path()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -107,7 +107,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("-1")]
     [InlineData("/")]
     [InlineData("/dev/null")]
@@ -121,7 +121,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.StateAsync());
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("-1")]
     [InlineData("/")]
     [InlineData("/dev/null")]
@@ -135,7 +135,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.Contains("DB_URL_FILE", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("", Unreachable)]
     [InlineData("5433", Unreachable)]
     [InlineData("-1", WrongUsage)]
@@ -155,7 +155,7 @@ public sealed class VariableSpecs(SharedServers servers)
         Assert.Contains(exitCode == WrongUsage ? "PGPORT" : $"no-such-host.invalid:{(value.Length == 0 ? "5432" : value)}", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("LOGTO_INIT_")]
     [InlineData("LOGTO_INIT_seed")]
     [InlineData("LOGTO_INIT_BACKUP_DIRECTORY")]

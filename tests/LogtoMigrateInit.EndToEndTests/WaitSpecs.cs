@@ -9,7 +9,7 @@ public sealed class WaitSpecs(SharedServers servers)
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrate")]
     [InlineData("check")]
     public async Task Who_has_locked_the_table_that_an_inspection_reads_is_named(string command)
@@ -26,7 +26,7 @@ public sealed class WaitSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("migrate", Traits = ["Run", "quick"])]
     [InlineData("check")]
     public async Task Who_has_locked_it_for_too_long_is_named_in_the_last_line(string command)
@@ -44,7 +44,7 @@ public sealed class WaitSpecs(SharedServers servers)
         Assert.DoesNotContain("host", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task A_prepared_transaction_is_named_with_what_ends_it(int major)
@@ -63,7 +63,7 @@ public sealed class WaitSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_prepared_transaction_that_locks_the_table_that_an_inspection_reads_is_named()
     {
         await using var server = await PostgresServer.StartAsync(17, new Dictionary<string, string> { ["max_prepared_transactions"] = "5" }, FakeWorld.Token);
@@ -78,7 +78,7 @@ public sealed class WaitSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_synchronous_standby_that_is_missing_is_named()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: FakeWorld.Token);

@@ -14,7 +14,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
 
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_polls_over_one_connection_until_the_lock_is_free()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -29,7 +29,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: Token));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_polls_over_another_one_when_the_server_has_ended_the_first()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -47,7 +47,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Assert.DoesNotContain("Waiting for the database", result.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task It_polls_over_another_one_when_nothing_arrives_over_the_first()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -64,7 +64,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: Token));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task It_waits_out_a_failover_to_a_standby()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
@@ -82,7 +82,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task It_goes_on_after_a_standstill()
     {
         await using var world = await FakeWorld.CreateAsync(servers);
@@ -99,7 +99,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await gate.WaitForExitAsync(cancellationToken: Token));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_waiting_check_keeps_its_connection_too()
     {
         await using var world = await FakeWorld.CreateAsync(servers);

@@ -13,7 +13,7 @@ public sealed class AlterationsAgreeSpecs
     private const int GeneratedNames = 5000;
     private const int GeneratedStates = 2000;
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task File_names_and_states_mean_what_they_mean_to_the_CLI()
     {
         string[] names = [.. Directory.EnumerateFileSystemEntries(LogtoRelease.Newest.AlterationsDirectory).Select(each => Path.GetFileName(each)), .. GenerateNames()];

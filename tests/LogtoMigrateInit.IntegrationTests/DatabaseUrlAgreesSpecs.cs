@@ -40,7 +40,7 @@ public sealed class DatabaseUrlAgreesSpecs
         "nobody can tell where its password ends",
     ];
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_gate_reads_a_URL_as_slonik_does_or_refuses_it_for_a_documented_reason()
     {
         var urls = DatabaseUrlCorpus.All();
@@ -54,7 +54,7 @@ public sealed class DatabaseUrlAgreesSpecs
         TestContext.Current.TestOutputHelper?.WriteLine($"{urls.Count} URLs, {answers.Count(answer => ReadingOf(answer) is null)} of them refused by the CLI, {urls.Count(url => TryParse(url) is null)} by the gate");
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task With_our_name_appended_slonik_reads_the_same_and_the_name()
     {
         var urls = DatabaseUrlCorpus.All().Select(TryParse).OfType<DatabaseUrl>().ToArray();

@@ -10,7 +10,7 @@ public sealed class InspectionSpecs(TestServer server)
 {
     private const string Systems = """create table systems (key text primary key, value jsonb not null default '{}'); insert into systems values ('alterationState', '{"timestamp": 1786431364}')""";
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task An_empty_database_shows_no_state()
     {
         var inspection = await InspectAsync(await server.CreateDatabaseAsync());
@@ -20,7 +20,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Empty(inspection.States);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_state_is_found_in_the_schema_of_the_roles_search_path()
     {
         var name = await server.CreateDatabaseAsync();
@@ -33,7 +33,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Equal(["""{"timestamp": 1786431364}"""], inspection.States);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Tables_without_row_security_are_those_that_core_counts()
     {
         var name = await server.CreateDatabaseAsync();
@@ -42,7 +42,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Equal(["a", "b"], (await InspectAsync(name)).TablesWithoutRowSecurity);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task An_invalid_index_is_seen()
     {
         var name = await server.CreateDatabaseAsync();
@@ -51,7 +51,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Equal(["t__id"], (await InspectAsync(name)).InvalidIndexes);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_read_only_default_of_the_database_is_seen()
     {
         var name = await server.CreateDatabaseAsync();
@@ -60,7 +60,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Equal((true, false), ((await InspectAsync(name)).ReadOnly, (await InspectAsync(name)).InRecovery));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_state_that_we_may_not_read_is_a_refusal()
     {
         var name = await server.CreateDatabaseAsync();
@@ -73,7 +73,7 @@ public sealed class InspectionSpecs(TestServer server)
         Assert.Contains("permission denied for table systems", refusal.Message, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_left_over_index_is_found_and_dropped()
     {
         var name = await server.CreateDatabaseAsync();

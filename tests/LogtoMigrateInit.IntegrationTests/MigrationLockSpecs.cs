@@ -15,7 +15,7 @@ public sealed class MigrationLockSpecs(TestServer server)
 
     private const string Locked = "exists (select from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database()))";
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task One_session_gets_the_lock_and_the_others_do_not()
     {
         await using var database = server.Connect(await server.CreateDatabaseAsync());
@@ -26,7 +26,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.Null(second);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_lock_of_one_database_does_not_hinder_another()
     {
         await using var one = server.Connect(await server.CreateDatabaseAsync());
@@ -37,7 +37,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.NotNull(second);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_released_lock_is_free_at_once()
     {
         var name = await server.CreateDatabaseAsync();
@@ -49,7 +49,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         await server.WaitUntilAsync(name, $"not {Locked}");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_holder_keeps_no_snapshot_so_that_a_concurrent_index_build_ends()
     {
         var name = await server.CreateDatabaseAsync();
@@ -64,7 +64,7 @@ public sealed class MigrationLockSpecs(TestServer server)
             name, $"select backend_xmin is null from pg_stat_activity where application_name = '{SessionNames.Own}' and datname = '{name}'"));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_lock_is_confirmed_by_the_server_and_one_that_is_lost_never_is()
     {
         var name = await server.CreateDatabaseAsync();
@@ -79,7 +79,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.True(held.Lost.IsCancellationRequested);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_lock_is_a_lease_that_the_server_ends()
     {
         var name = await server.CreateDatabaseAsync();
@@ -91,7 +91,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.Equal("1min 0", await settings.ExecuteScalarAsync(TestContext.Current.CancellationToken));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_lock_that_the_server_took_away_is_noticed()
     {
         var name = await server.CreateDatabaseAsync();
@@ -105,7 +105,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         await lost.Task.WaitAsync(TestContext.Current.CancellationToken);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_holder_is_named()
     {
         var name = await server.CreateDatabaseAsync();
@@ -117,7 +117,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         Assert.Equal((SessionNames.Own, "postgres", "127.0.0.1"), (holder!.Application, holder.User, holder.Address));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Whatever_ends_the_beating_means_that_the_lock_is_lost()
     {
         await using var database = server.Connect(await server.CreateDatabaseAsync());
@@ -131,7 +131,7 @@ public sealed class MigrationLockSpecs(TestServer server)
         await lost.Task.WaitAsync(TestContext.Current.CancellationToken);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Who_waits_sees_whether_the_lock_is_taken()
     {
         var name = await server.CreateDatabaseAsync();

@@ -17,7 +17,7 @@ public sealed class OrphanSpecs(TestServer server)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 150_000)]
     [InlineData("select 1", Other, true)]
     [InlineData("begin; select 1", Other, true)]
     [InlineData("begin; lock table t in access exclusive mode", Other, true)]
@@ -44,7 +44,7 @@ public sealed class OrphanSpecs(TestServer server)
         }
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 150_000)]
     [InlineData("lock table t in share update exclusive mode; select pg_sleep(1000)", true)]
     [InlineData("lock table t in access exclusive mode; select pg_sleep(1000)", true)]
     [InlineData("insert into systems values (1); select pg_sleep(1000)", true)]
@@ -63,7 +63,7 @@ public sealed class OrphanSpecs(TestServer server)
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => working);
     }
 
-    [Theory(Timeout = 30_000)]
+    [Theory(Timeout = 150_000)]
     [InlineData("begin; lock table t in access exclusive mode", true)]
     [InlineData("select 1", false)]
     public async Task A_session_that_an_owner_may_not_end_is_waited_for_by_its_locks(string statement, bool atWork)
@@ -79,7 +79,7 @@ public sealed class OrphanSpecs(TestServer server)
         await ExecuteAsync(session, "select 1");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task The_free_slots_are_those_of_the_tightest_limit()
     {
         await using var owner = await OwnerAsync();
@@ -90,7 +90,7 @@ public sealed class OrphanSpecs(TestServer server)
         Assert.Equal(3, await FreeSlotsAsync(owner));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Terminating_ends_the_sessions_of_this_run_and_no_others()
     {
         await using var owner = await OwnerAsync();
@@ -103,7 +103,7 @@ public sealed class OrphanSpecs(TestServer server)
         await ExecuteAsync(others, "select 1");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Who_has_lost_the_lock_without_hearing_of_it_ends_nobody_and_hears_of_it_at_the_next_look()
     {
         await using var owner = await OwnerAsync();

@@ -41,7 +41,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [MemberData(nameof(KindsOfSystems))]
     public async Task The_kind_the_key_and_the_rows_of_systems_are_seen(int major, string sql, string kind, bool hasKey, int states)
     {
@@ -51,7 +51,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
         Assert.Null(inspection.Start);
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("create table t (id int)", 1, "table t")]
     [InlineData("create view v as select 1", 1, "view v")]
     [InlineData("create materialized view v as select 1", 1, "materialized view v")]
@@ -71,7 +71,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_foreign_table_is_something_and_what_an_extension_owns_is_not()
     {
         var server = await servers.GetAsync(18);
@@ -90,7 +90,7 @@ public sealed class RecognitionSpecs(SharedServers servers)
         Assert.Equal((1L, "foreign table f"), (inspection.ObjectCount, inspection.Objects));
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_name_means_what_the_search_path_finds_first()
     {
         var inspection = await InspectAsync(18, $"create schema own; set search_path = own; {Table} set search_path = public; {Table} {Row} create table public.users (); alter database current set search_path = own, public");

@@ -27,7 +27,7 @@ public sealed class ShippedIndexesSpecs
         ["1786414712"] = [new("service_logs__email__tenant_id__created_at__id", "service_logs", false), new("service_logs__email__tenant_id__recipient__created_at__id", "service_logs", false)],
     };
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("1.37.1", 3, Traits = ["Needs", "all fixtures"])]
     [InlineData("1.40.1", 7)]
     [InlineData("1.42.0", 12, Traits = ["Needs", "all fixtures"])]

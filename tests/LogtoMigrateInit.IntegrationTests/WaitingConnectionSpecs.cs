@@ -14,7 +14,7 @@ public sealed class WaitingConnectionSpecs(TestServer server)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task It_is_kept_outside_of_any_transaction_so_that_a_concurrent_index_build_ends()
     {
         var name = await server.CreateDatabaseAsync();
@@ -35,7 +35,7 @@ public sealed class WaitingConnectionSpecs(TestServer server)
         await waiting.KeepOrCloseAsync(connection, Token);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_limit_on_idle_sessions_does_not_end_it()
     {
         var name = await server.CreateDatabaseAsync();
@@ -50,7 +50,7 @@ public sealed class WaitingConnectionSpecs(TestServer server)
         Assert.Equal("0", await command.ExecuteScalarAsync(Token));
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task One_that_the_server_has_ended_is_replaced()
     {
         var name = await server.CreateDatabaseAsync();
@@ -66,7 +66,7 @@ public sealed class WaitingConnectionSpecs(TestServer server)
         Assert.False(await LockQueries.IsTakenAsync(next, Token));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("alter role {0} connection limit 6")]
     [InlineData("alter database {1} connection limit 6")]
     public async Task The_youngest_give_up_first_until_more_than_half_of_the_slots_are_free(string limit)
@@ -97,7 +97,7 @@ public sealed class WaitingConnectionSpecs(TestServer server)
         Assert.Equal([true, true, false, false], kept);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task Behind_a_pooler_it_is_given_up()
     {
         await using var pooler = await PgBouncer.StartAsync(server.Server, "extra_float_digits,options", Token);

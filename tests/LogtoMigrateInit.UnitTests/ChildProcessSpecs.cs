@@ -9,7 +9,7 @@ public sealed class ChildProcessSpecs
     private static readonly Func<Stream, CancellationToken, Task> Drop = (stream, token) => stream.CopyToAsync(Stream.Null, token);
 
     /// <summary>Else a <c>pg_dump</c> that starts at the same time would inherit the lock of Logto's folder, and keep it.</summary>
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task What_one_program_inherits_no_other_one_does()
     {
         Task<int?>? other = null;

@@ -42,7 +42,7 @@ public sealed class CliSpecs
     public void A_pooler_is_sent_no_server_options() =>
         Assert.False(Build(CliJob.Seed([], MigrationPlanSpecs.Logto with { BehindPooler = true })).ContainsKey("PGOPTIONS"));
 
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task Progress_failure_and_complaint_are_read_from_what_the_CLI_prints()
     {
         var output = Output("1.41.0-1780381219-a.js", "1.42.0-1784620000-b.js");
@@ -55,7 +55,7 @@ public sealed class CliSpecs
         Assert.Contains("already exists", run.Complaint, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task A_line_without_an_end_does_not_fill_the_memory()
     {
         var output = Output();
@@ -64,7 +64,7 @@ public sealed class CliSpecs
         Assert.InRange(Complaint(output).Length, 2000, 3000);
     }
 
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task A_secret_across_the_cut_of_a_long_line_is_not_shown_in_part()
     {
         var output = Output();
@@ -73,7 +73,7 @@ public sealed class CliSpecs
         Assert.DoesNotContain("p@", Complaint(output), StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 10_000)]
+    [Theory(Timeout = 50_000)]
     [InlineData("e", "relation \"nosuchtable_e\" does not exist")]
     [InlineData("error", "relation \"nosuchtable_e\" does not exist")]
     [InlineData("does not", "relation \"nosuchtable_e\" *** exist")]
@@ -85,7 +85,7 @@ public sealed class CliSpecs
         Assert.Equal(reason, Complaint(output));
     }
 
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task Progress_of_a_rollback_is_read_too()
     {
         var output = new CliOutput(
@@ -96,7 +96,7 @@ public sealed class CliSpecs
         Assert.Equal("1.41.0-1780381219-a.js", output.Running?.FileName);
     }
 
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task No_alteration_runs_while_Node_loads_the_CLI()
     {
         var output = Output("1.41.0-1780381219-a.js");

@@ -87,6 +87,7 @@ public sealed class EndingsSpecs
         new Outcome.RollbackNotRehearsed("1.40.1", "the database 'logto' has 5120 MB, and a copy with its rows may have 2048 (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only)"),
         new Outcome.RestoreRefused($"{Backup} is damaged: it has 400000 bytes instead of 421337; take another backup"),
         new Outcome.RollbackRefused("2 other sessions are in the database (pid 4711 (logto, user logto, from 10.0.0.7, for 86400 s); …), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits included, and start again"),
+        new Outcome.BackupsListed("/backups", 3),
         new Outcome.RestoredUnusable("logto", "logto_before_20261126t151202117", "logto_tenant_logto_default: the login is refused"),
         new Outcome.RestoreUnknown("logto", "logto_scratch_0123456789abcdef", "logto_before_20261126t151202117", "the connection was lost"),
         new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, "Logto's CLI failed with exit code 1: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),

@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.UnitTests;
 
 public sealed class OutputLinesSpecs
 {
-    [Fact(Timeout = 10_000)]
+    [Fact(Timeout = 50_000)]
     public async Task Only_the_line_that_was_cut_says_so()
     {
         var lines = new List<(int Length, long Dropped)>();

@@ -5,7 +5,7 @@ namespace LogtoMigrateInit.UnitTests;
 
 public sealed class ProgramSpecs
 {
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_bug_is_exit_code_1_and_says_that_starting_again_is_safe()
     {
         Environment.SetEnvironmentVariable("DB_URL", "postgresql://u:p@db/logto");
@@ -17,7 +17,7 @@ public sealed class ProgramSpecs
         Assert.Contains("starting again is safe", outcome.Message, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_bug_outside_of_a_run_is_exit_code_1_too()
     {
         var file = Path.GetTempFileName();

@@ -25,7 +25,7 @@ public sealed class StandardStreamSpecs : IDisposable
         _stream = new StandardStream(Descriptor, TimeSpan.FromMilliseconds(50), sentence => $"REMARK {sentence}");
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task Lines_that_nobody_reads_are_dropped_and_counted_when_somebody_does()
     {
         const int Written = 5000; // of 100 bytes: eight times what a pipe takes
@@ -45,7 +45,7 @@ public sealed class StandardStreamSpecs : IDisposable
         Assert.Equal("after", lines[^1]);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_line_longer_than_a_pipe_that_is_cut_ends_before_the_remark()
     {
         WriteLine(new string('x', 1_000_000));
@@ -61,7 +61,7 @@ public sealed class StandardStreamSpecs : IDisposable
         Assert.Equal("after", lines[2]);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public async Task A_slow_reader_loses_nothing()
     {
         await using var patient = new StandardStream(Descriptor, TimeSpan.FromSeconds(20), sentence => sentence);
@@ -76,7 +76,7 @@ public sealed class StandardStreamSpecs : IDisposable
         Assert.Equal(Enumerable.Range(1, 20_000).Select(number => $"{number}"), await all);
     }
 
-    [Fact(Timeout = 30_000)]
+    [Fact(Timeout = 150_000)]
     public void Without_a_reader_and_without_a_pipe_writing_does_nothing()
     {
         _reader.Dispose();

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Backups;
@@ -10,11 +11,20 @@ internal static class BackupCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var command = new Command("backup", "Make a verified backup in LOGTO_INIT_BACKUP_DIR now, while nobody migrates.");
-        command.SetAction((_, _) => RunAsync(inHost));
+        var list = new Option<bool>("--list") { Description = "List the backups that are there, and make none." };
+        var output = new Option<string>("--output")
+        {
+            Description = "How to print the list on standard output.",
+            DefaultValueFactory = _ => "text",
+        };
+        output.AcceptOnlyFromAmong("text", "json");
+        var command = new Command("backup", "Make a verified backup in LOGTO_INIT_BACKUP_DIR now, while nobody migrates.") { list, output };
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(list), parsed.GetValue(output) == "json"));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost) =>
-        (int)(await inHost("backup", (parts, stop) => parts.GetRequiredService<BackupRun>().RunAsync(stop))).ExitCode;
+    private static async Task<int> RunAsync(RunInHost inHost, bool list, bool asJson) =>
+        (int)(await inHost("backup", (parts, stop) => list
+            ? BackupList.ShowAsync(parts.GetRequiredService<ProgramSettings>().BackupDirectory, asJson)
+            : parts.GetRequiredService<BackupRun>().RunAsync(stop))).ExitCode;
 }

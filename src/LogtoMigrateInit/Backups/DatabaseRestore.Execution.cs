@@ -12,30 +12,39 @@ namespace LogtoMigrateInit.Backups;
 internal sealed partial class DatabaseRestore
 {
     /// <summary>Restores into a new database, and swaps it with the present one.</summary>
+    // Over 40 lines: one new database with each of its endings.
     private async Task<Outcome> RestoreAsync(RestoreJob job, Func<string, bool> confirm, CancellationToken stop)
     {
         string? fresh = null;
         var made = new List<string>();
+        var lost = job.Place?.Lost ?? CancellationToken.None;
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, lost);
         try
         {
             logger.Restoring(job.Archive.Path, job.Database);
-            var properties = await job.Archive.ReadStatementsAsync(job.Plan.Properties, ["--create"], stop);
-            fresh = await copies.CreateAsync(job.Scratch, job.Archive, job.Plan, job.Contents, job.Rights, stop);
-            await copies.FillAsync(job.Archive, fresh, job.Plan.Entries, job.Rights, section: null, stop);
-            if (job.Record is not null && await copies.CompareAsync(fresh, job.Record, stop) is { } difference)
+            var properties = await job.Archive.ReadStatementsAsync(job.Plan.Properties, ["--create"], held.Token);
+            fresh = await copies.CreateAsync(job.Scratch, job.Archive, job.Plan, job.Contents, job.Rights, held.Token);
+            await copies.FillAsync(job.Archive, fresh, job.Plan.Entries, job.Rights, section: null, held.Token);
+            if (job.Record is not null && await copies.CompareAsync(fresh, job.Record, held.Token) is { } difference)
             {
                 return new Outcome.RestoreRefused(difference);
             }
 
-            var (passwords, refused) = await CompleteAsync(job, fresh, properties, made, confirm, stop);
+            var (passwords, refused) = await CompleteAsync(job, fresh, properties, made, confirm, held.Token);
             if (refused is not null)
             {
                 return new Outcome.RestoreRefused(refused);
             }
 
+            held.Token.ThrowIfCancellationRequested();
             var result = await SwapAsync(job, fresh, passwords, stop);
             fresh = result is Outcome.RestoreRefused ? fresh : null;
             return result;
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            return new Outcome.RestoreRefused(
+                "the migration lock was lost, because its connection broke or this machine stood still; start again");
         }
         catch (Exception failure)
             when (failure is not (OperationCanceledException or PostgresToolException) && DatabaseException.From(failure) is { } refusal)

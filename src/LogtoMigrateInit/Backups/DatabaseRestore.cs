@@ -111,6 +111,13 @@ internal sealed partial class DatabaseRestore(
             Plan = plan,
             Grants = await archive.ReadStatementsAsync(plan.Grants, [], stop),
         };
+        if (!rights.MayCreateRoles && !rights.Roles.Contains(job.Parent))
+        {
+            return new Outcome.RestoreRefused(
+                $"the role '{job.Parent}' and those of Logto's tenants are not there, and user '{rights.User}' may not create roles; " +
+                $"run `alter role {SqlNames.Quote(rights.User)} createrole` as a superuser");
+        }
+
         var ours = place is null ? Array.Empty<int>() : [place.Pid];
         var sessions = present is null ? [] : await ClusterQueries.FindSessionsAsync(scratch.Connection, name, ours, stop);
         await ReportAsync(job, sessions, stop);

@@ -17,10 +17,13 @@ internal sealed class DatabaseToReplace : IAsyncDisposable
     private MigrationLock? _lock;
 
     private DatabaseToReplace(LogtoDatabase database, MigrationLock? migrationLock, string? holder) =>
-        (_database, _lock, LockHolder) = (database, migrationLock, holder);
+        (_database, _lock, LockHolder, Lost) = (database, migrationLock, holder, migrationLock?.Lost ?? CancellationToken.None);
 
     /// <summary>The session that holds the migration lock instead of us; null: none.</summary>
     public string? LockHolder { get; }
+
+    /// <summary>Cancelled when the lock is lost, but not when we give it up.</summary>
+    public CancellationToken Lost { get; }
 
     /// <summary>The server process of our own session there; 0: we have none.</summary>
     public int Pid => _lock?.Pid ?? 0;

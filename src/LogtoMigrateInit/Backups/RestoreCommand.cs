@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -11,9 +12,11 @@ internal static class RestoreCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var file = new Argument<string>("file")
+        var file = new Argument<string?>("file")
         {
-            Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format.",
+            Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format. Without it the backups " +
+                "in LOGTO_INIT_BACKUP_DIR are listed, and nothing is restored.",
+            Arity = ArgumentArity.ZeroOrOne,
         };
         file.Validators.Add(given =>
         {
@@ -32,13 +35,24 @@ internal static class RestoreCommand
             file,
             yes,
         };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file)!, parsed.GetValue(yes)));
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file), parsed.GetValue(yes)));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, string file, bool yes) =>
+    private static async Task<int> RunAsync(RunInHost inHost, string? file, bool yes) =>
         (int)(await inHost("restore", (parts, stop) =>
         {
+            if (file is null && yes)
+            {
+                return Task.FromResult<Outcome>(new Outcome.WrongCommandLine(
+                    ["--yes confirms a restore, and no file is named"], ["Name a file; without --yes the backups are listed."]));
+            }
+
+            if (file is null)
+            {
+                return BackupList.ShowAsync(parts.GetRequiredService<ProgramSettings>().BackupDirectory, asJson: false);
+            }
+
             var logger = parts.GetRequiredService<ILogger>();
             var restore = parts.GetRequiredService<DatabaseRestore>();
             return restore.RunAsync(file, question => Confirmation.Ask(question, yes, logger, stop), stop);

@@ -24,6 +24,14 @@ internal abstract partial record Outcome
                 : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)") +
             $". {Level}");
 
+    public sealed record BackupsListed(string Folder, int Count)
+        : Outcome(
+            "backupsListed", ExitCode.Success,
+            Count == 0
+                ? $"There is no backup in {Folder}. Next: make one with `logto-migrate-init backup`."
+                : $"{Count} {(Count == 1 ? "backup is" : "backups are")} in {Folder}, and nothing was restored. Next: name one in " +
+                    "`logto-migrate-init restore FILE`.");
+
     public sealed record RestoredUnusable(string Database, string? Former, string Reason)
         : Outcome(
             "restoredUnusable", ExitCode.RestoreFailed,

@@ -39,8 +39,7 @@ internal abstract partial record Outcome
         : Outcome(
             "deployUnverified", ExitCode.DeployFailed,
             $"Logto's CLI has run and reported {Reported} of {Planned} alterations as deployed, " +
-            $"but the database could not be inspected afterwards: {Reason.TrimEnd('.')}. {Sentence(Remedy)}, and start again: what is " +
-            $"applied is complete.");
+            $"but the database could not be inspected afterwards: {Reason.TrimEnd('.')}. {Sentence(Remedy)}, and start again.");
 
     public sealed record SeedFailed(string What, bool IsStillEmpty, string Reason)
         : Outcome(

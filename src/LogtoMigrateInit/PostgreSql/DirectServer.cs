@@ -19,6 +19,9 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
     /// <summary>Another database of that server; the caller disposes of it.</summary>
     public LogtoDatabase DatabaseNamed(string name) => DatabaseAt(target.Named(name));
 
+    /// <summary>Whether Logto is in the database of this name.</summary>
+    public bool IsLogtos(string database) => settings.Main.Database == database;
+
     /// <summary>A database of that server with settings of its own; the caller disposes of it.</summary>
     public LogtoDatabase DatabaseAt(ServerTarget there) => new(there, settings.ConnectTimeout, logger);
 

@@ -262,7 +262,7 @@ internal static partial class Log
         "Create them first to keep it")]
     public static partial void MissingGrantees(this ILogger logger, string roles);
 
-    [LoggerMessage(1806, LogLevel.Warning, "In the way, and ended before the swap: {Session}")]
+    [LoggerMessage(1806, LogLevel.Warning, "In the way, and ended when the restore is confirmed and this user may end it: {Session}")]
     public static partial void SessionInTheWay(this ILogger logger, string session);
 
     [LoggerMessage(1807, LogLevel.Warning, "Not carried over: `{Statement}` failed: {Reason}")]

@@ -222,10 +222,14 @@ internal sealed class ScratchServer : IAsyncDisposable
         return await maintenance.RetryAsync(maintenance.OpenForWorkAsync, cancellationToken);
     }
 
-    /// <summary>Connects to <c>postgres</c>, or else to the template that every cluster has.</summary>
+    /// <summary>
+    /// Connects to <c>postgres</c>, or to the template that every cluster has: where the former is closed, or where Logto is in it, for
+    /// nobody can rename the database of their own session.
+    /// </summary>
     private static async Task<NpgsqlConnection> OpenMaintenanceAsync(DirectServer server, CancellationToken cancellationToken)
     {
-        await using var usual = server.DatabaseNamed(DatabaseCreation.MaintenanceDatabase);
+        await using var usual = server.DatabaseNamed(
+            server.IsLogtos(DatabaseCreation.MaintenanceDatabase) ? "template1" : DatabaseCreation.MaintenanceDatabase);
         await using var template = server.DatabaseNamed("template1");
         return await server.Database.RetryAsync(
             async token =>

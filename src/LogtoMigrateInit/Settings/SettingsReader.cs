@@ -167,7 +167,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             return count;
         }
 
-        Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes a whole number from {minimum}");
+        Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes a whole number from {minimum} to {int.MaxValue}");
         return minimum;
     }
 

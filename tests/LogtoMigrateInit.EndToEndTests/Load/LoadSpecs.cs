@@ -23,7 +23,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     // Limits that end what hangs: a slow machine needs half a second of its processors for each replica.
-    [Fact(Timeout = 900_000)]
+    [Fact(Timeout = 4_500_000)]
     public async Task Sixty_replicas_pass_with_one_deploy_and_leave_room_for_another_client()
     {
         await using var server = await PostgresServer.StartAsync(14, FewConnections, Token);
@@ -35,7 +35,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await AllPassedAfterOneDeployAsync(herd, results, "22 alterations deployed");
     }
 
-    [Fact(Timeout = 900_000)]
+    [Fact(Timeout = 4_500_000)]
     public async Task Two_hundred_replicas_pass_when_the_holder_is_killed_half_way()
     {
         await using var server = await PostgresServer.StartAsync(17, FewConnections, Token);
@@ -58,7 +58,7 @@ public sealed class LoadSpecs(ITestOutputHelper output)
         await AllPassedAfterOneDeployAsync(herd, results, "alterations deployed");
     }
 
-    [Fact(Timeout = 900_000)]
+    [Fact(Timeout = 4_500_000)]
     public async Task Sixty_replicas_behind_a_session_pool_of_ten_leave_room_for_another_client()
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LogtoMigrateInit.Fixtures;
 using Xunit;
 
@@ -10,7 +11,7 @@ public sealed class BackupSpecs(SharedServers servers)
 
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Ten_replicas_make_one_backup_and_the_next_start_makes_none()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -25,7 +26,7 @@ public sealed class BackupSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_backup_shows_one_moment_while_writes_go_on()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -43,7 +44,7 @@ public sealed class BackupSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     [Trait("Run", "quick")]
     public async Task The_record_says_what_the_dump_holds_and_how_to_have_it_back()
     {
@@ -60,7 +61,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.All([dump, Path.ChangeExtension(dump, ".json")], file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_backup_that_cannot_be_made_is_exit_code_13_and_nothing_is_deployed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -81,7 +82,7 @@ public sealed class BackupSpecs(SharedServers servers)
     }
 
     /// <summary>Whatever ends a run that has begun to deploy, its last line has the way back.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_lock_that_is_lost_after_the_backup_ends_with_the_command_that_restores_it()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -98,7 +99,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Contains($"logto-migrate-init restore {Path.Combine(world.Folder, Assert.Single(world.Dumps))}", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_password_that_changes_during_the_deploy_ends_with_what_was_deployed_and_the_command_that_restores()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -116,7 +117,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.After, await world.World.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_check_says_in_daylight_that_the_backup_would_fail()
     {
@@ -131,7 +132,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.DoesNotContain("would fail", content.StandardError, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     [Trait("Run", "quick")]
     public async Task A_pg_dump_older_than_the_server_is_refused()
     {
@@ -140,7 +141,7 @@ public sealed class BackupSpecs(SharedServers servers)
         await RefusedAsync(world, "13.22");
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_folder_that_may_not_be_written_to_is_refused()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -154,7 +155,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Equal(FakeWorld.Before, await world.World.StateAsync());
     }
 
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = 300_000)]
     public async Task A_full_disk_leaves_no_half_file()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can mount a small file system.");
@@ -173,7 +174,35 @@ public sealed class BackupSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
+    [Trait("Run", "quick")]
+    public async Task Backups_are_listed_with_what_they_are()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var newest = Path.GetFileName(await world.BackUpAsync());
+        await File.WriteAllTextAsync(Path.Combine(world.Folder, "by-hand.dump"), "", Token);
+        File.SetLastWriteTimeUtc(Path.Combine(world.Folder, "by-hand.dump"), DateTime.UnixEpoch);
+
+        var text = await world.RunAsync("restore");
+        Expect.Ending(Expect.Success, text);
+        var lines = text.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Matches($"^{newest}  [0-9.]+ MB  20.* UTC \\(0.0 hours ago\\), database {world.Database}, state 1779421396, before Logto 1.43.0$", lines[0]);
+        Assert.Equal("by-hand.dump  0.0 MB  no record that can be read", lines[1]);
+        Assert.Contains("2 backups are in", text.LastLine, StringComparison.Ordinal);
+
+        var json = JsonNode.Parse((await world.RunAsync(["backup", "--list", "--output", "json"])).StandardOutput)!.AsArray();
+        Assert.Equal((newest, FakeWorld.Before, "read"), ((string)json[0]!["file"]!, (decimal)json[0]!["state"]!, (string)json[0]!["verified"]!));
+        Assert.Null(json[1]!["takenAt"]);
+        Assert.Equal(2, world.Dumps.Count);
+
+        var none = await world.RunAsync(["restore"], ("LOGTO_INIT_BACKUP_DIR", null));
+        Expect.Ending(2, none);
+        Assert.Contains("LOGTO_INIT_BACKUP_DIR is not set", none.LastLine, StringComparison.Ordinal);
+        Expect.Ending(2, await world.RunAsync(["restore"], ("LOGTO_INIT_BACKUP_DIR", "/does/not/exist")));
+        Expect.Ending(2, await world.RunAsync(["restore", "--yes"])); // as in `restore $UNSET --yes && start`
+    }
+
+    [Fact(Timeout = 600_000)]
     public async Task A_deploy_that_is_tried_again_makes_one_backup()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -184,7 +213,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Single(world.Dumps);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_direct_address_of_another_server_is_refused()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -199,7 +228,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Empty(world.Files);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_pg_dump_without_zstd_compresses_otherwise()
     {
         await using var world = await BackupWorld.CreateAsync(
@@ -210,7 +239,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Single(world.Dumps);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(null)]
     [InlineData("""case $* in *snapshot*) { "$REAL" "$@" 2>&1 >&3 | sed 's/canceling statement.*/storniere Anfrage/' >&2; } 3>&1; exit 1 ;; esac""")] // the server's lc_messages
     public async Task Who_blocks_a_dump_is_named_and_the_wait_has_an_end(string? script)
@@ -228,7 +257,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.Empty(world.Files);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_run_that_is_ended_during_the_dump_leaves_nothing_that_the_next_one_does_not_remove(bool killed)
@@ -254,7 +283,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task Pruning_keeps_the_newest_and_touches_nothing_that_is_not_ours()
     {
@@ -275,7 +304,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.All(foreign, name => Assert.Contains(name, world.Files));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Through_a_pooler_the_address_of_the_server_itself_is_asked_for_and_used()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -290,7 +319,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Assert.DoesNotContain("pg_catalog", await ThroughAsync(pooler, world.Database, "show search_path"), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task No_password_stands_in_an_argument_or_in_the_log()
     {
@@ -308,7 +337,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_tools_check_the_certificate_as_Logto_does_and_trust_its_authorities()
     {
         var root = TestCertificate.Issue(new CertificateTerms { Subject = "CN=Private root", Authority = true });
@@ -330,7 +359,7 @@ public sealed class BackupSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Nothing_is_backed_up_when_nothing_is_pending_and_before_a_seed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

@@ -9,7 +9,7 @@ public sealed class HostileRoleSpecs(SharedServers servers)
     private static CancellationToken Token => FakeWorld.Token;
 
     // The oldest, and the newest with a setting more. Between statements the program waits for its tools.
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14, "default_transaction_read_only = on")]
     [InlineData(18, "default_transaction_read_only = on")]
     [InlineData(14, "statement_timeout = '20ms'")]
@@ -34,7 +34,7 @@ public sealed class HostileRoleSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("statement_timeout = '20ms'")]
     [InlineData("idle_session_timeout = '200ms'")]
     public async Task A_backup_is_verified_by_a_restore_whatever_the_owners_role_has_set(string setting)

@@ -9,7 +9,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
 {
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(Signals.Kill)]
     [InlineData(Signals.Terminate)]
     public async Task Ended_while_the_copy_is_filled_it_leaves_what_the_next_run_removes(int signal)
@@ -38,7 +38,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Killed_while_the_swap_waits_it_has_changed_nothing()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -59,7 +59,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 300_000)]
+    [Fact(Timeout = 1_500_000)]
     public async Task Killed_at_any_moment_it_leaves_a_database_of_the_name_and_the_next_run_succeeds()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -84,7 +84,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Of_two_restores_at_once_one_is_refused_or_comes_after_the_other()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -100,8 +100,30 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
+    [Fact(Timeout = 600_000)]
+    public async Task A_lock_that_is_lost_while_the_copy_is_filled_ends_the_restore_and_leaves_nothing()
+    {
+        await using var world = await BackupWorld.CreateAsync(
+            servers, script: "case $* in *dbname=*) [ -e \"$TMPDIR/go\" ] || { : > \"$TMPDIR/begun\"; exec sleep 600; } ;; esac");
+        var dump = await world.BackUpAsync();
+        var signs = Directory.CreateTempSubdirectory("signs-").FullName;
+        await using var restore = world.Start(["restore", dump, "--yes"], ("TMPDIR", signs));
+        while (!File.Exists(Path.Combine(signs, "begun")))
+        {
+            await Task.Delay(20, Token);
+        }
+
+        await world.Server.ExecuteAsync(world.Database, "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())", Token);
+
+        var result = await restore.WaitForExitAsync(cancellationToken: Token);
+        Expect.Ending(17, result);
+        Assert.Contains("the migration lock was lost", result.LastLine, StringComparison.Ordinal);
+        await world.LeavesNothingAsync();
+        Directory.Delete(signs, recursive: true);
+    }
+
     /// <summary>Whatever ends the swap, its transaction is rolled back, and the copy of production goes.</summary>
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("select pg_cancel_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
     [InlineData("select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
     [InlineData("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres' and usename = '$owner' and query !~ 'rename'", 17)]
@@ -131,7 +153,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         Assert.Equal(before, await world.RowsAsync());
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_check_that_starts_during_the_swap_and_a_Logto_that_connects_wait_for_its_end_and_find_a_database()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -190,7 +212,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task While_another_run_migrates_nothing_is_restored()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -206,7 +228,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: Token));
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_database_that_is_gone_or_damaged_is_restored_too()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

@@ -12,7 +12,7 @@ public sealed class RestoreSpecs(SharedServers servers)
 
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(15)]
     [InlineData(16)]
@@ -37,7 +37,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task The_command_in_the_last_line_of_a_failed_deploy_brings_back_what_the_old_release_starts_on()
     {
         var old = new LogtoRelease("1.42.0");
@@ -66,7 +66,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Directory.Delete(folder, recursive: true);
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task On_a_cluster_without_any_role_the_roles_are_made_and_read_what_they_may_and_no_more()
     {
         await using var world = await TenantWorld.SeedAsync(servers, 15, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
@@ -87,7 +87,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Directory.Delete(folder, recursive: true);
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     [Trait("Run", "quick")]
     public async Task A_damaged_or_foreign_file_is_refused_with_the_reason_and_nothing_is_changed()
     {
@@ -127,7 +127,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_dump_without_a_record_is_restored_all_the_same()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -143,7 +143,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Assert.Equal(before, await world.RowsAsync());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_backup_of_a_newer_Logto_is_refused_unless_it_is_said()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -159,7 +159,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Assert.Equal(1799999999, await world.World.StateAsync());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task Without_a_terminal_it_wants_to_be_told_and_names_the_sessions_in_the_way()
     {
@@ -177,7 +177,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(15)]
     [InlineData(16)]
     [InlineData(18)]
@@ -194,7 +194,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => ReadAsync(logto, "select '1'"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_session_that_cannot_be_ended_is_named_and_nothing_is_changed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -209,7 +209,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Assert.Empty(await world.RelativesAsync("scratch"));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("\u0003", 130)]
     [InlineData("n\n", 17)]
     [InlineData("y\n", 0)]
@@ -234,7 +234,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task A_role_with_another_password_gets_that_of_the_backup_when_it_is_told()
     {
@@ -250,7 +250,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await using var logto = await OpenAsTenantAsync(world);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_settings_of_the_restored_database_do_not_keep_its_roles_from_their_passwords()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -267,7 +267,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     /// <summary>A superuser has made the role: the user may not change its password, and is told so before anything is changed.</summary>
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("alter role $role password 'another'", "could not be given that one")]
     [InlineData("alter role $role nologin", "not permitted to log in")]
     public async Task A_role_that_could_not_log_in_afterwards_stops_the_restore_before_the_swap(string change, string because)
@@ -282,7 +282,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_row_that_NET_cannot_represent_stops_no_restore()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -303,7 +303,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Expect.LogContains("20000-01-01 00:00:00 UTC", result);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_template_is_restored_and_a_refusal_leaves_no_copy_of_it()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -318,7 +318,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_refusal_removes_the_roles_that_it_has_made()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -328,14 +328,51 @@ public sealed class RestoreSpecs(SharedServers servers)
         await using var fresh = await PostgresServer.StartAsync(17, cancellationToken: Token);
         await fresh.CreateUserAsync("newcomer", "pw", "createdb createrole", Token);
 
-        var result = await world.RunAsync(["restore", definitions, "--yes"], ("DB_URL", fresh.Url(world.Database, "newcomer", "pw")));
+        (string, string?) there = ("DB_URL", fresh.Url(world.Database, "newcomer", "pw"));
+        await fresh.ExecuteAsync("postgres", "alter role newcomer nocreaterole", Token);
+        var early = await world.RunAsync(["restore", definitions, "--yes"], there);
+        Expect.Ending(Refused, early);
+        Assert.Contains("alter role \"newcomer\" createrole", early.LastLine, StringComparison.Ordinal);
+        Assert.DoesNotContain("Restoring", early.StandardError, StringComparison.Ordinal); // before the copy
+        await fresh.ExecuteAsync("postgres", "alter role newcomer createrole", Token);
+
+        var result = await world.RunAsync(["restore", definitions, "--yes"], there);
 
         Expect.Ending(Refused, result);
+        Assert.Contains("no whole Logto database", result.LastLine, StringComparison.Ordinal);
         Assert.Empty(await fresh.QueryAsync<string>("postgres", "select rolname::text from pg_roles where rolname like 'logto\\_%'", Token));
         Assert.Empty(await fresh.QueryAsync<string>("postgres", $"select datname::text from pg_database where datname like '{world.Database}%'", Token));
     }
 
-    [Theory(Timeout = 60_000)]
+    [Fact(Timeout = 600_000)]
+    public async Task A_question_that_nobody_could_see_is_not_asked()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+        var log = Path.Combine(world.Folder, "log");
+        await using var terminal = PseudoTerminal.Start(["restore", dump], world.Variables(), $"2>'{log}'");
+
+        Assert.Equal(Refused, await terminal.WaitForExitAsync(Token));
+
+        Assert.DoesNotContain("[y/N]", await File.ReadAllTextAsync(log, Token), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task A_Logto_in_the_database_postgres_is_restored_too()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        await using var world = await BackupWorld.CreateAsync(Task.FromResult(server), null);
+        await server.ExecuteAsync("template1", $"drop database postgres with (force); alter database {world.Database} rename to postgres", Token);
+        (string, string?) there = ("DB_URL", server.Url("postgres"));
+        Expect.Ending(Expect.Success, await world.RunAsync("backup", there));
+
+        var result = await world.RunAsync(["restore", Path.Combine(world.Folder, Assert.Single(world.Dumps)), "--yes"], there);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Equal(FakeWorld.Before, await server.StateAsync("postgres", Token));
+    }
+
+    [Theory(Timeout = 300_000)]
     [InlineData("""{"version": 2}""")]
     [InlineData("no JSON")]
     public async Task A_record_that_cannot_be_read_is_not_taken_for_none(string record)
@@ -347,7 +384,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await RefusedAsync(world, dump, "cannot be read, or is of a newer version");
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task What_the_user_may_not_do_is_said_before_anything_is_begun()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -359,7 +396,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await RefusedAsync(world, dump, $"owner to \"{world.Owner}\"");
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task What_is_the_operators_own_is_carried_over_where_it_can_be_and_named_before_where_not()
     {
         await using var world = await BackupWorld.CreateAsync(servers, 15);
@@ -408,7 +445,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_Logto_in_a_schema_of_its_own_is_restored_with_its_roles_and_its_way_there()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -432,7 +469,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task An_operators_database_that_is_called_like_a_scratch_one_is_left_alone()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -445,7 +482,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         Assert.Equal([theirs], await world.RelativesAsync("scratch"));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_dump_without_rows_and_without_a_record_is_refused()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -457,7 +494,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_restore_that_is_refused_in_the_end_has_changed_no_password()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -471,7 +508,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await using var logto = await world.OpenAsync(role, "rotated");
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_pg_restore_that_is_killed_after_an_error_that_does_not_count_has_failed()
     {
         // The real one, of which the last part is missing, and the death of one that the kernel ends.
@@ -482,7 +519,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         await RefusedAsync(world, dump, "pg_restore failed");
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Behind_a_pooler_the_address_of_the_server_itself_is_asked_for()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

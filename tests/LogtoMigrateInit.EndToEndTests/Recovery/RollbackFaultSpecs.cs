@@ -13,7 +13,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact(Timeout = 300_000)]
+    [Fact(Timeout = 1_500_000)]
     public async Task Killed_at_every_step_of_the_CLI_the_same_command_carries_on()
     {
         await using var world = await CreateAsync(18);
@@ -40,7 +40,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Killed_while_it_builds_an_index_outside_of_a_transaction_the_next_run_builds_it_again()
     {
         await using var world = await CreateAsync(14);
@@ -65,7 +65,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Cut_off_half_way_it_says_how_far_it_is_and_both_ways_on()
     {
         await using var world = await CreateAsync(17);
@@ -86,7 +86,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task After_a_backup_of_half_of_it_the_one_from_before_is_still_there_and_restores_all()
     {
         await using var world = await CreateAsync(17);
@@ -107,7 +107,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         Assert.All(before, table => Assert.Equal(table.Value.Select(row => row.ToJsonString()).Order(StringComparer.Ordinal), after[table.Key].Select(row => row.ToJsonString()).Order(StringComparer.Ordinal)));
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Stopped_half_way_it_ends_at_once_and_carries_on_later()
     {
         await using var world = await CreateAsync(17);
@@ -122,7 +122,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Without_its_lock_it_reverts_nothing_more()
     {
         await using var world = await CreateAsync(17);
@@ -139,7 +139,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         Expect.Ending(Expect.Success, await world.RunAsync(["rollback", Level, "--yes"], Paused(world)));
     }
 
-    [Fact(Timeout = 300_000)]
+    [Fact(Timeout = 1_500_000)]
     public async Task Killed_at_any_moment_the_state_says_what_is_there_and_the_next_run_succeeds()
     {
         await using var world = await CreateAsync(17);
@@ -166,7 +166,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         Assert.Equal(Top, await world.StateAsync());
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Of_two_at_once_one_reverts_and_the_other_finds_it_done_or_is_refused()
     {
         await using var world = await CreateAsync(17);

@@ -22,7 +22,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 300_000)]
+    [Theory(Timeout = 1_500_000)]
     [InlineData(14, "1.42.0", 10, "")]
     [InlineData(16, "1.40.1", 22, "account_centers")]
     [InlineData(18, LevelOnly, 106, "logto_configs, roles_scopes, scopes, sign_in_experiences")]
@@ -50,7 +50,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     [Trait("Run", "quick")]
     public async Task What_is_lost_is_said_before_with_counts_and_without_a_yes_nothing_changes()
     {
@@ -88,7 +88,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task What_throws_on_the_rows_stops_on_the_copy_and_is_named_with_the_rows_it_works_on()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
@@ -109,7 +109,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task What_one_of_Logtos_own_throws_is_passed_on()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 15);
@@ -123,7 +123,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_read_only_database_is_refused_before_anything_is_begun()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
@@ -136,7 +136,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Empty(world.Dumps);
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("owner")]
     [InlineData("tenant")]
     public async Task A_Logto_that_still_runs_is_named_and_nothing_changes(string who)
@@ -154,7 +154,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task A_Logto_that_starts_while_the_copy_is_made_is_seen_before_the_first_step()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
@@ -170,7 +170,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task Each_release_that_cannot_be_gone_back_to_has_its_ending()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
@@ -200,7 +200,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task The_schema_is_compared_with_the_backup_of_that_release()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17, from: new LogtoRelease("1.42.0"));
@@ -234,7 +234,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Contains($"the backup {world.Dumps[0]} of that level cannot be restored", Assert.Single(Facts(cut, "schema")), StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = 180_000)]
+    [Fact(Timeout = 900_000)]
     public async Task Through_a_pooler_it_is_refused_with_what_to_set()
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);

@@ -9,7 +9,7 @@ public sealed class DriftSpecs(SharedServers servers)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(17, Traits = ["Run", "quick"])]
     public async Task Each_thing_that_is_removed_changed_or_added_is_named_and_what_can_be_mended_is(int major)
@@ -90,7 +90,7 @@ public sealed class DriftSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task Row_level_security_that_is_off_stays_exit_code_7_and_what_differs_is_told_too()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);
@@ -102,7 +102,7 @@ public sealed class DriftSpecs(SharedServers servers)
         Assert.Contains("mend it with: alter table roles enable row level security", result.StandardOutput, StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(16, 17)]
     [InlineData(17, 16)]
     public async Task A_scratch_server_of_another_major_release_is_not_compared_with(int major, int scratch)
@@ -116,7 +116,7 @@ public sealed class DriftSpecs(SharedServers servers)
         Assert.True(result.LastLine.Contains($"{major}", StringComparison.Ordinal) && result.LastLine.Contains($"{scratch}", StringComparison.Ordinal), $"{result}");
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task A_user_without_the_rights_for_a_scratch_database_is_told_what_to_grant()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 16);

@@ -13,7 +13,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
 
     private static CancellationToken Token => FakeWorld.Token;
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("nocreatedb", "may not create databases")]
     [InlineData("nocreaterole", "may not create roles")]
     public async Task A_user_without_a_right_that_a_copy_needs_is_told_which(string attribute, string reason)
@@ -24,7 +24,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await NotBegunAsync(world, reason, Full, NoBackup);
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_database_that_is_larger_than_the_limit_is_not_copied_with_its_rows()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -33,7 +33,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync("migrate", ("LOGTO_INIT_REHEARSE", "schema"), NoBackup, ("LOGTO_INIT_SCRATCH_MAX_MB", "1")));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Behind_a_pooler_the_server_itself_must_be_named()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -44,7 +44,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_server_that_has_no_room_for_the_copy_is_named_and_the_copy_is_gone()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can mount a small file system.");
@@ -74,7 +74,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         }
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task A_rehearsed_deploy_that_takes_longer_than_allowed_counts_as_failed()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -83,7 +83,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task The_shorter_of_two_limits_is_the_one_that_is_named()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -94,7 +94,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     /// <summary>The copy holds the rows of all users; and it goes although the connection that made it is cut.</summary>
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task Nobody_else_may_connect_to_a_copy_and_it_is_dropped_over_another_connection_when_the_first_is_cut()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -111,7 +111,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task A_cli_that_fails_half_way_on_the_copy_is_not_started_on_the_real_database()
     {
@@ -121,7 +121,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.All(await DeploysAsync(world), url => Assert.Contains("_scratch_", url, StringComparison.Ordinal));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(false, "the database could not be read; the last look saw it wait for a lock of pid")]
     [InlineData(true, "pg_dump waited 1 s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) for a lock of pid")] // the lock comes after the first look
     public async Task Who_blocks_a_rehearsal_is_named_and_the_wait_has_an_end(bool dumpWaits, string reason)
@@ -164,7 +164,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         }
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData("migrate")]
     [InlineData("rehearse")]
     [InlineData("check", "--drift")]
@@ -188,7 +188,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData(Signals.Kill)]
     [InlineData(Signals.Terminate)]
     public async Task Ended_while_the_CLI_works_on_the_copy_it_leaves_what_the_next_run_removes(int signal)
@@ -210,7 +210,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 900_000)]
     [InlineData("--section=pre-data")]
     [InlineData("--section=data")]
     [InlineData("--section=post-data")]
@@ -240,7 +240,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task Ten_replicas_at_once_make_one_backup_and_one_rehearsal_of_it()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -256,7 +256,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.Empty(await LogtoWorld.ScratchAsync(world.Server, world.Database));
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     public async Task What_a_rehearsal_does_to_roles_does_not_reach_those_of_the_real_database()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
@@ -272,7 +272,7 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
         Assert.Equal(rows, await world.RowsAsync());
     }
 
-    [Fact(Timeout = 120_000)]
+    [Fact(Timeout = 600_000)]
     [Trait("Run", "quick")]
     public async Task Nothing_pending_is_said_and_makes_no_copy()
     {

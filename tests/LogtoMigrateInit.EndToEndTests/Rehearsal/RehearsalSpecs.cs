@@ -37,7 +37,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(15)]
     [InlineData(16)]
@@ -90,7 +90,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Theory(Timeout = 240_000)]
+    [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(18)]
     public async Task The_way_from_1_19_to_1_43_is_told_without_a_false_line_and_without_a_missing_one(int major)
@@ -110,7 +110,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task An_alteration_that_fails_only_on_the_operators_rows_is_found_by_a_rehearsal_with_rows()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);
@@ -144,7 +144,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"], ("LOGTO_INIT_REHEARSE", "full")));
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     [Trait("Run", "quick")]
     public async Task A_deploy_that_leaves_another_schema_than_the_targets_own_is_not_begun()
     {
@@ -160,7 +160,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task An_index_that_a_killed_run_has_built_fails_neither_the_rehearsal_nor_the_deploy()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 14, new LogtoRelease("1.42.0"));
@@ -174,7 +174,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task A_column_that_is_renamed_before_it_is_dropped_is_lost_all_the_same()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 15);
@@ -190,7 +190,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         Assert.All(report["rehearsal"]!["alterations"]!.AsArray(), alteration => Assert.True((long?)alteration!["locks"]![0]!["bytes"] > 0));
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task A_seed_that_takes_longer_than_the_waiting_CLI_s_driver_waits_fails_nothing()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17, new LogtoRelease("1.42.0"));
@@ -208,7 +208,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task Where_the_target_cannot_seed_the_copy_is_given_up_and_nothing_is_begun()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"));
@@ -223,7 +223,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
-    [Fact(Timeout = 240_000)]
+    [Fact(Timeout = 1_200_000)]
     public async Task The_report_for_a_ticket_and_the_one_on_another_server_say_the_same()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 16, new LogtoRelease("1.42.0"), name: PostgresDatabases.UniqueName("with-hyphen"));
