@@ -158,7 +158,7 @@ internal sealed class BackupFolder(string path)
         return removed;
     }
 
-    /// <summary>The backups of the same database in the same server, the newest first; those of an unknown one only the latest.</summary>
+    /// <summary>The backups of the same database in the same server, the newest first. Only the latest, if the server is unknown.</summary>
     private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
         from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
         let record = BackupRecord.TryRead(dump)

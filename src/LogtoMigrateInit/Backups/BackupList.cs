@@ -19,9 +19,9 @@ internal static class BackupList
         {
             return new Outcome.WrongCommandLine(
                 [folder is null
-                    ? "no file is named, and LOGTO_INIT_BACKUP_DIR is not set"
-                    : $"no file is named, and the folder {folder} (LOGTO_INIT_BACKUP_DIR) is not there"],
-                ["Name a file, or mount the folder of backups there."]);
+                    ? "there is no folder with backups to list: LOGTO_INIT_BACKUP_DIR is not set"
+                    : $"there are no backups to list: the folder {folder} (LOGTO_INIT_BACKUP_DIR) is not there"],
+                ["Name the folder, or the file in `restore FILE`."]);
         }
 
         try

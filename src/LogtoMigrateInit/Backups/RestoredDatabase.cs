@@ -181,7 +181,10 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         return passwords;
     }
 
-    /// <summary>Gives roles these passwords, in the transaction that is open. No statement and no error holds one.</summary>
+    /// <summary>
+    /// Gives roles these passwords, in the transaction that is open. The passwords are parameters, so no statement and no error holds one.
+    /// A server that logs the parameters of all statements (<c>log_statement = all</c>) logs them.
+    /// </summary>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task SetPasswordsAsync(
         NpgsqlConnection connection, IEnumerable<(string Role, string Password)> passwords, CancellationToken cancellationToken)

@@ -122,7 +122,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         Directory.Delete(signs, recursive: true);
     }
 
-    /// <summary>Whatever ends the swap, its transaction is rolled back, and the copy of production goes.</summary>
+    /// <summary>The swap's transaction is rolled back, so that the copy of production can be dropped.</summary>
     [Theory(Timeout = 900_000)]
     [InlineData("select pg_cancel_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
     [InlineData("select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^alter database .* rename'", 17)]
