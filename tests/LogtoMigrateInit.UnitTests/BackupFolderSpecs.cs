@@ -10,6 +10,8 @@ public sealed class BackupFolderSpecs : IDisposable
 {
     private static readonly DateTime Noon = new(2026, 11, 26, 12, 0, 0, DateTimeKind.Utc);
 
+    private const string Hash = "0123456789abcdef0123";
+
     private readonly string _path = Directory.CreateTempSubdirectory("backups-").FullName;
     private readonly BackupFolder _folder;
 
@@ -26,7 +28,9 @@ public sealed class BackupFolderSpecs : IDisposable
 
         Assert.NotNull(read);
         Assert.Equal(record.Tables, read.Tables);
-        Assert.Equal(record with { Tables = [] }, read with { Tables = [] });
+        Assert.Equal(record.Catalog!.Objects, read.Catalog!.Objects);
+        Assert.Equal(["1259 16402", "0 16403"], read.Catalog.NeedExtension["pg_cron"]);
+        Assert.Equal(record with { Tables = [], Catalog = null }, read with { Tables = [], Catalog = null });
         Assert.Equal(7, read.Rows);
     }
 
@@ -34,7 +38,7 @@ public sealed class BackupFolderSpecs : IDisposable
     [InlineData("")]
     [InlineData("{}")]
     [InlineData("[]")]
-    [InlineData("{\"version\": 2}")]
+    [InlineData("{\"version\": 3}")]
     [InlineData("{\"version\": 1, \"file\": 3}")]
     public void A_record_that_says_something_else_is_none(string json)
     {
@@ -153,19 +157,30 @@ public sealed class BackupFolderSpecs : IDisposable
     public void A_half_file_is_removed_unless_somebody_writes_it()
     {
         using var beingWritten = _folder.CreatePartial("logto");
-        File.WriteAllText(Path.Combine(_path, ".logto-logto-0123.partial"), "half");
-        File.WriteAllText(Path.Combine(_path, ".logto-other-0123.partial"), "half");
+        var guid = Guid.NewGuid().ToString("n");
+        string[] others = [$".logto-other-{guid}.partial", $".logto-logto-x-{guid}.partial", ".logto-logto-mine.partial"];
+        foreach (var file in others.Append($".logto-logto-{guid}.partial"))
+        {
+            File.WriteAllText(Path.Combine(_path, file), "half");
+        }
 
-        Assert.Equal([".logto-logto-0123.partial"], _folder.RemoveLeftOvers("logto"));
+        Assert.Equal([$".logto-logto-{guid}.partial"], _folder.RemoveLeftOvers("logto"));
 
-        Assert.Equal(new[] { Path.GetFileName(beingWritten.Name), ".logto-other-0123.partial" }.Order(StringComparer.Ordinal), Files);
+        Assert.Equal(others.Append(Path.GetFileName(beingWritten.Name)).Order(StringComparer.Ordinal), Files);
     }
 
     [Theory]
-    [InlineData("logto", "logto-logto-1784620000-to-1.43.0-20261126T120000000Z.dump")]
-    [InlineData("../b c\n", "logto-.._b_c_-1784620000-to-1.43.0-20261126T120000000Z.dump")]
+    [InlineData("logto", "logto-logto-1784620000-to-1.43.0-20261126T120000000Z-0123456789abcdef.dump")]
+    [InlineData("../b c\n", "logto-.._b_c_-1784620000-to-1.43.0-20261126T120000000Z-0123456789abcdef.dump")]
     public void The_name_says_what_it_is_and_is_a_plain_file_name(string database, string expected) =>
-        Assert.Equal(expected, BackupFolder.NameOf(database, new AlterationState(1784620000), "1.43.0", Noon));
+        Assert.Equal(expected, BackupFolder.NameOf(database, new AlterationState(1784620000), "1.43.0", Noon, Hash));
+
+    [Theory]
+    [InlineData("logto-logto-1784620000-to-1.43.0-20261126T120000000Z-0123456789abcdef.dump", "0123456789abcdef")]
+    [InlineData("/backups/logto-logto-1784620000-to-1.43.0-20261126T120000000Z-0123456789abcdef.dump", "0123456789abcdef")]
+    [InlineData("logto-logto-1784620000-to-1.43.0-20261126T120000000Z.dump", null)]
+    [InlineData("mine-0123456789abcdef.dump", null)]
+    public void Only_the_name_of_a_backup_holds_a_hash(string name, string? expected) => Assert.Equal(expected, BackupFolder.HashIn(name));
 
     public void Dispose() => Directory.Delete(_path, recursive: true);
 
@@ -177,7 +192,7 @@ public sealed class BackupFolderSpecs : IDisposable
         using var dump = _folder.CreatePartial(database);
         var record = new BackupRecord
         {
-            File = BackupFolder.NameOf(database, new AlterationState(state), $"{cluster}.{server}", takenAt),
+            File = BackupFolder.NameOf(database, new AlterationState(state), $"{cluster}.{server}", takenAt, Hash),
             Bytes = 0,
             Sha256 = "00",
             Database = database,
@@ -190,6 +205,13 @@ public sealed class BackupFolderSpecs : IDisposable
             DumpedBy = "15.18",
             Verified = "read",
             Tables = [new TableContents("public.users", 3, null), new TableContents("public.\"odd\"\"one\"", 4, "-17")],
+            Catalog = new DatabaseCatalog(
+                [
+                    new CatalogObject("database", "", "boss", "=connect,temporary", "0123", null),
+                    new CatalogObject("sequence", "public.\"odd one\"", "boss", "", null, -17),
+                    new CatalogObject("table", "public.users", "boss", "*=select\nreporter=select+,insert", "4567", null),
+                ],
+                new Dictionary<string, IReadOnlyList<string>> { ["pg_cron"] = ["1259 16402", "0 16403"] }),
         };
         _folder.Publish(dump, record.File, record.ToJson("logto-migrate-init restore x"));
         return record;

@@ -33,7 +33,7 @@ public sealed class RestorePlanSpecs
             plan.Entries.Select(entry => entry.Description));
         Assert.Equal(["extension postgis", "publication everything", "event trigger watch"], plan.LeftOut.Select(text => text.Split(" (")[0]));
         Assert.Equal(
-            ["ACL - SCHEMA public postgres", "DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES boss", "ACL public TABLE users boss", "ACL public COLUMN tenants.id boss"],
+            ["COMMENT - SCHEMA public postgres", "ACL - SCHEMA public postgres", "DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES boss", "ACL public TABLE users boss", "ACL public COLUMN tenants.id boss"],
             plan.Grants.Select(entry => entry.Description));
         Assert.Equal(Archive[..4], plan.Properties.Select(entry => entry.Description));
     }
@@ -41,6 +41,43 @@ public sealed class RestorePlanSpecs
     [Fact]
     public void A_superuser_leaves_out_only_what_the_server_lacks() =>
         Assert.Equal(["extension postgis"], RestorePlan.Of(Entries(), Rights(isSuperuser: true), ForAllTables).LeftOut.Select(text => text.Split(" (")[0]));
+
+    [Fact]
+    public void What_needs_an_extension_is_left_out_with_it()
+    {
+        ArchiveEntry[] entries =
+        [
+            Entry("3079 1", "EXTENSION - pg_cron "), Entry("0 0", "COMMENT - EXTENSION pg_cron "), Entry("1259 20", "VIEW my crm jobs boss"), Entry("0 0", "COMMENT my crm VIEW jobs boss"),
+            Entry("0 0", "COMMENT my crm COLUMN jobs.id boss"), Entry("0 0", "ACL my crm TABLE jobs boss"), Entry("0 11", "TABLE DATA cron job boss"), Entry("0 0", "SEQUENCE SET cron job_id_seq boss"),
+            Entry("1259 30", "TABLE public users boss"), Entry("0 30", "TABLE DATA public users boss"), Entry("1259 31", "SEQUENCE public ids boss"), Entry("0 0", "SEQUENCE SET public ids boss"),
+            Entry("0 0", "COMMENT my crm VIEW jobs2 boss"),
+        ];
+        var needing = new Dictionary<string, IReadOnlyList<string>> { ["pg_cron"] = ["1259 20", "0 11", "0 12"] };
+
+        var plan = RestorePlan.Of(entries, Rights(isSuperuser: false), new HashSet<string>(), needing);
+
+        Assert.Equal(
+            ["TABLE public users boss", "TABLE DATA public users boss", "SEQUENCE public ids boss", "SEQUENCE SET public ids boss", "COMMENT my crm VIEW jobs2 boss"],
+            plan.Entries.Select(entry => entry.Description));
+        Assert.Empty(plan.Grants);
+        Assert.Equal(
+            ["extension pg_cron", "VIEW my crm jobs", "the rows of cron job", "the position of sequence cron job_id_seq"],
+            plan.LeftOut.Select(text => text.Split(" (")[0]));
+    }
+
+    [Fact]
+    public void Without_a_record_the_rows_of_an_extensions_own_table_are_known_by_the_missing_table()
+    {
+        ArchiveEntry[] entries = [Entry("3079 1", "EXTENSION - pg_cron "), Entry("0 11", "TABLE DATA cron job boss"), Entry("1259 30", "TABLE public users boss"), Entry("0 30", "TABLE DATA public users boss")];
+
+        var plan = RestorePlan.Of(entries, Rights(isSuperuser: false), new HashSet<string>());
+
+        Assert.Equal(["TABLE public users boss", "TABLE DATA public users boss"], plan.Entries.Select(entry => entry.Description));
+    }
+
+    [Fact]
+    public void A_comment_on_public_is_tried_and_may_fail() => Assert.Contains(
+        RestorePlan.Of(Entries(), Rights(isSuperuser: false), ForAllTables).Grants, entry => entry.Is("COMMENT - SCHEMA public "));
 
     [Theory]
     [InlineData("GRANT SELECT ON TABLE public.users TO grafana", "grafana")]
@@ -60,7 +97,13 @@ public sealed class RestorePlanSpecs
     public void A_statement_about_the_database_is_turned_to_the_new_one(string statement, string from, string expected) =>
         Assert.Equal(expected, RestorePlan.Rename(statement, from, "\"new\""));
 
-    private static ArchiveEntry[] Entries() => [.. Archive.Select((description, id) => new ArchiveEntry($"{id}; 0 0 {description}", description))];
+    private static ArchiveEntry Entry(string id, string description) => new($"1; {id} {description}", description);
+
+    private static ArchiveEntry[] Entries() =>
+    [
+        .. Archive.Select(description => Entry(
+            description.StartsWith("TABLE public", StringComparison.Ordinal) ? "1259 5" : description.StartsWith("TABLE DATA", StringComparison.Ordinal) ? "0 5" : "0 0", description)),
+    ];
 
     private static ClusterRights Rights(bool isSuperuser) =>
         new("boss", isSuperuser, MayCreateDatabases: true, MayCreateRoles: true, new HashSet<string> { "pg_trgm" }, new HashSet<string>(), ServerVersion: 150000);

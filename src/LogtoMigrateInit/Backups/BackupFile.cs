@@ -40,6 +40,12 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         if (Record is null)
         {
             logger.NoRecord(archive.Path, BackupRecord.PathOf(archive.Path));
+            if (BackupFolder.HashIn(archive.Path) is { } digits
+                && !(await Archive.HashAsync(file, stop)).StartsWith(digits, StringComparison.Ordinal))
+            {
+                return $"{archive.Path} is damaged: its SHA-256 does not begin with {digits}, which its name says; take another backup";
+            }
+
             await archive.ReadToEndAsync(stop);
             return null;
         }

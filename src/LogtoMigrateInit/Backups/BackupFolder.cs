@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgresTools;
@@ -9,21 +10,26 @@ namespace LogtoMigrateInit.Backups;
 /// The folder of backups. A dump and its record get their names only when both are whole and on the disk. So a file with such a name
 /// is a backup, and a file with our temporary name that no process has open was left by a killed run.
 /// </summary>
-internal sealed class BackupFolder(string path)
+internal sealed partial class BackupFolder(string path)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const string Partial = ".partial";
     private const string Dump = ".dump";
+    private const int HashDigits = 16;
 
     /// <summary>The name of a backup: what it holds, what it was made before, and when.</summary>
     /// <param name="state">Null: unreadable.</param>
     /// <param name="target">The release of Logto.</param>
     /// <param name="takenAt">In UTC.</param>
-    public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt)
+    /// <param name="sha256">Of the dump. Its first 16 digits are in the name, so that a dump can be checked without its record.</param>
+    public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt, string sha256)
     {
         var moment = takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
-        return $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{moment}{Dump}";
+        return $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{moment}-{sha256[..HashDigits]}{Dump}";
     }
+
+    /// <summary>The beginning of the SHA-256 in the name of a backup; null: the name has none, as those of older versions.</summary>
+    public static string? HashIn(string name) => HashAtEnd().Match(name) is { Success: true } found ? found.Groups[1].Value : null;
 
     /// <summary>A file for a dump that is being written; another run knows by its lock that it is.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
@@ -44,7 +50,10 @@ internal sealed class BackupFolder(string path)
     public IReadOnlyList<string> RemoveLeftOvers(string database)
     {
         var removed = new List<string>();
-        foreach (var file in Directory.EnumerateFiles(path, $".{Prefix(database)}*{Partial}"))
+        var beginning = $".{Prefix(database)}";
+        var own = Directory.EnumerateFiles(path, $"{beginning}*{Partial}")
+            .Where(file => Guid.TryParseExact(Path.GetFileName(file)[beginning.Length..^Partial.Length], "N", out _));
+        foreach (var file in own)
         {
             try
             {
@@ -166,6 +175,9 @@ internal sealed class BackupFolder(string path)
         where record.File == latest.File || record.IsOfTheSame(latest)
         orderby record.TakenAt descending
         select (dump, record);
+
+    [GeneratedRegex(@"-\d{8}T\d{9}Z-([0-9a-f]{16})\.dump$", RegexOptions.CultureInvariant)]
+    private static partial Regex HashAtEnd();
 
     private static string Prefix(string database) => $"logto-{Plain(database)}-";
 

@@ -9,9 +9,9 @@ namespace LogtoMigrateInit.Backups;
 internal sealed record BackupRecord
 {
     /// <summary>Increases with every incompatible change of the format.</summary>
-    private const int Version = 1;
+    private const int Version = 2;
 
-    /// <summary>Bytes; a record has some hundred for each table.</summary>
+    /// <summary>Bytes. The catalog of a database that would need more is not recorded.</summary>
     private const long LongestFile = 64 << 20;
 
     /// <summary>The name of the dump, without its folder.</summary>
@@ -49,6 +49,9 @@ internal sealed record BackupRecord
 
     /// <summary>Every table in the dump.</summary>
     public required IReadOnlyList<TableContents> Tables { get; init; }
+
+    /// <summary>All objects of the database with their owners and rights; null: not recorded, as by records of version 1.</summary>
+    public DatabaseCatalog? Catalog { get; init; }
 
     /// <summary>
     /// Whether two backups are of one database in one server: what is unknown is never equal. A copy of a data directory has the number of
@@ -92,11 +95,12 @@ internal sealed record BackupRecord
                 DumpedBy = root.GetProperty("dumpedBy").GetString()!,
                 Verified = root.GetProperty("verified").GetString()!,
                 Tables = [.. root.GetProperty("tables").EnumerateArray().Select(ReadTable)],
+                Catalog = CatalogJson.Read(root),
             };
             return record is null or { Rows: < 0 } ? null : record;
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or JsonException
-            or OverflowException or KeyNotFoundException or InvalidOperationException or FormatException)
+            or OverflowException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             return null;
         }
@@ -109,6 +113,13 @@ internal sealed record BackupRecord
 
     /// <param name="restore">The command that restores it.</param>
     public byte[] ToJson(string restore)
+    {
+        var json = Serialize(restore);
+        return json.Length <= LongestFile ? json : (this with { Catalog = null }).Serialize(restore);
+    }
+
+    // Over 40 lines: a line for each property of the record.
+    private byte[] Serialize(string restore)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
@@ -143,6 +154,11 @@ internal sealed record BackupRecord
             }
 
             json.WriteEndArray();
+            if (Catalog is not null)
+            {
+                CatalogJson.Write(json, Catalog);
+            }
+
             json.WriteEndObject();
         }
 

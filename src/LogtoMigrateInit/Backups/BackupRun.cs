@@ -24,7 +24,7 @@ internal sealed class BackupRun(ProgramSettings settings, AlterationCatalog cata
     private static Outcome Describe(BackupResult result) => result switch
     {
         BackupResult.Made { Record: var record } made => new Outcome.BackedUp(
-            made.Path, record.Bytes, record.Rows, record.Tables.Count, record.Verified == "restore", made.Restore),
+            made.Path, record.Bytes, record.Rows, record.Tables.Count, record.Verified == "restore", made.LeftOut, made.Restore),
         BackupResult.Failed failed => new Outcome.BackupFailed(failed.Reason, null),
         _ => throw new UnreachableException(),
     };

@@ -4,6 +4,7 @@ using LogtoMigrateInit.Platform;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +26,9 @@ internal abstract record BackupResult
 
         /// <summary>The command that restores the state before the upgrade, which an earlier backup may hold.</summary>
         public string WayBack { get; init; } = RestoreCommandFor(Path);
+
+        /// <summary>How many objects a restore by the same user would leave out.</summary>
+        public int LeftOut { get; init; }
     }
 
     /// <summary>There is none, and nothing is left of it.</summary>
@@ -151,7 +155,8 @@ internal sealed class DatabaseBackup(
                 return new BackupResult.Failed(broken);
             }
 
-            return Publish(folder, path, partial, record, started);
+            var leftOut = await FindLeftOutAsync(ArchiveIn(partial, programs), record, held);
+            return Publish(folder, path, partial, record, started) with { LeftOut = leftOut };
         }
         finally
         {
@@ -166,10 +171,13 @@ internal sealed class DatabaseBackup(
     {
         var dump = new Dump(server.Target, programs, new PostgresTool(server.Target, logger));
         await using var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held);
+        var before = await snapshot.ReadCatalogAsync(held);
         var (dumped, tables) = await DumpAsync(snapshot, dump, partial, held);
+        var catalog = before.Confirm(await snapshot.ReadCatalogAsync(held));
+        ReportUnknown(catalog);
         return new BackupRecord
         {
-            File = BackupFolder.NameOf(settings.Main.Database, state, installation.Version, snapshot.TakenAt),
+            File = BackupFolder.NameOf(settings.Main.Database, state, installation.Version, snapshot.TakenAt, dumped.Sha256),
             Bytes = dumped.Bytes,
             Sha256 = dumped.Sha256,
             Database = settings.Main.Database,
@@ -182,7 +190,17 @@ internal sealed class DatabaseBackup(
             DumpedBy = programs.Version,
             Verified = WithRestore ? "restore" : "read",
             Tables = tables,
+            Catalog = catalog,
         };
+    }
+
+    private void ReportUnknown(DatabaseCatalog catalog)
+    {
+        string[] unknown = [.. catalog.Objects.Where(each => each.Definition is null).Select(each => $"{each.Kind} {each.Name}")];
+        if (unknown.Length > 0)
+        {
+            logger.ChangedWhileDumped(CatalogText.List(unknown));
+        }
     }
 
     /// <summary>Dumps, and counts in the same snapshot meanwhile.</summary>
@@ -226,8 +244,24 @@ internal sealed class DatabaseBackup(
             return $"what was read again from {path} is not what was written; look at that disk";
         }
 
-        var archive = new Archive(server.Target, programs, new PostgresTool(server.Target, logger), partial.Name);
-        return WithRestore ? await scratch.WhyDifferentAsync(archive, record, held) : null;
+        return WithRestore ? await scratch.WhyDifferentAsync(ArchiveIn(partial, programs), record, held) : null;
+    }
+
+    private Archive ArchiveIn(FileStream partial, PostgresPrograms programs) =>
+        new(server.Target, programs, new PostgresTool(server.Target, logger), partial.Name);
+
+    /// <summary>Logs what this user could not restore on this server.</summary>
+    /// <returns>The number of those objects.</returns>
+    private async Task<int> FindLeftOutAsync(Archive archive, BackupRecord record, CancellationToken held)
+    {
+        var rights = await server.Database.WithConnectionAsync(ClusterQueries.ReadRightsAsync, held);
+        var plan = await ScratchCopies.PlanAsync(archive, await archive.ReadContentsAsync(held), rights, held, record);
+        if (plan.LeftOut.Count > 0)
+        {
+            logger.RestoreWouldLeaveOut(rights.User, CatalogText.List(plan.LeftOut));
+        }
+
+        return plan.LeftOut.Count;
     }
 
     /// <summary>Gives the dump its name, and removes old ones.</summary>

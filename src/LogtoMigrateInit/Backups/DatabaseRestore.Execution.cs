@@ -11,9 +11,12 @@ namespace LogtoMigrateInit.Backups;
 
 internal sealed partial class DatabaseRestore
 {
+    private const int ObjectsInLine = 20;
+
     /// <summary>Restores into a new database, and swaps it with the present one.</summary>
     // Over 40 lines: one new database with each of its endings.
-    private async Task<Outcome> RestoreAsync(RestoreJob job, Func<string, bool> confirm, CancellationToken stop)
+    private async Task<Outcome> RestoreAsync(
+        RestoreJob job, IReadOnlyList<ServerSession> sessions, RestoreConsent consent, CancellationToken stop)
     {
         string? fresh = null;
         var made = new List<string>();
@@ -25,19 +28,26 @@ internal sealed partial class DatabaseRestore
             var properties = await job.Archive.ReadStatementsAsync(job.Plan.Properties, ["--create"], held.Token);
             fresh = await copies.CreateAsync(job.Scratch, job.Archive, job.Plan, job.Contents, job.Rights, held.Token);
             await copies.FillAsync(job.Archive, fresh, job.Plan.Entries, job.Rights, section: null, held.Token);
-            if (job.Record is not null && await copies.CompareAsync(fresh, job.Record, held.Token) is { } difference)
+            if (job.Record is not null && await copies.CompareRowsAsync(fresh, job.Record, job.Plan, held.Token) is { } difference)
             {
                 return new Outcome.RestoreRefused(difference);
             }
 
-            var (passwords, refused) = await CompleteAsync(job, fresh, properties, made, confirm, held.Token);
+            var (strayed, unfit) = await CompleteAsync(job, fresh, properties, made, held.Token);
+            if (unfit is not null)
+            {
+                return new Outcome.RestoreRefused(unfit);
+            }
+
+            var differences = await FindDifferencesAsync(job, fresh, held.Token);
+            var (passwords, refused) = await AskAsync(job, fresh, differences, strayed, sessions, consent, held.Token);
             if (refused is not null)
             {
                 return new Outcome.RestoreRefused(refused);
             }
 
             held.Token.ThrowIfCancellationRequested();
-            var result = await SwapAsync(job, fresh, passwords, stop);
+            var result = await SwapAsync(job, fresh, passwords, differences.Count, stop);
             fresh = result is Outcome.RestoreRefused ? fresh : null;
             return result;
         }
@@ -65,20 +75,28 @@ internal sealed partial class DatabaseRestore
     /// <param name="fresh">The new database.</param>
     /// <param name="properties">What the archive says about its database.</param>
     /// <param name="made">Gets the roles that it makes.</param>
-    /// <param name="confirm">Asks the operator.</param>
     /// <param name="stop">Ends it.</param>
-    /// <returns>The passwords to change, and why the database cannot be used; null when it can.</returns>
-    private async Task<(IReadOnlyList<(string Role, string Password)> Passwords, string? Refused)> CompleteAsync(
-        RestoreJob job, string fresh, IReadOnlyList<string> properties, List<string> made, Func<string, bool> confirm,
-        CancellationToken stop)
+    /// <returns>The roles with other passwords, and why the database cannot be used; null when it can.</returns>
+    private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
+        RestoreJob job, string fresh, IReadOnlyList<string> properties, List<string> made, CancellationToken stop)
     {
         await using var restored = server.DatabaseNamed(fresh);
         await using (var contents = await RestoredDatabase.OpenAsync(restored, logger, stop))
         {
+            if (job.Record?.Catalog is { } catalog)
+            {
+                await contents.ReturnOwnersAsync(catalog.Objects, job.Rights.Assumable, stop);
+            }
+
             await contents.AnalyzeAsync(stop);
             await contents.MakeRolesAsync(job.Parent, made, stop);
-            await contents.GrantAsync(job.PossibleGrants(), job.IsLogtos, RestorePlan.RolesIn, stop);
+            var isCompared = job.Record?.Catalog is not null;
+            await contents.GrantAsync(job.PossibleGrants(), job.IsLogtos, RestorePlan.RolesIn, stop, isCompared);
             await contents.ApplyAsync(job.PropertiesFor(properties, fresh), stop);
+            if (job.Record?.Catalog is { } recorded)
+            {
+                await contents.ClosePublicAsync(recorded.Objects, stop);
+            }
         }
 
         if (job.Record is null && !await IsLogtosAsync(restored, stop))
@@ -88,19 +106,86 @@ internal sealed partial class DatabaseRestore
         }
 
         var failed = await FindFailedLoginsAsync(restored, stop);
-        if (failed.Where(login => login.Trouble == LoginTrouble.Right).Select(login => $"{login.Role}: {login.Reason}").ToArray()
-            is { Length: > 0 } closed)
+        string[] closed =
+        [
+            .. failed.Where(login => login.Trouble == LoginTrouble.Right).Select(login => $"{login.Role}: {login.Reason}"),
+        ];
+        return closed.Length == 0
+            ? ([.. failed.Select(login => login.Role)], null)
+            : ([], $"Logto could not work as its roles ({string.Join("; ", closed)}); let these roles log in, read and write");
+    }
+
+    /// <summary>Compares the new database with its record, and logs each difference.</summary>
+    private async Task<IReadOnlyList<CatalogDifference>> FindDifferencesAsync(RestoreJob job, string fresh, CancellationToken stop)
+    {
+        if (job.Record?.Catalog is not { } catalog)
         {
-            return ([], $"Logto could not work as its roles ({string.Join("; ", closed)}); let these roles log in, read and write");
+            return [];
         }
 
-        string[] strayed = [.. failed.Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)];
+        var rights = await ClusterQueries.ReadRightsAsync(job.Scratch.Connection, stop); // with the roles that were made
+        var differences = await copies.CompareObjectsAsync(
+            fresh, job.Record, rights.ServerVersion, new RolesHere(rights.Roles, rights.LosingNothing), stop);
+        if (differences.Count == 0)
+        {
+            var isSameMajor = job.Record.ServerVersion / 10000 == rights.Major;
+            logger.ObjectsAreTheSame(
+                catalog.Objects.Count,
+                isSameMajor ? "owners, rights and definitions" : "owners and rights (of another major: no definitions)");
+        }
+
+        foreach (var same in differences.GroupBy(each => each.What))
+        {
+            foreach (var some in same.Select(each => each.Object).Chunk(ObjectsInLine))
+            {
+                logger.DifferentAfterRestore(string.Join(", ", some), same.Key);
+            }
+        }
+
+        return differences;
+    }
+
+    /// <summary>Asks for changes of access, for the restore, and for other passwords.</summary>
+    /// <returns>The passwords to change, and why the restore must not go on; null when it may.</returns>
+    private async Task<(IReadOnlyList<(string Role, string Password)> Passwords, string? Refused)> AskAsync(
+        RestoreJob job,
+        string fresh,
+        IReadOnlyList<CatalogDifference> differences,
+        IReadOnlyList<string> strayed,
+        IReadOnlyList<ServerSession> sessions,
+        RestoreConsent consent,
+        CancellationToken stop)
+    {
+        string[] access =
+        [
+            .. differences.Select(each => each.Access)
+                .Where(each => each != AccessChange.None && !consent.Accepted.Contains(each))
+                .Distinct()
+                .Order()
+                .Select(each => $"{each}".ToLowerInvariant()),
+        ];
+        var change = $"This restore changes who has access ({string.Join(", ", access)}; see above). Accept that?";
+        if (access.Length > 0 && !consent.Accepts(change))
+        {
+            var all = string.Join(',', access.Concat(consent.Accepted.Select(each => $"{each}".ToLowerInvariant())).Distinct());
+            return ([], $"it would change who has access to what ({string.Join("; ", differences
+                .Where(each => each.Access != AccessChange.None && !consent.Accepted.Contains(each.Access))
+                .Select(each => $"{each.Object} {each.What}").Take(Few))}; all of it is in the warnings above). " +
+                $"If that is meant: `{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
+        }
+
+        if (!consent.Confirms(Question(job.Present)))
+        {
+            return ([], WhyUnconfirmed(sessions));
+        }
+
+        await using var restored = server.DatabaseNamed(fresh);
         var roles = string.Join(", ", strayed);
-        var question = $"The roles {roles} have other passwords than this backup. " +
-            "Give them those of the backup, also for any other database that uses them?";
-        return strayed.Length == 0 ? ([], null)
-            : confirm(question) ? (await restored.WithConnectionAsync(
-                (connection, token) => RestoredDatabase.ReadPasswordsAsync(connection, strayed, token), stop), null)
+        return strayed.Count == 0 ? ([], null)
+            : consent.Confirms($"The roles {roles} have other passwords than this backup. " +
+                "Give them those of the backup, also for any other database that uses them?")
+                ? (await restored.WithConnectionAsync(
+                    (connection, token) => RestoredDatabase.ReadPasswordsAsync(connection, strayed, token), stop), null)
             : ([], $"the roles {roles} have other passwords than this backup, and Logto could not log in; " +
                 "add --yes, which changes them");
     }
@@ -117,7 +202,7 @@ internal sealed partial class DatabaseRestore
 
     /// <summary>Puts the new database in the place of the present one, and sets the passwords, all or nothing.</summary>
     private async Task<Outcome> SwapAsync(
-        RestoreJob job, string fresh, IReadOnlyList<(string Role, string Password)> passwords, CancellationToken stop)
+        RestoreJob job, string fresh, IReadOnlyList<(string Role, string Password)> passwords, int differences, CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = job.Present is null ? null : ScratchNames.Shorten(job.Database, ending) + ending;
@@ -137,9 +222,17 @@ internal sealed partial class DatabaseRestore
             SwapResult.InUse inUse => new Outcome.RestoreRefused(WhyInUse(inUse.Sessions)),
             SwapResult.Unknown unknown => new Outcome.RestoreUnknown(job.Database, fresh, former, unknown.Reason),
             _ when await WhyUnusableAsync(stop) is { } unusable => new Outcome.RestoredUnusable(job.Database, former, unusable),
-            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop)),
+            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop), Remark(job, differences)),
         };
     }
+
+    /// <summary>What the last line says about what was not compared, or is not the same.</summary>
+    private static string Remark(RestoreJob job, int differences) =>
+        job.Record is null ? " It has no record, so nobody compared its rows, owners and rights with what was dumped."
+        : job.Record.Catalog is null ? " Its rows were compared, and not its owners and rights, which its record does not have."
+        : differences + job.Plan.LeftOut.Count > 0
+            ? $" {differences + job.Plan.LeftOut.Count} objects are left out or differ from what was dumped (see the warnings above)."
+            : "";
 
     /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
     /// <returns>Null when all succeed, or when nobody can tell now.</returns>

@@ -20,9 +20,9 @@ internal sealed partial class DatabaseRestore(
     private const int Few = 3;
 
     /// <param name="file">A dump in custom format.</param>
-    /// <param name="confirm">Asks the operator the question that it gets. The log has all facts for the answer by then.</param>
+    /// <param name="consent">Asked when the log has all facts for the answer.</param>
     /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
-    public async Task<Outcome> RunAsync(string file, Func<string, bool> confirm, CancellationToken stop)
+    public async Task<Outcome> RunAsync(string file, RestoreConsent consent, CancellationToken stop)
     {
         try
         {
@@ -44,7 +44,7 @@ internal sealed partial class DatabaseRestore(
             return scratch is null
                 ? new Outcome.RestoreRefused(
                     "another run restores or verifies a backup of this database just now; start again when it has ended")
-                : await RunAsync(archive, contents, offered.Record, scratch, confirm, stop);
+                : await RunAsync(archive, contents, offered.Record, scratch, consent, stop);
         }
         catch (PostgresToolException failure)
         {
@@ -73,7 +73,7 @@ internal sealed partial class DatabaseRestore(
         ArchiveContents contents,
         BackupRecord? record,
         ScratchServer scratch,
-        Func<string, bool> confirm,
+        RestoreConsent consent,
         CancellationToken stop)
     {
         if (scratch.WhyUnusable is { } pooler)
@@ -97,7 +97,7 @@ internal sealed partial class DatabaseRestore(
             return new Outcome.RestoreRefused($"another run works on this database: {holder}; wait until it has ended");
         }
 
-        var plan = await ScratchCopies.PlanAsync(archive, contents, rights, stop);
+        var plan = await ScratchCopies.PlanAsync(archive, contents, rights, stop, record);
         var job = new RestoreJob
         {
             Archive = archive,
@@ -121,8 +121,8 @@ internal sealed partial class DatabaseRestore(
         var ours = place is null ? Array.Empty<int>() : [place.Pid];
         var sessions = present is null ? [] : await ClusterQueries.FindSessionsAsync(scratch.Connection, name, ours, stop);
         await ReportAsync(job, sessions, stop);
-        return confirm(Question(present))
-            ? await RestoreAsync(job, confirm, stop)
+        return consent.IsConfirmed || consent.MayAsk
+            ? await RestoreAsync(job, sessions, consent, stop)
             : new Outcome.RestoreRefused(WhyUnconfirmed(sessions));
     }
 
@@ -157,6 +157,16 @@ internal sealed partial class DatabaseRestore(
             Report(job.Place is null ? null : await job.Place.ReadNewerAsync(record.TakenAt, stop));
         }
 
+        if (job.Record is { Catalog: null })
+        {
+            logger.NoCatalog();
+        }
+
+        if (job.Present is not null)
+        {
+            logger.LogtoStopsWithSwap();
+        }
+
         if (!job.Rights.Roles.Contains(job.Parent))
         {
             logger.RolesWillBeMade(job.Parent);
@@ -164,7 +174,7 @@ internal sealed partial class DatabaseRestore(
 
         if (job.Plan.LeftOut.Count > 0)
         {
-            logger.LeftOut(string.Join(", ", job.Plan.LeftOut));
+            logger.LeftOut(CatalogText.List(job.Plan.LeftOut), job.Archive.Path);
         }
 
         if (job.MissingRoles is { Count: > 0 } missing)

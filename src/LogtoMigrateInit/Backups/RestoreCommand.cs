@@ -30,16 +30,30 @@ internal static class RestoreCommand
         {
             Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup.",
         };
+        var accept = new Option<string?>("--accept")
+        {
+            Description = "Changes of access that the restore may make, separated by commas: public (everybody may do more in the schema " +
+                "public), owners (an owner loses objects), grants (a role has other rights). A refused restore names those that it needs.",
+        };
+        accept.Validators.Add(given =>
+        {
+            string[] unknown = [.. (given.GetValueOrDefault<string?>() ?? "public").Split(',').Where(word => Parse(word) is null)];
+            if (unknown.Length > 0)
+            {
+                given.AddError($"--accept does not know '{string.Join("', '", unknown)}'; it takes public, owners and grants.");
+            }
+        });
         var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.")
         {
             file,
             yes,
+            accept,
         };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file), parsed.GetValue(yes)));
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file), parsed.GetValue(yes), parsed.GetValue(accept)));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, string? file, bool yes) =>
+    private static async Task<int> RunAsync(RunInHost inHost, string? file, bool yes, string? accept) =>
         (int)(await inHost("restore", (parts, stop) =>
         {
             if (file is null && yes)
@@ -55,6 +69,20 @@ internal static class RestoreCommand
 
             var logger = parts.GetRequiredService<ILogger>();
             var restore = parts.GetRequiredService<DatabaseRestore>();
-            return restore.RunAsync(file, question => Confirmation.Ask(question, yes, logger, stop), stop);
+            var consent = new RestoreConsent(
+                yes,
+                (accept ?? "").Split(',').Select(Parse).OfType<AccessChange>().ToHashSet(),
+                Confirmation.MayAsk,
+                (question, confirmed) => Confirmation.Ask(question, confirmed, logger, stop));
+            return restore.RunAsync(file, consent, stop);
         })).ExitCode;
+
+    /// <returns>Null for a word that is none of them.</returns>
+    private static AccessChange? Parse(string word) => word.Trim() switch
+    {
+        "public" => AccessChange.Public,
+        "owners" => AccessChange.Owners,
+        "grants" => AccessChange.Grants,
+        _ => null,
+    };
 }

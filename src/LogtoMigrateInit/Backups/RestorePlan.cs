@@ -18,6 +18,9 @@ internal sealed partial record RestorePlan(
     IReadOnlyList<ArchiveEntry> Properties,
     IReadOnlyList<string> LeftOut)
 {
+    private const string RowsOf = "TABLE DATA ";
+    private const string PositionOf = "SEQUENCE SET ";
+
     private static readonly string[] OfDatabase =
         ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
 
@@ -29,12 +32,26 @@ internal sealed partial record RestorePlan(
     ];
 
     /// <summary>Every new database has these.</summary>
-    private static readonly string[] OfEveryDatabase = ["SCHEMA - public ", "COMMENT - SCHEMA public ", "COMMENT - EXTENSION plpgsql "];
+    private static readonly string[] OfEveryDatabase = ["SCHEMA - public ", "COMMENT - EXTENSION plpgsql "];
+
+    /// <summary>Only its owner may comment on this schema, who is not always the user. So a failure does not end the restore.</summary>
+    private const string CommentOnPublic = "COMMENT - SCHEMA public ";
+
+    /// <summary>The kinds, as an archive names them, that need extensions and have comments or rights.</summary>
+    private const string Kinds =
+        "MATERIALIZED VIEW|FOREIGN TABLE|VIEW|TABLE|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|TYPE|DOMAIN|OPERATOR CLASS|OPERATOR FAMILY|" +
+        "OPERATOR|INDEX|TRIGGER|POLICY|RULE|CONSTRAINT|STATISTICS|COLUMN";
 
     /// <param name="entries">All entries of the archive.</param>
     /// <param name="rights">The rights of the user who restores.</param>
     /// <param name="publicationsOfAllTables">The names of publications for all tables, which only a superuser creates.</param>
-    public static RestorePlan Of(IReadOnlyList<ArchiveEntry> entries, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables)
+    /// <param name="needExtension">What needs each extension (<see cref="DatabaseCatalog.NeedExtension"/>); null: not recorded.</param>
+    // Over 40 lines: each entry goes to one of four lists, and what is left out takes others with it.
+    public static RestorePlan Of(
+        IReadOnlyList<ArchiveEntry> entries,
+        ClusterRights rights,
+        IReadOnlySet<string> publicationsOfAllTables,
+        IReadOnlyDictionary<string, IReadOnlyList<string>>? needExtension = null)
     {
         var leftOut = new List<string>();
         var names = new HashSet<string>(StringComparer.Ordinal); // with their kinds, as comments name what they are about
@@ -54,6 +71,11 @@ internal sealed partial record RestorePlan(
             }
         }
 
+        var needing = Needing(entries, kept, needExtension);
+        kept.RemoveAll(needing.Contains);
+        leftOut.AddRange(needing.Where(entry => !IsRemark(entry))
+            .Select(entry => $"{Name(entry)} (it needs an extension that is left out)"));
+
         bool IsAboutLeftOut(ArchiveEntry entry) =>
             IsRemark(entry) && names.Any(name => entry.Description.Contains($"- {name} ", StringComparison.Ordinal));
         if (leftOut.Any(IsNeededByForeign) && kept.Any(IsForeign))
@@ -62,10 +84,19 @@ internal sealed partial record RestorePlan(
             kept.RemoveAll(entry => IsForeign(entry));
         }
 
-        var grants = kept.Where(entry => IsGrant(entry) && !IsOfDatabase(entry) && !IsAboutLeftOut(entry));
+        var grants = kept.Where(entry => (IsGrant(entry) || entry.Is(CommentOnPublic)) && !IsOfDatabase(entry) && !IsAboutLeftOut(entry));
         var restored = kept.Where(
-            entry => !IsOfDatabase(entry) && !IsGrant(entry) && !IsAboutLeftOut(entry) && !OfEveryDatabase.Any(entry.Is));
+            entry => !IsOfDatabase(entry) && !IsGrant(entry) && !entry.Is(CommentOnPublic) && !IsAboutLeftOut(entry)
+                && !OfEveryDatabase.Any(entry.Is));
         return new RestorePlan([.. restored], [.. grants], [.. kept.Where(IsOfDatabase)], leftOut);
+    }
+
+    /// <summary>Whether a table is not restored.</summary>
+    /// <param name="table">With its schema, as SQL names it.</param>
+    public bool IsLeftOut(string table)
+    {
+        var name = table.Replace("\"", "", StringComparison.Ordinal).Replace('.', ' ');
+        return LeftOut.Any(text => text.StartsWith($"TABLE {name} (", StringComparison.Ordinal));
     }
 
     /// <summary>The roles that a grant, a default privilege or a setting is about.</summary>
@@ -89,12 +120,69 @@ internal sealed partial record RestorePlan(
         return at < 0 ? statement : $"{statement[..at]}DATABASE {to} {statement[(at + $"DATABASE {from} ".Length)..]}";
     }
 
+    /// <summary>The entries that cannot be restored without the extensions that are left out.</summary>
+    /// <param name="entries">All entries of the archive.</param>
+    /// <param name="kept">Those that are not left out so far.</param>
+    /// <param name="needExtension">See <see cref="Of"/>.</param>
+    private static HashSet<ArchiveEntry> Needing(
+        IReadOnlyList<ArchiveEntry> entries,
+        IReadOnlyList<ArchiveEntry> kept,
+        IReadOnlyDictionary<string, IReadOnlyList<string>>? needExtension)
+    {
+        string[] missing =
+        [
+            .. entries.Except(kept)
+                .Where(entry => entry.Is("EXTENSION "))
+                .Select(entry => NamedObject().Match(entry.Description).Groups[2].Value),
+        ];
+        if (missing.Length == 0)
+        {
+            return [];
+        }
+
+        // The rows of an extension's own table come without the table.
+        var ids = missing.SelectMany(name => needExtension?.GetValueOrDefault(name) ?? []).ToHashSet(StringComparer.Ordinal);
+        var tables = entries.Where(entry => entry.CatalogId.StartsWith("1259 ", StringComparison.Ordinal))
+            .Select(entry => entry.CatalogId[5..])
+            .ToHashSet(StringComparer.Ordinal);
+        var sequences = entries.Select(entry => entry.Description).ToHashSet(StringComparer.Ordinal);
+        var withRows = missing.Any(name => needExtension is null
+            || needExtension.GetValueOrDefault(name, []).Any(id => id.StartsWith("0 ", StringComparison.Ordinal)));
+        var needing = kept.Where(entry => ids.Contains(entry.CatalogId)
+                || (entry.CatalogId.StartsWith("0 ", StringComparison.Ordinal) && ids.Contains($"1259 {entry.CatalogId[2..]}"))
+                || (needExtension is null && entry.Is(RowsOf) && !tables.Contains(entry.CatalogId[2..]))
+                || (withRows && entry.Is(PositionOf)
+                    && !sequences.Contains(entry.Description.Replace(PositionOf, "SEQUENCE ", StringComparison.Ordinal))))
+            .ToHashSet();
+        string[] about = [.. needing.Select(WithoutKind).OfType<string>()];
+        needing.UnionWith(kept.Where(entry => IsRemark(entry) && OfWhat(entry) is { } what
+            && about.Any(name => what.StartsWith(name, StringComparison.Ordinal) && what[name.Length..] is [' ' or '.', ..])));
+        return needing;
+    }
+
+    /// <summary>Schema and name of an object; null: it is of a kind that nobody comments on.</summary>
+    private static string? WithoutKind(ArchiveEntry entry) =>
+        Object().Match(entry.Description) is { Success: true } found ? found.Groups[1].Value : null;
+
+    /// <summary>Schema, name and owner of what a comment, a label or a right is about.</summary>
+    private static string? OfWhat(ArchiveEntry entry) =>
+        Remark().Match(entry.Description) is { Success: true } found ? $"{found.Groups[1].Value} {found.Groups[2].Value}" : null;
+
+    /// <summary>Kind and name, without the owner.</summary>
+    private static string Name(ArchiveEntry entry)
+    {
+        var text = entry.Description[..Math.Max(0, entry.Description.LastIndexOf(' '))];
+        return text.Replace(RowsOf, "the rows of ", StringComparison.Ordinal)
+            .Replace(PositionOf, "the position of sequence ", StringComparison.Ordinal)
+            .Replace(" - ", " ", StringComparison.Ordinal);
+    }
+
     private static bool IsOfDatabase(ArchiveEntry entry) => OfDatabase.Any(entry.Is);
 
     private static bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
 
     /// <summary>Whether an entry only adds to another one, which its description names.</summary>
-    private static bool IsRemark(ArchiveEntry entry) => entry.Is("COMMENT - ") || entry.Is("SECURITY LABEL - ") || entry.Is("ACL - ");
+    private static bool IsRemark(ArchiveEntry entry) => entry.Is("COMMENT ") || entry.Is("SECURITY LABEL ") || entry.Is("ACL ");
 
     private static bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
 
@@ -114,6 +202,12 @@ internal sealed partial record RestorePlan(
     }
 
     private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
+
+    [GeneratedRegex($"^(?:{Kinds}) (.+) [^ ]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex Object();
+
+    [GeneratedRegex($"^(?:COMMENT|SECURITY LABEL|ACL) (.+?) (?:{Kinds}) (.+)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Remark();
 
     // Kind, a dash where a schema would stand, name, and owner (empty for extensions).
     [GeneratedRegex("^([A-Z ]+?) - (.+) [^ ]*$", RegexOptions.CultureInvariant)]

@@ -9,6 +9,8 @@ namespace LogtoMigrateInit.Backups;
 /// <summary>A database that <c>pg_restore</c> has just filled, and the steps that <c>pg_restore</c> does not do.</summary>
 internal sealed class RestoredDatabase : IAsyncDisposable
 {
+    private static readonly string[] RightsToSchema = ["create", "usage"];
+
     private readonly NpgsqlConnection _connection;
     private readonly ILogger _logger;
 
@@ -70,6 +72,49 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <summary>Collects statistics. No dump before PostgreSQL 18 has them, and Logto's first queries are slow without.</summary>
     public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
 
+    /// <summary>
+    /// Gives objects to their recorded owners, where this user is a member of them. What the server refuses is found by the comparison.
+    /// </summary>
+    /// <param name="recorded">The catalog of the dumped database.</param>
+    /// <param name="assumable">The roles that may become owners.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async Task ReturnOwnersAsync(
+        IReadOnlyList<CatalogObject> recorded, IReadOnlySet<string> assumable, CancellationToken cancellationToken)
+    {
+        var former = recorded.Where(each => each.Owner is not null && assumable.Contains(each.Owner))
+            .ToDictionary(each => (each.Kind, each.Name), each => each.Owner!);
+        var present = (await ReadCatalogAsync(cancellationToken)).Objects
+            .OrderBy(each => each.Kind switch { "database" => 0, "schema" => 1, _ => 2 });
+        foreach (var each in present)
+        {
+            if (former.TryGetValue((each.Kind, each.Name), out var owner) && each.Owner != owner
+                && OwnerStatement(each, owner) is { } statement)
+            {
+                await TryAsync(statement, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Takes from everybody what the dumped schema <c>public</c> did not give. A new database of PostgreSQL 14 lets everybody create in
+    /// it, and a newer <c>pg_dump</c> does not write that the dumped one did not. What the server refuses is found by the comparison.
+    /// </summary>
+    public async Task ClosePublicAsync(IReadOnlyList<CatalogObject> recorded, CancellationToken cancellationToken)
+    {
+        var schema = recorded.FirstOrDefault(each => each is { Kind: "schema", Name: "public" });
+        if (schema is null)
+        {
+            return;
+        }
+
+        var ofEverybody = (schema.Rights ?? "").Split('\n').FirstOrDefault(line => line.StartsWith('=')) ?? "=";
+        var given = ofEverybody[1..].Split(',');
+        foreach (var right in RightsToSchema.Where(right => !given.Contains(right)))
+        {
+            await TryAsync($"revoke {right} on schema public from public", cancellationToken);
+        }
+    }
+
     /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
     /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
     /// <param name="made">Gets the names of those that are missing, before one is made.</param>
@@ -101,12 +146,14 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <param name="statements">Grants and default privileges.</param>
     /// <param name="isLogtos">Whether a role is one of Logto's own.</param>
     /// <param name="rolesIn">Returns the roles that a statement names.</param>
+    /// <param name="isCompared">Whether a comparison finds what the schema <c>public</c> lacks, which only its owner can change.</param>
     /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
     public async Task GrantAsync(
         IEnumerable<string> statements,
         Func<string, bool> isLogtos,
         Func<string, IEnumerable<string>> rolesIn,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        bool isCompared = false)
     {
         var notices = new List<PostgresNotice>();
         _connection.Notice += (_, arguments) => notices.Add(arguments.Notice);
@@ -116,7 +163,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
             {
                 notices.Clear();
                 await ExecuteAsync(statement, cancellationToken);
-                if (notices.Find(IsAboutRights) is { } warning)
+                if (notices.Find(IsAboutRights) is { } warning && !(isCompared && IsAboutPublic(statement)))
                 {
                     _logger.NotCarriedOver(Shown(statement), warning.MessageText);
                 }
@@ -134,7 +181,10 @@ internal sealed class RestoredDatabase : IAsyncDisposable
                         refusal);
                 }
 
-                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+                if (!(isCompared && IsAboutPublic(statement)))
+                {
+                    _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+                }
             }
         }
     }
@@ -217,8 +267,44 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     // "privilege_not_granted" and "privilege_not_revoked" are warnings (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     private static bool IsAboutRights(PostgresNotice notice) => notice.SqlState is "01006" or "01007";
 
+    private static bool IsAboutPublic(string statement) => statement.Contains(" ON SCHEMA public ", StringComparison.Ordinal);
+
     /// <summary>A statement for the log: the value of a setting may be a secret.</summary>
     private static string Shown(string statement) => SqlText.WithoutLiterals(statement);
+
+    /// <returns>Null when there is no such statement for this kind of object.</returns>
+    private string? OwnerStatement(CatalogObject each, string owner)
+    {
+        var what = each.Kind switch
+        {
+            "database" => $"database {SqlNames.Quote(_connection.Database)}",
+            "statistics object" => $"statistics {each.Name}",
+            "foreign-data wrapper" => $"foreign data wrapper {each.Name}",
+            "extension" or "default acl" => null,
+            _ => $"{each.Kind} {each.Name}",
+        };
+        return what is null ? null : $"alter {what} owner to {SqlNames.Quote(owner)}";
+    }
+
+    private async Task<DatabaseCatalog> ReadCatalogAsync(CancellationToken cancellationToken)
+    {
+        await ExecuteAsync("begin; set local search_path = pg_catalog", cancellationToken);
+        var catalog = await DatabaseCatalog.ReadAsync(_connection, cancellationToken);
+        await ExecuteAsync("commit", cancellationToken);
+        return catalog;
+    }
+
+    private async Task TryAsync(string statement, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExecuteAsync(statement, cancellationToken);
+        }
+        catch (PostgresException refusal)
+        {
+            _logger.StatementRefused(Shown(statement), refusal.MessageText);
+        }
+    }
 
     private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {

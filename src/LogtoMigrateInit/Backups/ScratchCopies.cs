@@ -12,6 +12,11 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
 {
     private const int FirstWithLocaleProviders = 15;
 
+    private static readonly string[] OtherSteps =
+    [
+        "table column ", "default acl ", "setting ", "replication slot ", "subscription ", "comment schema public",
+    ];
+
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
@@ -34,7 +39,7 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         }
 
         var contents = await archive.ReadContentsAsync(stop);
-        var plan = await PlanAsync(archive, contents, rights, stop);
+        var plan = await PlanAsync(archive, contents, rights, stop, record);
         logger.VerifyingByRestore(archive.Path);
         string? name = null;
         try
@@ -42,7 +47,7 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
             name = await CreateAsync(scratch, archive, plan, contents, rights, stop);
             ArchiveEntry[] entries = [.. plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION "))];
             await FillAsync(archive, name, entries, rights, section: null, stop);
-            return await CompareAsync(name, record, stop);
+            return await CompareRowsAsync(name, record, plan, stop) ?? await WhyOtherObjectsAsync(name, record, plan, rights, stop);
         }
         finally
         {
@@ -54,7 +59,9 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
     }
 
     /// <summary>Decides what to do with each entry.</summary>
-    public static async Task<RestorePlan> PlanAsync(Archive archive, ArchiveContents contents, ClusterRights rights, CancellationToken stop)
+    /// <param name="record">Of the archive; null: it has none.</param>
+    public static async Task<RestorePlan> PlanAsync(
+        Archive archive, ArchiveContents contents, ClusterRights rights, CancellationToken stop, BackupRecord? record = null)
     {
         const string ForAllTables = " FOR ALL TABLES";
         const string Create = "CREATE PUBLICATION ";
@@ -63,7 +70,7 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
             .Where(sql => sql.StartsWith(Create, StringComparison.Ordinal) && sql.Contains(ForAllTables, StringComparison.Ordinal))
             .Select(sql => sql[Create.Length..sql.IndexOf(ForAllTables, StringComparison.Ordinal)].Trim('"'))
             .ToHashSet(StringComparer.Ordinal);
-        return RestorePlan.Of(contents.Entries, rights, ofAllTables);
+        return RestorePlan.Of(contents.Entries, rights, ofAllTables, record?.Catalog?.NeedExtension);
     }
 
     /// <summary>
@@ -128,13 +135,54 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         await restoring;
     }
 
+    /// <summary>Compares the objects of a restored database with the recorded ones.</summary>
+    /// <param name="name">The new database.</param>
+    /// <param name="record">With a catalog.</param>
+    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> here.</param>
+    /// <param name="roles">See <see cref="CatalogComparison.Compare"/>.</param>
+    public async Task<IReadOnlyList<CatalogDifference>> CompareObjectsAsync(
+        string name, BackupRecord record, int serverVersion, RolesHere? roles, CancellationToken stop)
+    {
+        await using var database = server.DatabaseNamed(name);
+        await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
+        var found = await snapshot.ReadCatalogAsync(stop);
+        return CatalogComparison.Compare(
+            record.Catalog!.Objects, found.Objects, record.ServerVersion / 10000, serverVersion / 10000, roles);
+    }
+
+    /// <returns>Null when all objects are there as they were, but for those that are left out.</returns>
+    private async Task<string?> WhyOtherObjectsAsync(
+        string name, BackupRecord record, RestorePlan plan, ClusterRights rights, CancellationToken stop)
+    {
+        if (record.Catalog is null || plan.LeftOut.Count > 0)
+        {
+            return null; // what is left out is said by name
+        }
+
+        string[] different =
+        [
+            .. (await CompareObjectsAsync(name, record, rights.ServerVersion, null, stop))
+                .Where(each => !IsOfOtherStep(each))
+                .Select(each => $"{each.Object} {each.What}"),
+        ];
+        return different.Length == 0
+            ? null
+            : $"the restored copy is not what was dumped: {CatalogText.List(different)}; keep the file, and please report it";
+    }
+
+    /// <summary>Rights, settings and slots are not restored into a copy that is only compared.</summary>
+    private static bool IsOfOtherStep(CatalogDifference each) =>
+        each.Object == "the database" || OtherSteps.Any(kind => each.Object.StartsWith(kind, StringComparison.Ordinal));
+
     /// <returns>Null when every table holds what the record says; otherwise a clause for the operator.</returns>
-    public async Task<string?> CompareAsync(string name, BackupRecord record, CancellationToken stop)
+    public async Task<string?> CompareRowsAsync(string name, BackupRecord record, RestorePlan plan, CancellationToken stop)
     {
         await using var database = server.DatabaseNamed(name);
         await using var snapshot = await ExportedSnapshot.TakeAsync(database, stop);
         var found = await snapshot.CountAsync(record.Tables.Any(table => table.Sum is not null), stop);
-        var expected = record.Tables.Select(table => Describe(table, found.FirstOrDefault(other => other.Table == table.Table)));
+        var expected = record.Tables
+            .Where(table => !plan.IsLeftOut(table.Table))
+            .Select(table => Describe(table, found.FirstOrDefault(other => other.Table == table.Table)));
         var unexpected = found
             .Where(table => record.Tables.All(other => other.Table != table.Table))
             .Select(table => Describe(new TableContents(table.Table, 0, null), table));

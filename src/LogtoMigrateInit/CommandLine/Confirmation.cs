@@ -6,6 +6,9 @@ namespace LogtoMigrateInit.CommandLine;
 /// <summary>Asks the operator before a step that the program cannot undo.</summary>
 internal static class Confirmation
 {
+    /// <summary>Whether there is a terminal to ask at.</summary>
+    public static bool MayAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
+
     /// <param name="question">Ends with a question mark.</param>
     /// <param name="yes">The answer is yes without a question (<c>--yes</c>).</param>
     /// <param name="logger">Logs the question when it is not asked.</param>
@@ -20,7 +23,7 @@ internal static class Confirmation
             return true;
         }
 
-        if (Console.IsInputRedirected || Console.IsErrorRedirected)
+        if (!MayAsk)
         {
             return false;
         }

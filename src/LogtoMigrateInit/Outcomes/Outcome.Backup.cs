@@ -4,17 +4,18 @@ namespace LogtoMigrateInit.Outcomes;
 
 internal abstract partial record Outcome
 {
-    public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, bool IsRestored, string Restore)
+    public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, bool IsRestored, int LeftOut, string Restore)
         : Outcome(
             "backedUp", ExitCode.Success,
             $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, " +
-            $"{(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`.");
+            $"{(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`" +
+            (LeftOut == 0 ? "." : $", which leaves out {LeftOut} objects (see the warning above)."));
 
     public sealed record BackupFailed(string Reason, string? NotDone)
         : Outcome("backupFailed", ExitCode.BackupFailed, $"The backup was not " +
             $"made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {Reason}.");
 
-    public sealed record Restored(string Database, string? Former, string Level)
+    public sealed record Restored(string Database, string? Former, string Level, string Remark)
         : Outcome(
             "restored", ExitCode.Success,
             $"The database '{Database}' is " +
@@ -22,7 +23,7 @@ internal abstract partial record Outcome
             (Former is null
                 ? ""
                 : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)") +
-            $". {Level}");
+            $". {Level}{Remark}");
 
     public sealed record BackupsListed(string Folder, int Count)
         : Outcome(

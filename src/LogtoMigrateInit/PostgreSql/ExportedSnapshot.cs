@@ -112,6 +112,10 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         return contents;
     }
 
+    /// <summary>Reads all objects of the database.</summary>
+    public Task<DatabaseCatalog> ReadCatalogAsync(CancellationToken cancellationToken) =>
+        DatabaseCatalog.ReadAsync(_connection, cancellationToken);
+
     /// <summary>How many rows there are, and the sum of the hashes of what these columns hold.</summary>
     public async Task<TableContents> CountAsync(RowsToHash rows, CancellationToken cancellationToken) =>
         (await CountAsync(rows.From, $"coalesce(sum({rows.Contents}), 0)::text", cancellationToken)) with { Table = rows.Table };

@@ -10,6 +10,9 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="Description">Without its numbers: kind, schema (or <c>-</c>), name and owner.</param>
 internal sealed record ArchiveEntry(string Line, string Description)
 {
+    /// <summary>The numbers of the dumped object: its catalog and its OID; <c>0</c> and the OID of the table for its rows.</summary>
+    public string CatalogId { get; } = string.Join(' ', Line.Split(' ', 4)[1..3]);
+
     public bool Is(string beginning) => Description.StartsWith(beginning, StringComparison.Ordinal);
 }
 
@@ -136,18 +139,29 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
     private async Task<string> PrintAsync(IEnumerable<string> arguments, CancellationToken stop, IEnumerable<ArchiveEntry>? entries = null)
     {
         var text = "";
-        await tool.RunAsync(
-            programs.Restore,
-            [.. arguments, path],
-            ToolEnvironment.WithoutPostgres(),
-            entries is null ? null : WriteList(entries),
-            async output =>
-            {
-                using var reader = new StreamReader(output, Encoding.UTF8);
-                text = await reader.ReadToEndAsync(stop);
-            },
-            null,
-            stop);
+        try
+        {
+            await tool.RunAsync(
+                programs.Restore,
+                [.. arguments, path],
+                ToolEnvironment.WithoutPostgres(),
+                entries is null ? null : WriteList(entries),
+                async output =>
+                {
+                    using var reader = new StreamReader(output, Encoding.UTF8);
+                    text = await reader.ReadToEndAsync(stop);
+                },
+                null,
+                stop);
+        }
+        catch (PostgresToolException failure) when (failure.Message.Contains("unsupported version", StringComparison.Ordinal))
+        {
+            // The words of PostgreSQL's pg_backup_archiver.c; the tools run under LC_ALL=C.
+            throw new PostgresToolException(
+                $"{failure.Message}: a newer pg_dump made this file; name the folder of that release's client in LOGTO_INIT_PG_BIN",
+                failure);
+        }
+
         return text;
     }
 

@@ -230,6 +230,14 @@ internal static partial class Log
     [LoggerMessage(1711, LogLevel.Warning, "The old backup {File} could not be removed: {Reason}")]
     public static partial void PruningFailed(this ILogger logger, string file, string reason);
 
+    [LoggerMessage(
+        1712, LogLevel.Warning,
+        "These objects changed while the dump was made, and a restore does not compare their definitions: {Objects}")]
+    public static partial void ChangedWhileDumped(this ILogger logger, string objects);
+
+    [LoggerMessage(1714, LogLevel.Warning, "A restore by user {User} on this server would leave out: {Objects}")]
+    public static partial void RestoreWouldLeaveOut(this ILogger logger, string user, string objects);
+
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 
@@ -253,8 +261,10 @@ internal static partial class Log
         "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
     public static partial void RolesWillBeMade(this ILogger logger, string parent);
 
-    [LoggerMessage(1804, LogLevel.Warning, "Not carried over: {Objects}. A superuser can make them afterwards, from `pg_restore --file=-`")]
-    public static partial void LeftOut(this ILogger logger, string objects);
+    [LoggerMessage(
+        1804, LogLevel.Warning,
+        "Not carried over: {Objects}. A superuser can make them afterwards, from `pg_restore --file=- {File}`")]
+    public static partial void LeftOut(this ILogger logger, string objects, string file);
 
     [LoggerMessage(
         1805, LogLevel.Warning,
@@ -270,7 +280,7 @@ internal static partial class Log
 
     [LoggerMessage(
         1808, LogLevel.Warning,
-        "{File} has no record beside it ({Record}): it was read to its end, and neither its hash nor its rows can be compared")]
+        "{File} has no record beside it ({Record}): it is read to its end, and its rows, owners and rights are not compared")]
     public static partial void NoRecord(this ILogger logger, string file, string record);
 
     [LoggerMessage(
@@ -278,6 +288,27 @@ internal static partial class Log
         "This server does not know the locale of the dumped database ({Locale}); " +
         "the new one gets the server's own, by which texts may sort otherwise")]
     public static partial void LocaleNotKnown(this ILogger logger, string locale);
+
+    [LoggerMessage(
+        1815, LogLevel.Information,
+        "A running Logto exits when the database is replaced: start it again. With REDIS_URL it may show old values for up to 30 minutes")]
+    public static partial void LogtoStopsWithSwap(this ILogger logger);
+
+    [LoggerMessage(
+        1816, LogLevel.Warning,
+        "The record is of an older version and has no catalog: owners, rights and definitions are not compared")]
+    public static partial void NoCatalog(this ILogger logger);
+
+    [LoggerMessage(
+        1817, LogLevel.Information,
+        "The new database has the {Count} objects that were dumped, with the same {Aspects}")]
+    public static partial void ObjectsAreTheSame(this ILogger logger, int count, string aspects);
+
+    [LoggerMessage(1818, LogLevel.Warning, "Not as it was dumped: {Objects}: {What}")]
+    public static partial void DifferentAfterRestore(this ILogger logger, string objects, string what);
+
+    [LoggerMessage(1819, LogLevel.Debug, "`{Statement}` failed: {Reason}")]
+    public static partial void StatementRefused(this ILogger logger, string statement, string reason);
 
     [LoggerMessage(1811, LogLevel.Information, "Still restoring after {Seconds:0} s")]
     public static partial void StillRestoring(this ILogger logger, double seconds);

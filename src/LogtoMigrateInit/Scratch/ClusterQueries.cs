@@ -19,7 +19,16 @@ internal sealed record ClusterRights(
     bool MayCreateRoles,
     IReadOnlySet<string> Extensions,
     IReadOnlySet<string> Roles,
-    int ServerVersion);
+    int ServerVersion)
+{
+    /// <summary>Superusers, and the roles that have this user's rights.</summary>
+    public IReadOnlySet<string> LosingNothing { get; init; } = new HashSet<string>();
+
+    /// <summary>The roles that this user can give its objects to, and keeps its rights.</summary>
+    public IReadOnlySet<string> Assumable { get; init; } = new HashSet<string>();
+
+    public int Major => ServerVersion / 10000;
+}
 
 /// <summary>A database as the cluster's catalogue shows it.</summary>
 /// <param name="IsOwn">Whether the user has its owner's rights, and so may rename it.</param>
@@ -47,6 +56,20 @@ internal static class ClusterQueries
         """;
 
     private const string Roles = "select rolname::text from pg_catalog.pg_roles";
+
+    private const string LosingNothing = """
+        select rolname::text
+        from pg_catalog.pg_roles
+        where rolsuper or pg_has_role(oid, current_user, 'USAGE')
+        """;
+
+    // PostgreSQL 16 knows memberships without the right to set the role.
+    private const string Assumable = """
+        select rolname::text
+        from pg_catalog.pg_roles
+        where pg_has_role(oid, 'USAGE')
+          and pg_has_role(oid, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
+        """;
 
     private const string Database = """
         select pg_has_role(datdba, 'USAGE'), datallowconn
@@ -102,7 +125,10 @@ internal static class ClusterQueries
 
     public static async Task<ClusterRights> ReadRightsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Rights), new(Extensions), new(Roles) } };
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands = { new(Rights), new(Extensions), new(Roles), new(LosingNothing), new(Assumable) },
+        };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var rights = new ClusterRights(
@@ -114,13 +140,13 @@ internal static class ClusterQueries
             new HashSet<string>(),
             reader.GetInt32(4));
         await reader.NextResultAsync(cancellationToken);
-        var extensions = await reader.ReadNamesAsync(cancellationToken);
+        rights = rights with { Extensions = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
         await reader.NextResultAsync(cancellationToken);
-        return rights with
-        {
-            Extensions = extensions.ToHashSet(StringComparer.Ordinal),
-            Roles = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal),
-        };
+        rights = rights with { Roles = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
+        await reader.NextResultAsync(cancellationToken);
+        rights = rights with { LosingNothing = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
+        await reader.NextResultAsync(cancellationToken);
+        return rights with { Assumable = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
     }
 
     /// <returns>Null when the cluster has none of this name.</returns>

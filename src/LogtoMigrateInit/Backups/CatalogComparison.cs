@@ -1,0 +1,145 @@
+using LogtoMigrateInit.PostgreSql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>Access to data on this server that a restore takes away or opens. The operator accepts each kind by its name.</summary>
+internal enum AccessChange
+{
+    None,
+
+    /// <summary>Everybody may do more in the schema <c>public</c> than before.</summary>
+    Public,
+
+    /// <summary>An object has another owner, and its former owner is a role of this server that loses it.</summary>
+    Owners,
+
+    /// <summary>A role of this server has other rights to an object.</summary>
+    Grants,
+}
+
+/// <summary>One difference between a restored database and what was dumped.</summary>
+/// <param name="Object">Kind and name.</param>
+/// <param name="What">A clause about it, the same for all objects that differ in the same way.</param>
+internal sealed record CatalogDifference(string Object, string What, AccessChange Access);
+
+/// <summary>The roles of the server that a backup is restored on.</summary>
+/// <param name="All">Their names.</param>
+/// <param name="LosingNothing">Superusers, and those that have the rights of the user who restores.</param>
+internal sealed record RolesHere(IReadOnlySet<string> All, IReadOnlySet<string> LosingNothing);
+
+/// <summary>Compares the catalog of a restored database with the recorded one.</summary>
+internal static class CatalogComparison
+{
+    private const string OwnerOfDatabase = "pg_database_owner";
+    private const int FirstWithMaintain = 17;
+
+    /// <param name="recorded">What was dumped.</param>
+    /// <param name="restored">The new database.</param>
+    /// <param name="from">The major version of the dumped server.</param>
+    /// <param name="to">The major version of this server. Definitions are compared only when it is the same.</param>
+    /// <param name="roles">Rights of roles that this server does not have are not compared. Null: neither owners nor rights are.</param>
+    public static IReadOnlyList<CatalogDifference> Compare(
+        IReadOnlyList<CatalogObject> recorded, IReadOnlyList<CatalogObject> restored, int from, int to, RolesHere? roles)
+    {
+        var found = restored.ToLookup(Key);
+        var expected = recorded.Select(Key).ToHashSet();
+        var differences = new List<CatalogDifference>();
+        foreach (var wanted in recorded)
+        {
+            if (found[Key(wanted)].FirstOrDefault() is not { } actual)
+            {
+                differences.Add(new(Describe(wanted), "is not restored", AccessChange.None));
+                continue;
+            }
+
+            if (roles is not null)
+            {
+                differences.AddRange(CompareOwners(wanted, actual, roles));
+                differences.AddRange(CompareRights(wanted, actual, Math.Min(from, to) < FirstWithMaintain, roles));
+            }
+
+            if (from == to && wanted.Definition is null)
+            {
+                differences.Add(new(Describe(wanted), "changed during the dump, so its definition is not compared", AccessChange.None));
+            }
+            else if (from == to && wanted.Definition != actual.Definition)
+            {
+                differences.Add(new(Describe(wanted), "is not defined as it was", AccessChange.None));
+            }
+
+            if (wanted.Value > actual.Value)
+            {
+                differences.Add(new(Describe(wanted), $"stands at {actual.Value}, and was at {wanted.Value}", AccessChange.None));
+            }
+        }
+
+        differences.AddRange(restored.Where(each => !expected.Contains(Key(each)))
+            .Select(each => new CatalogDifference(Describe(each), "was not in the dumped database", AccessChange.None)));
+        return differences;
+    }
+
+    private static IEnumerable<CatalogDifference> CompareOwners(CatalogObject wanted, CatalogObject actual, RolesHere roles)
+    {
+        // From PostgreSQL 15 on the schema "public" belongs to whoever owns the database.
+        if (wanted.Owner == actual.Owner || wanted.Owner is null
+            || (wanted.Owner == OwnerOfDatabase) != (actual.Owner == OwnerOfDatabase))
+        {
+            return [];
+        }
+
+        var isHere = roles.All.Contains(wanted.Owner);
+        var former = $"'{wanted.Owner}'{(isHere ? "" : ", which this server does not have,")}";
+        var what = $"belonged to {former} and belongs to '{actual.Owner}' now";
+        var loses = isHere && !roles.LosingNothing.Contains(wanted.Owner);
+        return [new(Describe(wanted), what, loses ? AccessChange.Owners : AccessChange.None)];
+    }
+
+    private static IEnumerable<CatalogDifference> CompareRights(
+        CatalogObject wanted, CatalogObject actual, bool withoutMaintain, RolesHere roles)
+    {
+        var before = Parse(wanted.Rights, withoutMaintain);
+        var after = Parse(actual.Rights, withoutMaintain);
+        foreach (var role in before.Keys.Union(after.Keys).Where(role => role is "" or "*" || roles.All.Contains(role)))
+        {
+            var had = before.GetValueOrDefault(role, []);
+            var has = after.GetValueOrDefault(role, []);
+            var lost = string.Join(", ", had.Except(has));
+            var gained = string.Join(", ", has.Except(had));
+            var who = role switch { "" => "everybody (PUBLIC)", "*" => "its owner", _ => $"role '{role}'" };
+            if (role == "*" && (before.ContainsKey(role) != after.ContainsKey(role) || lost.Length + gained.Length > 0))
+            {
+                yield return new(Describe(wanted), "has other rights of its owner", AccessChange.Grants);
+            }
+            else if (lost.Length + gained.Length > 0)
+            {
+                var what = lost.Length == 0 ? $"gains {gained}" : gained.Length == 0 ? $"loses {lost}" : $"loses {lost} and gains {gained}";
+                yield return new(Describe(wanted), $"{who} {what}", Judge(wanted, role, gained, roles));
+            }
+        }
+    }
+
+    private static AccessChange Judge(CatalogObject wanted, string role, string gained, RolesHere roles) =>
+        role.Length == 0 && wanted is { Kind: "schema", Name: "public" }
+            ? (gained.Length > 0 ? AccessChange.Public : AccessChange.None)
+        : role.Length > 0 && roles.LosingNothing.Contains(role) ? AccessChange.None
+        : AccessChange.Grants;
+
+    private static (string Kind, string Name) Key(CatalogObject each) => (each.Kind, each.Name);
+
+    private static string Describe(CatalogObject each) => each.Name.Length == 0 ? "the database" : $"{each.Kind} {each.Name}";
+
+    private static Dictionary<string, string[]> Parse(string? rights, bool withoutMaintain)
+    {
+        var byRole = new Dictionary<string, string[]>(StringComparer.Ordinal);
+        foreach (var line in (rights ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var at = line.LastIndexOf('=');
+            byRole[line[..at]] =
+            [
+                .. line[(at + 1)..].Split(',').Where(right => !withoutMaintain || right.TrimEnd('+') != "maintain"),
+            ];
+        }
+
+        return byRole;
+    }
+}

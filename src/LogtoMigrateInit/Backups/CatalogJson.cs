@@ -1,0 +1,91 @@
+using System.Text.Json;
+using LogtoMigrateInit.PostgreSql;
+
+namespace LogtoMigrateInit.Backups;
+
+/// <summary>The catalog in a backup's record. Objects of one kind with the same owner and rights share these.</summary>
+internal static class CatalogJson
+{
+    public static void Write(Utf8JsonWriter json, DatabaseCatalog catalog)
+    {
+        json.WriteStartArray("catalog");
+        foreach (var same in catalog.Objects.GroupBy(each => (each.Kind, each.Owner, each.Rights)))
+        {
+            json.WriteStartObject();
+            json.WriteString("kind", same.Key.Kind);
+            json.WriteString("owner", same.Key.Owner);
+            json.WriteString("rights", same.Key.Rights);
+            json.WriteStartObject("definitions");
+            foreach (var each in same)
+            {
+                json.WriteString(each.Name, each.Definition);
+            }
+
+            json.WriteEndObject();
+            json.WriteStartObject("values");
+            foreach (var each in same)
+            {
+                if (each.Value is { } value)
+                {
+                    json.WriteNumber(each.Name, value);
+                }
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        WriteNeeds(json, catalog);
+    }
+
+    private static void WriteNeeds(Utf8JsonWriter json, DatabaseCatalog catalog)
+    {
+        json.WriteStartObject("needExtension");
+        foreach (var (extension, objects) in catalog.NeedExtension)
+        {
+            json.WriteStartArray(extension);
+            foreach (var each in objects)
+            {
+                json.WriteStringValue(each);
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <returns>Null when the record has none, as those of version 1.</returns>
+    /// <exception cref="KeyNotFoundException">A part of it is missing.</exception>
+    /// <exception cref="InvalidOperationException">A part of it is of another kind.</exception>
+    public static DatabaseCatalog? Read(JsonElement record)
+    {
+        if (!record.TryGetProperty("catalog", out var groups) || groups.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        var objects = new List<CatalogObject>();
+        foreach (var group in groups.EnumerateArray())
+        {
+            var kind = group.GetProperty("kind").GetString()!;
+            var owner = group.GetProperty("owner").GetString();
+            var rights = group.GetProperty("rights").GetString();
+            var values = group.GetProperty("values").EnumerateObject().ToDictionary(each => each.Name, each => each.Value.GetInt64());
+            foreach (var each in group.GetProperty("definitions").EnumerateObject())
+            {
+                long? value = values.TryGetValue(each.Name, out var number) ? number : null;
+                objects.Add(new CatalogObject(kind, each.Name, owner, rights, each.Value.GetString(), value));
+            }
+        }
+
+        var needing = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+        foreach (var extension in record.GetProperty("needExtension").EnumerateObject())
+        {
+            needing[extension.Name] = [.. extension.Value.EnumerateArray().Select(each => each.GetString()!)];
+        }
+
+        return new DatabaseCatalog(objects, needing);
+    }
+}
