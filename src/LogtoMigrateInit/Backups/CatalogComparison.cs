@@ -99,7 +99,9 @@ internal static class CatalogComparison
     {
         var before = Parse(wanted.Rights, withoutMaintain);
         var after = Parse(actual.Rights, withoutMaintain);
-        foreach (var role in before.Keys.Union(after.Keys).Where(role => role is "" or "*" || roles.All.Contains(role)))
+        var newOwner = wanted.Owner == actual.Owner ? null : actual.Owner; // has all rights by that
+        var concerned = before.Keys.Union(after.Keys).Where(role => role is "" or "*" || (roles.All.Contains(role) && role != newOwner));
+        foreach (var role in concerned)
         {
             var had = before.GetValueOrDefault(role, []);
             var has = after.GetValueOrDefault(role, []);

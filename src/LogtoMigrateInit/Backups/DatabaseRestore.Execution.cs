@@ -111,7 +111,7 @@ internal sealed partial class DatabaseRestore
             .. failed.Where(login => login.Trouble == LoginTrouble.Right).Select(login => $"{login.Role}: {login.Reason}"),
         ];
         return closed.Length == 0
-            ? ([.. failed.Select(login => login.Role)], null)
+            ? ([.. failed.Where(login => login.Trouble == LoginTrouble.Password).Select(login => login.Role)], null)
             : ([], $"Logto could not work as its roles ({string.Join("; ", closed)}); let these roles log in, read and write");
     }
 

@@ -19,6 +19,11 @@ internal sealed partial class DatabaseRestore(
 {
     private const int Few = 3;
 
+    /// <summary>As long as PostgreSQL waits for sessions in a rename.</summary>
+    private const int Looks = 10;
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
+
     /// <param name="file">A dump in custom format.</param>
     /// <param name="consent">Asked when the log has all facts for the answer.</param>
     /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
@@ -84,7 +89,7 @@ internal sealed partial class DatabaseRestore(
         var name = settings.Main.Database;
         var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);
         var present = await ClusterQueries.FindDatabaseAsync(scratch.Connection, name, stop);
-        if (WhyNotAllowed(rights, present) is { } forbidden)
+        if (WhyNotAllowed(rights, present, record?.Catalog is not null) is { } forbidden)
         {
             return new Outcome.RestoreRefused(forbidden);
         }
@@ -121,15 +126,46 @@ internal sealed partial class DatabaseRestore(
         var ours = place is null ? Array.Empty<int>() : [place.Pid];
         var sessions = present is null ? [] : await ClusterQueries.FindSessionsAsync(scratch.Connection, name, ours, stop);
         await ReportAsync(job, sessions, stop);
-        return consent.IsConfirmed || consent.MayAsk
-            ? await RestoreAsync(job, sessions, consent, stop)
-            : new Outcome.RestoreRefused(WhyUnconfirmed(sessions));
+        if (!consent.IsConfirmed && !consent.MayAsk)
+        {
+            return new Outcome.RestoreRefused(WhyUnconfirmed(sessions));
+        }
+
+        return present is not null && await WhyInUseAsync(scratch, name, stop) is { } inUse
+            ? new Outcome.RestoreRefused(inUse)
+            : await RestoreAsync(job, sessions, consent, stop);
     }
 
-    private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present)
+    /// <summary>
+    /// Sessions and prepared transactions that would stop the swap, found before the copy. A short session gets time to end.
+    /// </summary>
+    private static async Task<string?> WhyInUseAsync(ScratchServer scratch, string name, CancellationToken stop)
+    {
+        for (var look = 1; ; look++)
+        {
+            var unendable = await ClusterQueries.FindUnendableAsync(scratch.Connection, name, stop);
+            if (unendable.Count == 0)
+            {
+                return null;
+            }
+
+            if (look == Looks)
+            {
+                return $"the database '{name}' is in use, and could not be replaced ({string.Join("; ", unendable.Take(Few))}); " +
+                    "end that first";
+            }
+
+            await Task.Delay(BetweenLooks, stop);
+        }
+    }
+
+    /// <param name="rights">Of the user who restores.</param>
+    /// <param name="present">The database that is replaced.</param>
+    /// <param name="comparesOwners">Whether a change of owners is found later.</param>
+    private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present, bool comparesOwners)
     {
         var me = SqlNames.Quote(rights.User);
-        if (server.Target.User != settings.Main.User)
+        if (!comparesOwners && server.Target.User != settings.Main.User)
         {
             return $"LOGTO_INIT_DIRECT_URL logs in as '{server.Target.User}' and DB_URL as '{settings.Main.User}': " +
                 "what is restored would not belong to Logto's user; name the same user in both";

@@ -26,21 +26,6 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         order by name = $1
         """;
 
-    // An error's context would show the statement with the password, so the error is raised anew.
-    private const string SetPassword = """
-        do $$
-        declare reason text;
-        begin
-          begin
-            execute format(
-              'alter role %I password %L', current_setting('logto_migrate_init.role'), current_setting('logto_migrate_init.password'));
-          exception when others then
-            reason := sqlerrm;
-          end;
-          if reason is not null then raise exception '%', reason; end if;
-        end $$
-        """;
-
     // The settings that lead a role there are for the database of the old name.
     private const string EnterLogtosSchema = """
         select set_config('search_path', quote_ident(n.nspname), false)
@@ -231,25 +216,17 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         return passwords;
     }
 
-    /// <summary>
-    /// Gives roles these passwords, in the transaction that is open. The passwords are parameters, so no statement and no error holds one.
-    /// A server that logs the parameters of all statements (<c>log_statement = all</c>) logs them.
-    /// </summary>
+    /// <summary>Gives roles these passwords, in the transaction that is open. The server and its log get verifiers of them only.</summary>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task SetPasswordsAsync(
         NpgsqlConnection connection, IEnumerable<(string Role, string Password)> passwords, CancellationToken cancellationToken)
     {
         foreach (var (role, password) in passwords)
         {
-            await using var values = new NpgsqlCommand(
-                "select set_config('logto_migrate_init.role', $1, true), set_config('logto_migrate_init.password', $2, true)", connection)
-            {
-                Parameters = { new() { Value = role }, new() { Value = password } },
-            };
-            await values.ExecuteNonQueryAsync(cancellationToken);
             try
             {
-                await using var command = new NpgsqlCommand(SetPassword, connection);
+                await using var command = new NpgsqlCommand(
+                    $"alter role {SqlNames.Quote(role)} password {SqlNames.Literal(ScramVerifier.Of(password))}", connection);
                 await command.ExecuteNonQueryAsync(cancellationToken);
             }
             catch (PostgresException refusal)

@@ -7,6 +7,7 @@ using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Scratch;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
 
@@ -37,6 +38,8 @@ internal sealed class Checker(
                     logger.BackupWouldFail(impossible);
                 }
 
+                await ReportScratchAsync(inspection is not null, stop);
+
                 // As `migrate`, which says this only where nothing is pending.
                 if (inspection is not null && outcome.Pending.Count == 0)
                 {
@@ -53,6 +56,28 @@ internal sealed class Checker(
             }
 
             await Task.Delay(waiting.NextPause(Stopwatch.GetElapsedTime(started)), stop);
+        }
+    }
+
+    /// <summary>Names the scratch databases of this database, which hold all of its users.</summary>
+    private async Task ReportScratchAsync(bool isReached, CancellationToken stop)
+    {
+        if (!isReached)
+        {
+            return;
+        }
+
+        try
+        {
+            foreach (var name in await database.WithConnectionAsync(
+                (connection, token) => ClusterQueries.FindScratchAsync(connection, settings.Main.Database, token), stop))
+            {
+                logger.ScratchIsThere(name);
+            }
+        }
+        catch (DatabaseException unseen)
+        {
+            logger.ScratchNotSeen(unseen.Message);
         }
     }
 

@@ -36,7 +36,9 @@ internal static class DumpQueries
         from (
           select format('%I.%I', n.nspname, c.relname) as name,
             case
-              when not has_schema_privilege(n.oid, 'USAGE') then 'no right to use its schema'
+              when not has_schema_privilege(n.oid, 'USAGE')
+                then format(
+                  'no right to use its schema, which %I owns (`grant usage on schema %I to %I`)', o.rolname, n.nspname, current_user)
               when not has_table_privilege(c.oid, 'SELECT') then 'no right to read it'
               when c.relrowsecurity and not me.sees_all and not pg_has_role(c.relowner, 'USAGE')
                 then 'row-level security hides rows of it'
@@ -45,13 +47,15 @@ internal static class DumpQueries
             end as problem
           from me, pg_catalog.pg_class c
           join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          join pg_catalog.pg_roles o on o.oid = n.nspowner
           where c.relkind in ('r', 'p', 'S')
             and c.relpersistence <> 't'
             and n.nspname !~ '^pg_'
             and n.nspname <> 'information_schema'
             and not exists (
               select from pg_catalog.pg_depend d
-              where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+              where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+                and not exists (select from pg_catalog.pg_extension x where x.oid = d.refobjid and c.oid = any (x.extconfig)))
           union all
           select format('large object %s', m.oid), 'no right to read it'
           from me, pg_catalog.pg_largeobject_metadata m

@@ -238,6 +238,15 @@ internal static partial class Log
     [LoggerMessage(1714, LogLevel.Warning, "A restore by user {User} on this server would leave out: {Objects}")]
     public static partial void RestoreWouldLeaveOut(this ILogger logger, string user, string objects);
 
+    [LoggerMessage(
+        1715, LogLevel.Warning,
+        "The scratch database {Database} is there: a backup, restore or rehearsal uses it, or a killed one has left it. " +
+        "Next: if none is running, start any of them, which removes it")]
+    public static partial void ScratchIsThere(this ILogger logger, string database);
+
+    [LoggerMessage(1716, LogLevel.Debug, "Scratch databases were not looked for: {Reason}")]
+    public static partial void ScratchNotSeen(this ILogger logger, string reason);
+
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 

@@ -88,6 +88,29 @@ internal static class ClusterQueries
         order by a.pid
         """;
 
+    // By the same rules as below. A session that walks the log counts as one in the database.
+    private const string Unendable = """
+        select format('prepared transaction %L of user %s, which `rollback prepared %L` ends', p.gid, p.owner, p.gid)
+        from pg_catalog.pg_prepared_xacts p
+        where p.database = $1::name
+        union all
+        select format(
+          'session of pid %s (user %s%s), which this user cannot end', a.pid, a.usename,
+          coalesce(', application ' || nullif(a.application_name, ''), ''))
+        from pg_catalog.pg_stat_activity a
+        join pg_catalog.pg_roles r on r.oid = a.usesysid
+        join pg_catalog.pg_roles m on m.rolname = current_user
+        where a.datname = $1::name
+          and coalesce(a.backend_type, 'client backend') in ('client backend', 'walsender')
+          and not m.rolsuper
+          and (r.rolsuper
+            or not (
+              pg_has_role(a.usesysid, 'USAGE')
+              or pg_has_role('pg_signal_backend', 'USAGE')
+              or pg_has_role(a.usesysid, 'MEMBER WITH ADMIN OPTION')
+              or (current_setting('server_version_num')::int < 160000 and m.rolcreaterole)))
+        """;
+
     // We can end a session of a role that we can grant to ourselves, as a member of that role
     // (https://www.postgresql.org/docs/current/functions-admin.html).
     private const string EndSessions = """
@@ -165,6 +188,29 @@ internal static class ClusterQueries
         var sql = Sessions.Replace("$2::int[]", $"'{{{string.Join(',', ours)}}}'::int[]", StringComparison.Ordinal);
         await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = database } } };
         return await SessionQueries.ReadAsync(command, cancellationToken);
+    }
+
+    /// <summary>The scratch databases for a database, those in use and those that a killed run has left.</summary>
+    public static async Task<IReadOnlyList<string>> FindScratchAsync(
+        NpgsqlConnection connection, string database, CancellationToken cancellationToken)
+    {
+        var names = new ScratchNames(database);
+        await using var command = new NpgsqlCommand(
+            "select datname::text from pg_catalog.pg_database where starts_with(datname::text, $1) order by 1", connection)
+        {
+            Parameters = { new() { Value = names.Prefix } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return [.. (await reader.ReadNamesAsync(cancellationToken)).Where(names.IsOurs)];
+    }
+
+    /// <summary>What is in a database, so that it cannot be renamed, and what this user cannot end: a phrase each.</summary>
+    public static async Task<IReadOnlyList<string>> FindUnendableAsync(
+        NpgsqlConnection connection, string database, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Unendable, connection) { Parameters = { new() { Value = database } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadNamesAsync(cancellationToken);
     }
 
     /// <summary>Ends the sessions in a database that this user can end, also those of roles that it can grant to itself.</summary>

@@ -304,17 +304,75 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 600_000)]
+    public async Task What_this_user_cannot_end_in_the_database_is_found_before_the_copy()
+    {
+        await using var server = await PostgresServer.StartAsync(17, new Dictionary<string, string> { ["max_prepared_transactions"] = "2" }, Token);
+        await using var world = await BackupWorld.CreateAsync(Task.FromResult(server), null);
+        var dump = await world.BackUpAsync();
+        await using (await server.OpenAsync(world.Database, Token)) // a superuser's
+        {
+            await server.ExecuteAsync(world.Database, "begin; insert into users values ('half'); prepare transaction 'it''s'", Token);
+
+            var refused = await world.RunAsync(["restore", dump, "--yes"]);
+
+            Expect.Ending(Refused, refused);
+            Assert.Contains("`rollback prepared 'it''s'`", refused.LastLine, StringComparison.Ordinal);
+            Assert.Contains("(user postgres", refused.LastLine, StringComparison.Ordinal);
+            Assert.DoesNotContain("Restoring", refused.StandardError, StringComparison.Ordinal);
+        }
+
+        await server.ExecuteAsync(world.Database, "rollback prepared 'it''s'", Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task A_direct_address_with_another_user_restores_to_the_same_owners()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var dump = await world.BackUpAsync();
+
+        var result = await world.RunAsync(["restore", dump, "--yes"], ("LOGTO_INIT_DIRECT_URL", world.Server.Url(world.Database)));
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains("objects that were dumped, with the same owners, rights and definitions", result);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task No_log_of_a_server_shows_the_passwords_that_a_restore_sets()
+    {
+        await using var server = await PostgresServer.StartAsync(
+            17, new Dictionary<string, string> { ["log_statement"] = "all", ["log_parameter_max_length"] = "-1", ["logging_collector"] = "on", ["log_directory"] = "log" }, Token);
+        await using var world = await BackupWorld.CreateAsync(Task.FromResult(server), null);
+        var role = $"logto_tenant_{world.Database}_default";
+        var password = await server.QuerySingleAsync<string>(world.Database, $"select db_user_password::text from tenants where db_user = '{role}'", Token);
+        await server.ExecuteAsync("postgres", $"grant {role} to {world.Owner} with admin option; alter role {role} password 'another'", Token);
+        var dump = await world.BackUpAsync();
+        await using var before = await server.OpenAsync("postgres", Token);
+        await server.ExecuteAsync("postgres", "select pg_rotate_logfile()", Token);
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+
+        await using var logto = await OpenAsTenantAsync(world);
+        var log = await server.QueryAsync<string>("postgres", "select pg_read_file('log/' || name) from pg_ls_logdir()", Token);
+        Assert.Contains(log, text => text.Contains("SCRAM-SHA-256$4096:", StringComparison.Ordinal));
+        Assert.DoesNotContain(log, text => text.Contains($"alter role \"{role}\" password '{password}'", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 600_000)]
     public async Task A_template_is_restored_and_a_refusal_leaves_no_copy_of_it()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
-        await world.Server.ExecuteAsync("postgres", $"alter database {world.Database} is_template true", Token);
+        var reader = $"reader_{world.Database}";
+        await world.Server.ExecuteAsync("postgres", $"create role {reader}; grant create on database {world.Database} to {reader}; alter database {world.Database} is_template true", Token);
         var dump = await world.BackUpAsync();
-        await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
-        {
-            await RefusedAsync(world, dump, "could not be ended");
-            await world.LeavesNothingAsync();
-        }
+        var record = await File.ReadAllTextAsync(Path.ChangeExtension(dump, ".json"), Token);
+        await File.WriteAllTextAsync(Path.ChangeExtension(dump, ".json"), record.Replace($"{reader}=create", $"{reader}=connect,create", StringComparison.Ordinal), Token);
 
+        await RefusedAsync(world, dump, $"the database role '{reader}' loses connect");
+        await world.LeavesNothingAsync();
+
+        await File.WriteAllTextAsync(Path.ChangeExtension(dump, ".json"), record, Token);
         Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
     }
 
@@ -373,7 +431,7 @@ public sealed class RestoreSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 300_000)]
-    [InlineData("""{"version": 2}""")]
+    [InlineData("""{"version": 3}""")]
     [InlineData("no JSON")]
     public async Task A_record_that_cannot_be_read_is_not_taken_for_none(string record)
     {
@@ -423,10 +481,12 @@ public sealed class RestoreSpecs(SharedServers servers)
         await world.Server.ExecuteAsync(name, $"drop owned by gone_{name}; drop role gone_{name}", Token);
         var before = await world.RowsAsync();
 
-        var refused = await world.RunAsync(["restore", dump]);
-        var result = await world.RunAsync(["restore", dump, "--yes"]);
+        var unconfirmed = await world.RunAsync(["restore", dump]);
+        var refused = await world.RunAsync(["restore", dump, "--yes"]);
+        Expect.Ending(Refused, refused);
+        var result = await world.RunAsync([.. refused.LastLine.Split("`logto-migrate-init ")[1].Split('`')[0].Split(' ')]);
 
-        foreach (var run in new[] { refused, result })
+        foreach (var run in new[] { unconfirmed, refused, result })
         {
             Expect.LogContains($"event trigger watch_{name}", run);
             Expect.LogContains($"publication all_{name}", run);
@@ -434,6 +494,8 @@ public sealed class RestoreSpecs(SharedServers servers)
         }
 
         Expect.Ending(Expect.Success, result);
+        Expect.LogContains($"schema ops: belonged to 'reports_{name}' and belongs to '{owner}' now", result);
+        Assert.Contains("differ from what was dumped", result.LastLine, StringComparison.Ordinal);
         Assert.Equal(before, await world.RowsAsync());
         Assert.Equal([$"some_{name}"], await world.Server.QueryAsync<string>(name, "select pubname::text from pg_publication", Token));
         Assert.Equal(77, await world.Server.QuerySingleAsync<int>(name, "select datconnlimit from pg_database where datname = current_database()", Token));
