@@ -31,6 +31,9 @@ internal sealed class DatabaseCopy(
     /// </summary>
     private const long LargestSmallTable = 1024 * 1024;
 
+    /// <summary>Tables that keep their rows at any size, because Logto reads them when it is started and asked.</summary>
+    private static readonly string[] NeededToStart = ["tenants", "logto_configs", "systems", "sign_in_experiences"];
+
     /// <summary>See <see cref="DirectServer.ExamineAsync"/>.</summary>
     public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) =>
         source.ExamineAsync(database, held);
@@ -124,7 +127,7 @@ internal sealed class DatabaseCopy(
     public static IReadOnlyList<string> WithoutRows(IReadOnlyList<TableSize> tables)
     {
         var without = tables
-            .Where(table => table.Bytes > LargestSmallTable)
+            .Where(table => table.Bytes > LargestSmallTable && !NeededToStart.Contains(table.Name))
             .Select(table => table.QualifiedName)
             .ToHashSet(StringComparer.Ordinal);
         while (tables.FirstOrDefault(table => !without.Contains(table.QualifiedName) && table.References.Any(without.Contains)) is { } next)
