@@ -69,7 +69,7 @@ public sealed class LogtoServerSpecs
     [Fact]
     public void It_gets_no_setting_by_which_it_would_reach_or_be_reached_elsewhere()
     {
-        var environment = ServerEnvironment.Build(Target(), "start", 4001, 4002, "data:guard", "--trace-warnings");
+        var environment = ServerEnvironment.Build(Target(), "start", [4001, 4002], "data:guard", "--trace-warnings");
 
         Assert.Equal("--trace-warnings --max-old-space-size=512 --import=data:guard", environment["NODE_OPTIONS"]);
         Assert.Equal(("http://127.0.0.1:4001", "http://127.0.0.1:4002"), (environment["ENDPOINT"], environment["ADMIN_ENDPOINT"]));
@@ -82,7 +82,7 @@ public sealed class LogtoServerSpecs
     [InlineData("--max-old-space-size=256")]
     [InlineData("--max_old_space_size=256")]
     public void A_limit_of_the_users_own_stays(string options) =>
-        Assert.Equal($"{options}  --import=data:guard", ServerEnvironment.Build(Target(), "start", 1, 2, "data:guard", options)["NODE_OPTIONS"]);
+        Assert.Equal($"{options}  --import=data:guard", ServerEnvironment.Build(Target(), "start", [1, 2], "data:guard", options)["NODE_OPTIONS"]);
 
     private static ServerTarget Target() => SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!.Main;
 

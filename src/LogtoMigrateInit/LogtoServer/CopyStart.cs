@@ -62,9 +62,9 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
             }
 
             tenants = await copy.WithWorkConnectionAsync(LetInAsync, held);
-            foreach (var (_, role, password) in tenants)
+            foreach (var tenant in tenants)
             {
-                await copy.WithConnectionAsync(role, password, (_, _) => Task.FromResult(true), held);
+                await copy.WithConnectionAsync(tenant.Role, tenant.Password, (_, _) => Task.FromResult(true), held);
             }
 
             return await trial.RunAsync(copy.Target, [.. tenants.Select(tenant => tenant.Id)], folder, "the copy", held);
@@ -77,18 +77,18 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
 
     /// <summary>A role that the copy shares with other databases must not change.</summary>
     /// <returns>A clause; null when all roles are the copy's own.</returns>
-    private static string? WhyNotOurs(IReadOnlyList<(string Id, string Role, string? Password)> tenants, string copy)
+    private static string? WhyNotOurs(IReadOnlyList<Tenant> tenants, string copy)
     {
         string[] own = [LogtoNames.RolePrefix + copy + "_", LogtoNames.RolePrefix + copy.Replace('-', '_') + "_"];
         return tenants.Count == 0
             ? "the copy has neither a default nor an admin tenant"
             : tenants.FirstOrDefault(tenant => !own.Any(prefix => tenant.Role.StartsWith(prefix, StringComparison.Ordinal)))
-                is { Id: { } id, Role: var role }
-                ? $"the {id} tenant logs in as '{role}', which is not a role for this database alone and so none of the copy's"
+                is { } other
+                ? $"the {other.Id} tenant logs in as '{other.Role}', which is not a role for this database alone and so none of the copy's"
                 : null;
     }
 
-    private static async Task<IReadOnlyList<(string Id, string Role, string? Password)>> LetInAsync(
+    private static async Task<IReadOnlyList<Tenant>> LetInAsync(
         NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(LetIn, connection);
@@ -96,18 +96,20 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         return await ReadAsync(connection, cancellationToken);
     }
 
-    private static async Task<IReadOnlyList<(string Id, string Role, string? Password)>> ReadAsync(
+    private static async Task<IReadOnlyList<Tenant>> ReadAsync(
         NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Tenants, connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var tenants = new List<(string, string, string?)>();
+        var tenants = new List<Tenant>();
         while (await reader.ReadAsync(cancellationToken))
         {
             var role = await reader.ReadTextAsync(1, cancellationToken) ?? "";
-            tenants.Add((reader.GetString(0), role, await reader.ReadTextAsync(2, cancellationToken)));
+            tenants.Add(new Tenant(reader.GetString(0), role, await reader.ReadTextAsync(2, cancellationToken)));
         }
 
         return tenants;
     }
+
+    private sealed record Tenant(string Id, string Role, string? Password);
 }

@@ -48,12 +48,12 @@ internal static class LoopbackRequest
                 : new LoopbackAnswer(0, "");
     }
 
-    /// <summary>Returns ports of 127.0.0.1 that nobody has at this moment.</summary>
-    public static (int First, int Second) FreePorts()
+    /// <summary>Returns two ports of 127.0.0.1 that nobody has at this moment.</summary>
+    public static IReadOnlyList<int> FreePorts()
     {
         using var first = Bind();
         using var second = Bind();
-        return (PortOf(first), PortOf(second));
+        return [PortOf(first), PortOf(second)];
 
         static Socket Bind()
         {

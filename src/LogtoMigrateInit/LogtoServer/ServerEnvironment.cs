@@ -20,12 +20,11 @@ internal static class ServerEnvironment
 
     /// <param name="target">The database.</param>
     /// <param name="applicationName">The name of Logto's sessions there.</param>
-    /// <param name="port">The port of the default tenant.</param>
-    /// <param name="adminPort">The port of the admin tenant, which core tells by the URL.</param>
+    /// <param name="ports">The port of the default tenant, and that of the admin tenant, which core tells by the URL.</param>
     /// <param name="guard">See <see cref="ServerGuard.Module"/>.</param>
     /// <param name="nodeOptions">The user's own <c>NODE_OPTIONS</c>.</param>
     public static IReadOnlyDictionary<string, string?> Build(
-        ServerTarget target, string applicationName, int port, int adminPort, string guard, string? nodeOptions)
+        ServerTarget target, string applicationName, IReadOnlyList<int> ports, string guard, string? nodeOptions)
     {
         var environment = Empty.ToDictionary(name => name, string? (_) => "", StringComparer.Ordinal);
         environment["DB_URL"] = target.Url.WithApplicationName(applicationName);
@@ -33,10 +32,10 @@ internal static class ServerEnvironment
         environment["PGOPTIONS"] = target.PgOptions;
         environment["DATABASE_POOL_SIZE"] = "2";
         environment["NODE_ENV"] = "production";
-        environment["PORT"] = $"{port}";
-        environment["ADMIN_PORT"] = $"{adminPort}";
-        environment["ENDPOINT"] = $"http://127.0.0.1:{port}";
-        environment["ADMIN_ENDPOINT"] = $"http://127.0.0.1:{adminPort}";
+        environment["PORT"] = $"{ports[0]}";
+        environment["ADMIN_PORT"] = $"{ports[1]}";
+        environment["ENDPOINT"] = $"http://127.0.0.1:{ports[0]}";
+        environment["ADMIN_ENDPOINT"] = $"http://127.0.0.1:{ports[1]}";
         environment["FORCE_COLOR"] = "0";
         environment["NO_COLOR"] = null; // Node.js warns when both are there
         var hasLimit = nodeOptions?.Replace('_', '-').Contains("--max-old-space-size", StringComparison.Ordinal) == true;

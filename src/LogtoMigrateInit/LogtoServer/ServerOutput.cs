@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Processes;
@@ -20,7 +19,7 @@ internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyLi
 
     private readonly SecretMask _mask = new(databasePassword);
     private readonly CliComplaint _complaint = new();
-    private readonly HashSet<int> _open = [];
+    private readonly HashSet<string> _open = [];
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _complained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -88,8 +87,8 @@ internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyLi
     {
         lock (_gate)
         {
-            _open.Add(int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0);
-            if (ports.All(_open.Contains))
+            _open.Add(port);
+            if (ports.All(each => _open.Contains($"{each}")))
             {
                 _listening.TrySetResult();
             }

@@ -23,7 +23,8 @@ internal abstract record ServerStart
 
     /// <summary>Logto ended, or did not answer as it must.</summary>
     /// <param name="Reason">A clause whose subject is Logto.</param>
-    public sealed record Failed(string Reason) : ServerStart;
+    /// <param name="PortTaken">Another process had taken a port.</param>
+    public sealed record Failed(string Reason, bool PortTaken) : ServerStart;
 
     /// <summary>Logto was not started, which says nothing about it.</summary>
     /// <param name="Reason">A clause for the operator.</param>

@@ -67,14 +67,14 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         logger.StartingServer(installation.Version, place, MemoryLimit.NeededMegabytes);
         for (var tries = 1; ; tries++)
         {
-            var (start, portTaken) = await RunOnceAsync(database, tenants, folder, held);
+            var start = await RunOnceAsync(database, tenants, folder, held);
             held.ThrowIfCancellationRequested();
             if (start is ServerStart.Answered answered)
             {
                 logger.ServerAnswered(place, $"{answered}");
             }
 
-            if (!portTaken || start is ServerStart.Answered || tries == Tries)
+            if (start is not ServerStart.Failed { PortTaken: true } || tries == Tries)
             {
                 return start;
             }
@@ -82,12 +82,12 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
     }
 
     // Over 40 lines: the life of one process.
-    private async Task<(ServerStart Start, bool PortTaken)> RunOnceAsync(
+    private async Task<ServerStart> RunOnceAsync(
         ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, CancellationToken held)
     {
-        var (port, adminPort) = LoopbackRequest.FreePorts();
+        var ports = LoopbackRequest.FreePorts();
         var name = SessionNames.NewServer();
-        var output = new ServerOutput(database.Password, [port, adminPort], logger);
+        var output = new ServerOutput(database.Password, ports, logger);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(held);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(held);
         limit.CancelAfter(settings.StartTimeout);
@@ -96,7 +96,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             FilePermission.FindProgram(Program)!,
             settings.StartCommand is [] ? ["."] : [.. settings.StartCommand.Skip(1)],
             ServerEnvironment.Build(
-                database, name, port, adminPort, ServerGuard.Module(settings.StartTimeout + GuardMargin),
+                database, name, ports, ServerGuard.Module(settings.StartTimeout + GuardMargin),
                 Environment.GetEnvironmentVariable("NODE_OPTIONS")),
             settings.StartCommand is [] ? installation.CoreDirectory! : settings.LogtoDirectory)
         {
@@ -107,14 +107,14 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         };
         var began = Stopwatch.GetTimestamp();
         var running = child.RunAsync(_ => share.Dispose(), CancellationToken.None, over.Token);
-        var asking = AskAsync(port, adminPort, tenants, output, limit.Token);
+        var asking = AskAsync(ports, tenants, output, limit.Token);
         try
         {
             if (await Task.WhenAny(asking, running) == asking)
             {
                 var wrong = await asking;
                 return wrong is null
-                    ? (new ServerStart.Answered(Stopwatch.GetElapsedTime(began).TotalSeconds, tenants), false)
+                    ? new ServerStart.Answered(Stopwatch.GetElapsedTime(began).TotalSeconds, tenants)
                     : Fail(wrong);
             }
 
@@ -123,7 +123,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         }
         catch (Win32Exception missing)
         {
-            return (new ServerStart.NotStarted($"{Program} does not start: {missing.GetBaseException().Message}"), false);
+            return new ServerStart.NotStarted($"{Program} does not start: {missing.GetBaseException().Message}");
         }
         catch (OperationCanceledException) when (!held.IsCancellationRequested)
         {
@@ -137,19 +137,19 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             await Task.WhenAll(running, asking).ContinueWith(_ => { }, TaskScheduler.Default);
         }
 
-        (ServerStart Start, bool PortTaken) Fail(string what) => (
-            new ServerStart.Failed(output.Complaint is { Length: > 0 } complaint ? $"{what}: {complaint}" : what), output.PortTaken);
+        ServerStart.Failed Fail(string what) =>
+            new(output.Complaint is { Length: > 0 } complaint ? $"{what}: {complaint}" : what, output.PortTaken);
     }
 
     /// <returns>Null when all answers are right; otherwise a clause whose subject is Logto.</returns>
     /// <exception cref="OperationCanceledException">The time is over.</exception>
     private static async Task<string?> AskAsync(
-        int port, int adminPort, IReadOnlyList<string> tenants, ServerOutput output, CancellationToken limit)
+        IReadOnlyList<int> ports, IReadOnlyList<string> tenants, ServerOutput output, CancellationToken limit)
     {
         await output.Listening.WaitAsync(limit);
         for (var asks = 1; ; asks++)
         {
-            var wrong = await AskOnceAsync(port, adminPort, tenants, limit);
+            var wrong = await AskOnceAsync(ports, tenants, limit);
             if (wrong is null || asks == Asks)
             {
                 if (wrong is not null)
@@ -164,7 +164,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         }
     }
 
-    private static async Task<string?> AskOnceAsync(int port, int adminPort, IReadOnlyList<string> tenants, CancellationToken limit)
+    private static async Task<string?> AskOnceAsync(IReadOnlyList<int> ports, IReadOnlyList<string> tenants, CancellationToken limit)
     {
         var keys = new List<string>();
         foreach (var tenant in tenants)
@@ -173,7 +173,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             {
                 try
                 {
-                    var answer = await LoopbackRequest.GetAsync(tenant == "admin" ? adminPort : port, path, limit);
+                    var answer = await LoopbackRequest.GetAsync(ports[tenant == "admin" ? 1 : 0], path, limit);
                     if (ServerAnswers.WhyWrong(path, answer) is { } wrong)
                     {
                         return $"answers GET {path} of the {tenant} tenant {wrong}";
