@@ -97,6 +97,22 @@ test_the_gate_needs_no_shell_no_rights_no_writable_root_and_no_particular_user()
   is_current no_shell
 }
 
+test_a_rehearsal_and_a_check_start_logto_as_an_ordinary_user_with_a_read_only_root() {
+  local output
+  local -a bare=(--rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 65532:0 --memory 512m
+    --tmpfs /etc/logto/packages/cli/alteration-scripts:uid=65532 --env DB_URL="$(url starts)")
+  seeded starts
+  output=$(gate "${bare[@]}" "logto-migrate-init:$new-client" rehearse 2>&1) || fail "$output"
+  expect_text "$output" 'starts +yes, answered after [0-9.]+ s \(default and admin tenant\)'
+  code_of gate "${bare[@]}" "logto-migrate-init:$new" check --start
+  expect "the exit code of a check before the upgrade" "$code" 12
+  gate "${bare[@]}" "logto-migrate-init:$new"
+  output=$(gate "${bare[@]}" "logto-migrate-init:$new" check --start 2>&1) || fail "$output"
+  expect_text "$output" 'Logto itself, started here, answered after'
+  output=$(gate "${bare[@]}" --memory 256m "logto-migrate-init:$new" check --start 2>&1) && fail "$output"
+  expect_text "$output" 'the memory limit here is 256 MB'
+}
+
 test_a_target_whose_folder_is_not_writable_is_refused_before_anything_is_deployed() {
   seeded not_writable
   code_of gate --rm --read-only --env DB_URL="$(url not_writable)" "logto-migrate-init:$new"
