@@ -160,7 +160,25 @@ public sealed class StartSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 900_000)]
-    public async Task A_thousand_tenants_do_not_make_a_start_on_a_copy_without_large_tables_fail()
+    public async Task A_server_that_lets_nobody_into_another_database_says_nothing_about_Logto()
+    {
+        await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
+        var database = await server.CreateDatabaseAsync(cancellationToken: Token);
+        await Before.SeedAsync(server.Url(database), Token);
+        await File.WriteAllTextAsync(Path.Combine(server.DataDirectory, "pg_hba.conf"), $"host all {PostgresServer.Superuser} all scram-sha-256\nhost {database} all all scram-sha-256\n", Token);
+        await server.ExecuteAsync("postgres", "select pg_reload_conf()", Token);
+        var target = await LogtoRelease.Newest.ToImageLayoutAsync(Token);
+        await target.AddServerAsync(Token);
+        await using var world = new LogtoWorld(server, database, target);
+
+        var result = await world.RunAsync(["rehearse", "--schema-only"]);
+
+        Expect.Ending(Expect.Success, result);
+        Assert.Contains("starts    not started: the server does not let Logto's roles into the copy (", result.StandardOutput, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 900_000)]
+    public async Task Five_thousand_tenants_do_not_make_a_start_on_a_copy_without_large_tables_fail()
     {
         await using var world = await LogtoWorld.CreateWithServerAsync(servers, 17, Before);
         await world.ExecuteAsync("""
