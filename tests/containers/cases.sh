@@ -380,6 +380,25 @@ test_every_kubernetes_example_passes_pod_security_restricted() {
   done
 }
 
+test_the_kubernetes_component_adds_the_init_container_to_deployments_of_other_peoples_shape() {
+  command -v kubectl >/dev/null || skip "there is no kubectl to build the kustomization with"
+  local shape flags first
+  figure "kustomize $(kubectl version --client 2>/dev/null | sed -n 's/^Kustomize Version: v//p')"
+  for shape in plain hardened sidecar; do
+    kubectl kustomize "$tests/deployments/$shape" >"$scratch/$shape.yaml"
+    first=migrate
+    [ $shape != sidecar ] || first=proxy
+    expect "the first init container of $shape" "$(python3 -c 'import sys, yaml; print(next(yaml.safe_load_all(sys.stdin))["spec"]["template"]["spec"]["initContainers"][0]["name"])' <"$scratch/$shape.yaml")" $first
+    seeded "shape_$shape"
+    flags=$(env DB_URL="$(url "shape_$shape")" url="$(url "shape_$shape")" python3 $tests/pod.py flags Deployment migrate <"$scratch/$shape.yaml")
+    mapfile -t flags <<<"$flags"
+    code_of gate "${flags[@]//1.43.0/$new}"
+    expect "the exit code of $shape" "$code" 0
+    is_current "shape_$shape"
+  done
+  python3 $tests/pod.py restricted <"$scratch/hardened.yaml"
+}
+
 test_the_kubernetes_init_container_migrates_and_its_termination_message_comes_out() {
   seeded kubernetes
   run_pod base Deployment kubernetes
