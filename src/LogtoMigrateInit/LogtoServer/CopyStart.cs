@@ -33,6 +33,9 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         end $$
         """;
 
+    /// <summary>Whether Logto reads this table when it is started and asked, so that every copy keeps its rows.</summary>
+    public static bool NeedsRowsOf(string table) => table is "tenants" or "logto_configs" or "systems" or "sign_in_experiences";
+
     /// <summary>Lets the copy's roles log in, and starts Logto there.</summary>
     /// <param name="copy">The copy.</param>
     /// <param name="folder">The right to the installation's folder.</param>

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Backups;
 using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
@@ -30,9 +31,6 @@ internal sealed class DatabaseCopy(
     /// The size up to which a table keeps its rows, in bytes. Reason: older alterations fail when they find no roles, resources and scopes.
     /// </summary>
     private const long LargestSmallTable = 1024 * 1024;
-
-    /// <summary>Tables that keep their rows at any size, because Logto reads them when it is started and asked.</summary>
-    private static readonly string[] NeededToStart = ["tenants", "logto_configs", "systems", "sign_in_experiences"];
 
     /// <summary>See <see cref="DirectServer.ExamineAsync"/>.</summary>
     public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) =>
@@ -127,7 +125,7 @@ internal sealed class DatabaseCopy(
     public static IReadOnlyList<string> WithoutRows(IReadOnlyList<TableSize> tables)
     {
         var without = tables
-            .Where(table => table.Bytes > LargestSmallTable && !NeededToStart.Contains(table.Name))
+            .Where(table => table.Bytes > LargestSmallTable && !CopyStart.NeedsRowsOf(table.Name))
             .Select(table => table.QualifiedName)
             .ToHashSet(StringComparer.Ordinal);
         while (tables.FirstOrDefault(table => !without.Contains(table.QualifiedName) && table.References.Any(without.Contains)) is { } next)

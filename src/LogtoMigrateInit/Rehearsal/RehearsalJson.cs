@@ -160,7 +160,6 @@ internal static class RehearsalJson
         });
         WriteEach(json, "alterations", report.Alterations, alteration => Write(json, alteration, report));
         WriteEach(json, "withoutRows", report.WithoutRows, json.WriteStringValue);
-        WriteStart(json, report.Start);
         switch (report.Drift)
         {
             case { Report: { } drift }:
@@ -172,6 +171,8 @@ internal static class RehearsalJson
                 json.WriteNull("drift");
                 break;
         }
+
+        WriteStart(json, report.Start);
     }
 
     // Over 40 lines: one line for each property of the report.
