@@ -4,6 +4,7 @@ using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Rehearsal;
@@ -63,7 +64,12 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
         settings, ScratchPlace, Copies, ScratchCli, new ExpectedSchema(TargetSchema, new FormerSchema(settings, Copies)),
         new RehearsalFindings(settings, Catalog, Server), logger);
 
-    private RehearsedUpgrade RehearsedUpgrade => field ??= new(settings, Target, Locked, Rehearsal, logger);
+    private ServerTrial Trial => field ??= new(settings, Installation, logger);
+
+    private DatabaseStart Start => new(settings, Database, Folders, Trial, logger);
+
+    private RehearsedUpgrade RehearsedUpgrade => field ??= new(
+        settings, Target, Locked, Rehearsal, new CopyStart(Trial, logger), logger);
 
     private MigrationRunner Migration => new(
         settings, Catalog, Database, Locked, Others,
@@ -93,6 +99,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
         .AddSingleton(host => host.GetRequiredService<Parts>().Migration)
         .AddSingleton(host => host.GetRequiredService<Parts>().Checker)
         .AddSingleton(host => host.GetRequiredService<Parts>().Drift)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Start)
         .AddSingleton(host => host.GetRequiredService<Parts>().RehearsedUpgrade)
         .AddSingleton(host => host.GetRequiredService<Parts>().BackupRun)
         .AddSingleton(host => host.GetRequiredService<Parts>().Restore)

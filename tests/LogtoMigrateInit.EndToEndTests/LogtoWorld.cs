@@ -42,6 +42,23 @@ internal sealed class LogtoWorld(PostgresServer server, string database, LogtoIn
         return new LogtoWorld(server, database, await (to ?? LogtoRelease.Newest).CopyAsync(Token), owner);
     }
 
+    /// <summary>A database of an ordinary owner, and an installation as in Logto's image, with a server.</summary>
+    /// <param name="servers">Shared with other tests.</param>
+    /// <param name="major">Of PostgreSQL.</param>
+    /// <param name="from">The release that seeds the database.</param>
+    public static async Task<LogtoWorld> CreateWithServerAsync(SharedServers servers, int major, LogtoRelease from)
+    {
+        var server = await servers.GetAsync(major);
+        var database = PostgresDatabases.UniqueName();
+        var owner = PostgresDatabases.OwnerOf(database);
+        await server.CreateUserAsync(owner, PostgresDatabases.OwnerPassword, "createdb createrole", Token);
+        await servers.SeedAsync(server, database, owner, from, null, null, Token);
+        await server.ExecuteAsync(database, $"alter schema public owner to {PostgresDatabases.Quote(owner)}", Token);
+        var target = await LogtoRelease.Newest.ToImageLayoutAsync(Token);
+        await target.AddServerAsync(Token);
+        return new LogtoWorld(server, database, target, owner);
+    }
+
     /// <summary>A superuser's database that <paramref name="from"/> has seeded, and an installation of <paramref name="to"/>.</summary>
     public static async Task<LogtoWorld> CreateAsSuperuserAsync(SharedServers servers, int major, LogtoRelease from, LogtoRelease to)
     {

@@ -35,6 +35,12 @@ public sealed partial class DocumentSpecs
         }));
     }
 
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("README.zh-CN.md")]
+    public void The_compose_file_of_a_readme_is_the_one_that_the_tests_run(string page) =>
+        Assert.Contains(File.ReadAllText(Path.Combine(Checkout.Root, "docker", "compose.yaml")).TrimEnd(), Blocks(File.ReadAllText(Path.Combine(Checkout.Root, page))));
+
     [Fact]
     public void Every_link_to_a_file_leads_to_one_and_to_a_heading_that_is_there() =>
         Assert.All(Pages, page => Assert.All(Link().Matches(Fenced().Replace(File.ReadAllText(page), "")), link =>

@@ -74,7 +74,7 @@ wait_for() { # SECONDS COMMAND… : until the command succeeds
   done
 }
 
-install_tools() { need docker.io busybox-static docker-compose debootstrap iptables iproute2 musl python3-yaml >"$scratch/apt.log" 2>&1; }
+install_tools() { { need docker.io busybox-static curl debootstrap iptables iproute2 musl python3-yaml && tests/fixtures/clients.sh compose; } >"$scratch/apt.log" 2>&1; }
 
 start_engine() {
   forward_policy=$(iptables --list-rules FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')
@@ -120,6 +120,7 @@ pack_logto() { # VERSION FOLDER
   ln -s ../../../cli "$extra/packages/core/node_modules/@logto/cli"
   chmod g+w "$extra/packages/cli/alteration-scripts"
   cp "$tests/logto/start.mjs" "$extra/packages/core/"
+  echo '{ "name": "@logto/core", "type": "module", "main": "start.mjs" }' >"$extra/packages/core/package.json"
   cp "$tests/logto/npm" "$2/"
   tar --create --file "$2/logto.tar" --owner 0 --group 0 --directory ".cache/logto/$1" --exclude ./node_modules/@logto/cli/alteration-scripts \
     --transform 's,^\./node_modules/@logto/\(cli\|schemas\)\(/\|$\),./packages/\1\2,S' ./node_modules

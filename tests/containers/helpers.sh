@@ -110,13 +110,37 @@ let_go() { # SERVER DATABASE
   sql "$1" "$2" "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holder'"
 }
 
-compose() { timeout 150 docker-compose --ansi never "$@"; }
+compose() { # Docker's current one, which stops a service that it replaces before it starts what that depends on
+  if real; then
+    timeout 150 docker compose --ansi never "$@"
+  else
+    timeout 150 .cache/clients/compose/bin/docker-compose --ansi never "$@"
+  fi
+}
 
 up() { LOGTO_VERSION=$1 compose up --detach; } # VERSION
 
 first_up() { SEED=create up "${1:-$new}"; } # [VERSION] : the first installation
 
-container() { compose ps --quiet "$1" 2>/dev/null | head -n 1; } # SERVICE, of $COMPOSE_FILE
+container() { compose ps --all --quiet "$1" 2>/dev/null | head -n 1; } # SERVICE, of $COMPOSE_FILE
+
+poll() { # FILE : asks Logto at $PORT again and again while the file is there, and notes when it answered
+  touch "$1"
+  while [ -e "$1" ]; do
+    ! curl --silent --fail --output /dev/null --max-time 2 "http://127.0.0.1:$PORT/api/status" || echo "$EPOCHREALTIME" >>"$1"
+    sleep 0.05
+  done &
+}
+
+has_answered() { [ "$(wc -l <"$1")" -ge "$2" ]; } # FILE TIMES
+
+answers_again() { # FILE : since now
+  local count
+  count=$(wc -l <"$1")
+  wait_for 60 has_answered "$1" $((count + 10))
+}
+
+longest_silence() { awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%.1f", gap }' "$1"; } # FILE : seconds between two answers
 
 gate_log() { docker logs "$(docker ps --all --quiet --latest --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter label=com.docker.compose.service=migrate)" 2>&1; }
 

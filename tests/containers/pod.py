@@ -57,7 +57,7 @@ def megabytes(quantity):
 def flags(documents, kind, name):
     pod = next(spec for found, spec in pods(documents) if found == kind)
     container = next(c for c in containers(pod) if c["name"] == name)
-    security = {**pod["securityContext"], **container["securityContext"]}
+    security = {**pod.get("securityContext", {}), **container["securityContext"]}
     result = [f"--user={security['runAsUser']}:{security['runAsGroup']}", f"--memory={megabytes(container['resources']['limits']['memory'])}m"]
     if "fsGroup" in security:
         # The kubelet also gives the volumes to this group; the caller has done so.

@@ -22,6 +22,8 @@ internal sealed class LogtoInstallation
         CliDirectory = Path.Combine(root, cli);
         SchemasDirectory = Path.Combine(root, schemas);
         Version = version;
+        var core = Path.Combine(root, "packages", "core");
+        CoreDirectory = File.Exists(Path.Combine(core, "package.json")) ? core : null;
     }
 
     /// <summary>The folder of <c>@logto/cli</c>.</summary>
@@ -29,6 +31,9 @@ internal sealed class LogtoInstallation
 
     /// <summary>The folder of <c>@logto/schemas</c>.</summary>
     public string SchemasDirectory { get; }
+
+    /// <summary>The folder of Logto's server; null: only its CLI is installed, as from npm.</summary>
+    public string? CoreDirectory { get; }
 
     /// <summary>The folder with the scripts that the release ships.</summary>
     public string AlterationsDirectory => Path.Combine(SchemasDirectory, "alterations-js");

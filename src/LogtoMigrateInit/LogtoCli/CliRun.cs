@@ -33,22 +33,25 @@ internal sealed record CliRun(
     private const int EndedBySignal = 128;
 
     /// <summary>The exit code for a sentence, with the signal that it stands for.</summary>
-    public string Ending => (ExitCode - EndedBySignal) switch
+    public string Ending => Describe(ExitCode);
+
+    /// <summary>An exit code for a sentence, with the signal that it stands for.</summary>
+    public static string Describe(int? exitCode) => (exitCode - EndedBySignal) switch
     {
-        9 => $"{ExitCode} (SIGKILL, probably because the container or the machine ran out of memory)",
-        1 => $"{ExitCode} (SIGHUP)",
-        2 => $"{ExitCode} (SIGINT)",
-        3 => $"{ExitCode} (SIGQUIT)",
-        4 => $"{ExitCode} (SIGILL, as of a processor that this Node.js is not made for)",
-        6 => $"{ExitCode} (SIGABRT)",
-        7 => $"{ExitCode} (SIGBUS)",
-        8 => $"{ExitCode} (SIGFPE)",
-        11 => $"{ExitCode} (SIGSEGV)",
-        13 => $"{ExitCode} (SIGPIPE)",
-        15 => $"{ExitCode} (SIGTERM)",
-        24 => $"{ExitCode} (SIGXCPU)",
-        31 => $"{ExitCode} (SIGSYS, as of a seccomp profile)",
-        > 0 and <= 64 and var signal => $"{ExitCode} (signal {signal})",
-        _ => $"{ExitCode}",
+        9 => $"{exitCode} (SIGKILL, probably because the container or the machine ran out of memory)",
+        1 => $"{exitCode} (SIGHUP)",
+        2 => $"{exitCode} (SIGINT)",
+        3 => $"{exitCode} (SIGQUIT)",
+        4 => $"{exitCode} (SIGILL, as of a processor that this Node.js is not made for)",
+        6 => $"{exitCode} (SIGABRT)",
+        7 => $"{exitCode} (SIGBUS)",
+        8 => $"{exitCode} (SIGFPE)",
+        11 => $"{exitCode} (SIGSEGV)",
+        13 => $"{exitCode} (SIGPIPE)",
+        15 => $"{exitCode} (SIGTERM)",
+        24 => $"{exitCode} (SIGXCPU)",
+        31 => $"{exitCode} (SIGSYS, as of a seccomp profile)",
+        > 0 and <= 64 and var signal => $"{exitCode} (signal {signal})",
+        _ => $"{exitCode}",
     };
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -25,6 +26,11 @@ internal static class CheckCommand
             Description = "When the state is right, compare the schema with what this image itself creates in a scratch database; " +
                 "exit code 15 when it differs.",
         };
+        var start = new Option<bool>("--start")
+        {
+            Description = "When nothing is pending, start this image's Logto on the database for a moment, on 127.0.0.1 only, and ask " +
+                "it; exit code 7 when it does not answer.",
+        };
         var output = new Option<string>("--output")
         {
             Description = "How to print the plan on standard output.",
@@ -32,26 +38,32 @@ internal static class CheckCommand
         };
         output.AcceptOnlyFromAmong("text", "json");
         var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when " +
-            "alterations are pending.") { wait, deep, drift, output };
+            "alterations are pending.") { wait, deep, drift, start, output };
         command.SetAction((parsed, _) => RunAsync(
-            inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(drift), parsed.GetValue(output) == "json"));
+            inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(drift), parsed.GetValue(start),
+            parsed.GetValue(output) == "json"));
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, bool wait, bool deep, bool drift, bool asJson)
+    private static async Task<int> RunAsync(RunInHost inHost, bool wait, bool deep, bool drift, bool start, bool asJson)
     {
         AlterationCatalog? catalog = null;
         DriftReport? report = null;
+        ServerStart? started = null;
         var outcome = await inHost("check", async (parts, stop) =>
         {
             catalog = parts.GetRequiredService<AlterationCatalog>();
             var checker = parts.GetRequiredService<Checker>();
             var outcome = await checker.CheckAsync(wait, deep, stop);
-            return drift
+            outcome = drift
                 ? await checker.CheckDriftAsync(outcome, parts.GetRequiredService<DriftCheck>(), seen => report = seen, stop)
                 : outcome;
+            return start
+                ? await checker.CheckStartAsync(outcome, parts.GetRequiredService<DatabaseStart>(), seen => started = seen, stop)
+                : outcome;
         });
-        await StandardOutput.WriteAsync(asJson ? CheckReport.AsJson(outcome, catalog, report) : CheckReport.AsText(outcome, report));
+        await StandardOutput.WriteAsync(
+            asJson ? CheckReport.AsJson(outcome, catalog, report, started) : CheckReport.AsText(outcome, report));
         return (int)outcome.ExitCode;
     }
 }

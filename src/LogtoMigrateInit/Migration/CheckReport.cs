@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Rehearsal;
 using LogtoMigrateInit.Reporting;
@@ -52,9 +53,10 @@ internal static class CheckReport
     /// <summary>
     /// One object: <c>exitCode</c>, <c>outcome</c> (see <see cref="Outcome.Name"/>), <c>message</c>, <c>target</c> (<c>version</c>,
     /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
-    /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared).
+    /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared),
+    /// <c>start</c> (the same; null when Logto was not to be started).
     /// </summary>
-    public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift)
+    public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift, ServerStart? start)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
@@ -89,6 +91,7 @@ internal static class CheckReport
                 json.WriteEndObject();
             }
 
+            RehearsalJson.WriteStart(json, start);
             json.WriteEndObject();
         }
 

@@ -4,6 +4,7 @@ using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
@@ -112,6 +113,32 @@ internal sealed class Checker(
                 new Outcome.Matches(catalog, outcome.State!, $"and all {same.Compared} objects are what this image itself creates"),
             (_, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(
                 catalog, outcome.State!, settings, $", and all {same.Compared} objects are what this image itself creates"),
+            _ => throw new UnreachableException(),
+        };
+    }
+
+    /// <summary>Starts Logto itself, when nothing is pending and nothing else is wrong.</summary>
+    /// <param name="outcome">What the other checks returned.</param>
+    /// <param name="start">Starts it.</param>
+    /// <param name="seen">Gets what Logto did.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task<Outcome> CheckStartAsync(Outcome outcome, DatabaseStart start, Action<ServerStart> seen, CancellationToken stop)
+    {
+        if (outcome is not (Outcome.Matches or Outcome.AheadAllowed))
+        {
+            return outcome;
+        }
+
+        var result = await start.RunAsync(stop);
+        seen(result);
+        return (outcome, result) switch
+        {
+            (_, ServerStart.NotStarted { Reason: var reason }) => new Outcome.StartUnknown(reason),
+            (_, ServerStart.Failed { Reason: var reason }) => new Outcome.StartFailed(catalog, outcome.State!, reason),
+            (Outcome.Matches matches, _) =>
+                new Outcome.Matches(catalog, outcome.State!, $"{matches.Done}, and Logto itself, started here, {result}"),
+            (Outcome.AheadAllowed ahead, _) => new Outcome.AheadAllowed(
+                catalog, outcome.State!, settings, $"{ahead.Compared}; Logto itself, started here, {result}"),
             _ => throw new UnreachableException(),
         };
     }

@@ -61,6 +61,18 @@ internal abstract partial record Outcome
             $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. " +
             $"{RoleAdvice.Remedy(Failed, BehindPooler)}", State);
 
+    public sealed record StartFailed(AlterationCatalog Catalog, AlterationState State, string Reason)
+        : Outcome(
+            "startFailed", ExitCode.Unstartable,
+            $"The schema is right for Logto {Catalog.TargetVersion} (state {State}), and Logto itself does not work. Started here, it " +
+            $"{Reason.TrimEnd('.')}. Mend the cause and check again; LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.", State);
+
+    public sealed record StartUnknown(string Reason)
+        : Outcome(
+            "startUnknown", ExitCode.RehearsalFailed,
+            $"Logto was not started, so it is not known whether it works: {Reason.TrimEnd('.')}. " +
+            "Mend that, or check without --start.");
+
     public sealed record TenantsHidden(ProgramSettings Settings, AlterationState State, string Reason)
         : Outcome(
             "tenantsHidden", ExitCode.Refused,

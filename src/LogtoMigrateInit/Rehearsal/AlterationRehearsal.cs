@@ -87,8 +87,11 @@ internal sealed class AlterationRehearsal(
             var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAny(expecting, scriptsFree.Task));
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
             var done = plan with { Job = job };
-            return new RehearsalResult.Done(await findings.ReportAsync(
-                done, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token));
+            var report = await findings.ReportAsync(
+                done, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token);
+            return new RehearsalResult.Done(report.Failure is null && plan.Start is { } start
+                ? report.With(await start(copy, folder, either.Token)) // last, because it changes the copy's roles
+                : report);
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested && !whileLocked.IsCancellationRequested)
         {

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Backups;
 using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
@@ -124,7 +125,7 @@ internal sealed class DatabaseCopy(
     public static IReadOnlyList<string> WithoutRows(IReadOnlyList<TableSize> tables)
     {
         var without = tables
-            .Where(table => table.Bytes > LargestSmallTable)
+            .Where(table => table.Bytes > LargestSmallTable && !CopyStart.NeedsRowsOf(table.Name))
             .Select(table => table.QualifiedName)
             .ToHashSet(StringComparer.Ordinal);
         while (tables.FirstOrDefault(table => !without.Contains(table.QualifiedName) && table.References.Any(without.Contains)) is { } next)

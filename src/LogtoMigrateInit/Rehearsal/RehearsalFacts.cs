@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
@@ -14,7 +16,7 @@ internal static class RehearsalFacts
     // Over 40 lines: one line for each fact.
     public static IEnumerable<(string Name, string Fact)> Of(RehearsalReport report)
     {
-        yield return ("works", report.Failure is { } failure ? WhyNot(failure) : $"yes, {Works(report)}{SchemaAfterwards(report)}");
+        yield return ("works", report.Failure is { } failure ? WhyNot(failure, report) : $"yes, {Works(report)}{SchemaAfterwards(report)}");
         yield return ("takes", string.Create(
             CultureInfo.InvariantCulture,
             $"{report.SecondsToRun:0.0} s with Logto's CLI, {report.SecondsInside:0.000} s of it inside of transactions; " +
@@ -55,6 +57,11 @@ internal static class RehearsalFacts
             yield return ("schema", $"{Differs(report, difference)}{Remedy(difference)}");
         }
 
+        if (report.Start is { } start)
+        {
+            yield return ("starts", Starts(start));
+        }
+
         if (report.WithoutRows is { Count: > 0 } tables)
         {
             var more = tables.Count > Few ? $" and {tables.Count - Few} more tables" : "";
@@ -69,6 +76,13 @@ internal static class RehearsalFacts
             yield return ("not seen", "whether all other rows stay as they are: they were not compared (--schema-only)");
         }
 
+        if (report.Start is ServerStart.Answered)
+        {
+            yield return (
+                "not seen",
+                "sign-ins, and the passwords, attributes and settings of the real roles: the copy has roles of its own");
+        }
+
         yield return ("not seen", "live sessions, bloat and a cold cache, which no copy has");
     }
 
@@ -76,8 +90,21 @@ internal static class RehearsalFacts
     public static string Copied(RehearsalReport report) =>
         report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
 
-    private static string WhyNot(RehearsalFailure failure)
+    private static string Starts(ServerStart start) => start switch
     {
+        ServerStart.Answered answered => $"yes, {answered}",
+        ServerStart.Failed { Reason: var reason } => $"no: Logto {reason}",
+        ServerStart.NotStarted { Reason: var reason } => $"not started: {reason}",
+        _ => throw new UnreachableException(),
+    };
+
+    private static string WhyNot(RehearsalFailure failure, RehearsalReport report)
+    {
+        if (report.Start is ServerStart.Failed)
+        {
+            return $"no: {Works(report)} can be deployed, and Logto itself does not work afterwards";
+        }
+
         var alteration = failure.Alteration is null ? "" : $"{failure.Alteration} fails: ";
         return $"no: {alteration}{failure.Reason}";
     }

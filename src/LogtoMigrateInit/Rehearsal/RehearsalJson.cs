@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Settings;
 
@@ -63,6 +64,35 @@ internal static class RehearsalJson
             json.WriteEndObject();
         });
         WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
+    }
+
+    /// <summary>What a started Logto did; docs/reference.md says what each field means.</summary>
+    public static void WriteStart(Utf8JsonWriter json, ServerStart? start)
+    {
+        if (start is null)
+        {
+            json.WriteNull("start");
+            return;
+        }
+
+        json.WriteStartObject("start");
+        json.WriteString("result", start switch
+        {
+            ServerStart.Answered => "answered",
+            ServerStart.Failed => "failed",
+            _ => "notStarted",
+        });
+        json.WriteString("reason", (start as ServerStart.Failed)?.Reason ?? (start as ServerStart.NotStarted)?.Reason);
+        if (start is ServerStart.Answered answered)
+        {
+            json.WriteNumber("seconds", Round(answered.Seconds));
+        }
+        else
+        {
+            json.WriteNull("seconds");
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>Writes the properties with which the report of <c>check</c> begins too.</summary>
@@ -141,6 +171,8 @@ internal static class RehearsalJson
                 json.WriteNull("drift");
                 break;
         }
+
+        WriteStart(json, report.Start);
     }
 
     // Over 40 lines: one line for each property of the report.

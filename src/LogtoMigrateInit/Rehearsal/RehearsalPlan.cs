@@ -1,5 +1,7 @@
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.LogtoServer;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
@@ -24,6 +26,9 @@ internal sealed record RehearsalPlan
 
     /// <summary>Before a rollback, the path of a backup that was made at the state to which it goes; null: there is none.</summary>
     public required string? Earlier { get; init; }
+
+    /// <summary>Starts the target's Logto on the copy at the end; null: this rehearsal does not.</summary>
+    public Func<LogtoDatabase, FolderLock, CancellationToken, Task<ServerStart>>? Start { get; init; }
 
     /// <summary>Which rows are copied.</summary>
     public required RehearsalMode Mode { get; init; }

@@ -1,5 +1,6 @@
 using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Settings;
 
@@ -72,6 +73,9 @@ internal sealed record RehearsalReport
     /// <summary>Null when it failed before that.</summary>
     public required RehearsedDrift? Drift { get; init; }
 
+    /// <summary>What the target's Logto did on the copy; null: it is not part of this rehearsal, or an alteration failed before.</summary>
+    public ServerStart? Start { get; init; }
+
     /// <summary>The schema of the copy afterwards, with the names of the real one; empty when it failed.</summary>
     public IReadOnlyList<SchemaObject> After { get; init; } = [];
 
@@ -82,6 +86,15 @@ internal sealed record RehearsalReport
 
     /// <summary>The time inside of the alterations' transactions.</summary>
     public double SecondsInside => Alterations.Sum(alteration => alteration.Seconds);
+
+    /// <summary>Adds what the target's Logto did on the copy.</summary>
+    public RehearsalReport With(ServerStart start) => this with
+    {
+        Start = start,
+        Failure = start is ServerStart.Failed { Reason: var reason }
+            ? new RehearsalFailure(null, $"the alterations work there, but Logto {Version} itself does not: it {reason}")
+            : Failure,
+    };
 
     /// <summary>The alteration that blocks longest, the largest real table that it blocks, and its size; null when none does.</summary>
     public (RehearsedAlteration Alteration, string Table, long Bytes)? Longest(Blocked blocks) => (

@@ -16,6 +16,10 @@ internal static class RehearseCommand
         {
             Description = "Copy only the rows of small tables: fast, and blind to what rows can do.",
         };
+        var noStart = new Option<bool>("--no-start")
+        {
+            Description = "Do not start the target's Logto on the copy at the end.",
+        };
         var output = new Option<string>("--output")
         {
             Description = "How to print the report on standard output.",
@@ -27,24 +31,26 @@ internal static class RehearseCommand
             "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.")
         {
             schemaOnly,
+            noStart,
             output,
         };
         command.SetAction((parsed, _) =>
         {
             var mode = parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full;
-            return RunAsync(inHost, mode, parsed.GetValue(output)!);
+            return RunAsync(inHost, mode, parsed.GetValue(noStart), parsed.GetValue(output)!);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(RunInHost inHost, RehearsalMode mode, string output)
+    private static async Task<int> RunAsync(RunInHost inHost, RehearsalMode mode, bool noStart, string output)
     {
         AlterationCatalog? catalog = null;
         RehearsalReport? report = null;
         var outcome = await inHost("rehearse", (parts, stop) =>
         {
             catalog = parts.GetRequiredService<AlterationCatalog>();
-            return parts.GetRequiredService<RehearsedUpgrade>().RunAsync(mode, seen => report = seen, stop);
+            var starts = !noStart && parts.GetRequiredService<ProgramSettings>().RehearseStart;
+            return parts.GetRequiredService<RehearsedUpgrade>().RunAsync(mode, starts, seen => report = seen, stop);
         });
         await StandardOutput.WriteAsync(output switch
         {

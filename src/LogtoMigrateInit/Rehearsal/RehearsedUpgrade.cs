@@ -3,6 +3,7 @@ using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
@@ -15,19 +16,20 @@ namespace LogtoMigrateInit.Rehearsal;
 /// deploy changes the database while it is copied.
 /// </summary>
 internal sealed class RehearsedUpgrade(
-    ProgramSettings settings, LogtoTarget target, LockedWork locked, AlterationRehearsal rehearsal, ILogger logger)
+    ProgramSettings settings, LogtoTarget target, LockedWork locked, AlterationRehearsal rehearsal, CopyStart start, ILogger logger)
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
     /// <summary>Rehearses without a deploy.</summary>
     /// <param name="mode">Which rows are copied.</param>
+    /// <param name="starts">Whether Logto is started on the copy.</param>
     /// <param name="seen">Gets the report, when there is one.</param>
     /// <exception cref="DatabaseException">The database refused the connection, or was not reached in time.</exception>
-    public Task<Outcome> RunAsync(RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
+    public Task<Outcome> RunAsync(RehearsalMode mode, bool starts, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {
             Settle = verdict => verdict is Verdict.Pending ? null : Outcome.Of(verdict, _catalog, settings),
-            Work = (run, survey) => RunAsync(survey, mode, seen, run.WhileLocked),
+            Work = (run, survey) => RunAsync(survey, mode, starts, seen, run.WhileLocked),
             LockLost = _ => Task.FromResult<Outcome>(new Outcome.RehearsalImpossible($"{Outcome.WhyLockLost}; start again")),
         },
         stop);
@@ -40,7 +42,8 @@ internal sealed class RehearsedUpgrade(
     /// <returns>Null when the deploy may begin.</returns>
     public async Task<Outcome?> WhyNotAsync(Verdict.Pending pending, Survey.Clear survey, string? backup, CancellationToken whileLocked)
     {
-        var (outcome, report) = await RehearseAsync(pending, survey, backup, settings.Rehearse, whileLocked);
+        var (outcome, report) = await RehearseAsync(
+            pending, survey, backup, settings.Rehearse, settings.RehearseStart, whileLocked);
         if (report is null || outcome is not Outcome.Rehearsed)
         {
             return outcome;
@@ -51,7 +54,7 @@ internal sealed class RehearsedUpgrade(
     }
 
     private async Task<Outcome> RunAsync(
-        Survey.Clear survey, RehearsalMode mode, Action<RehearsalReport> seen, CancellationToken whileLocked)
+        Survey.Clear survey, RehearsalMode mode, bool starts, Action<RehearsalReport> seen, CancellationToken whileLocked)
     {
         var verdict = MigrationPlan.Decide(_catalog, survey.Inspection);
         if (verdict is not Verdict.Pending pending)
@@ -65,7 +68,7 @@ internal sealed class RehearsedUpgrade(
             return impossible;
         }
 
-        var (outcome, report) = await RehearseAsync(pending, survey, null, mode, whileLocked);
+        var (outcome, report) = await RehearseAsync(pending, survey, null, mode, starts, whileLocked);
         if (report is not null)
         {
             seen(report);
@@ -75,7 +78,7 @@ internal sealed class RehearsedUpgrade(
     }
 
     private async Task<(Outcome Outcome, RehearsalReport? Report)> RehearseAsync(
-        Verdict.Pending pending, Survey.Clear survey, string? backup, RehearsalMode mode, CancellationToken whileLocked)
+        Verdict.Pending pending, Survey.Clear survey, string? backup, RehearsalMode mode, bool starts, CancellationToken whileLocked)
     {
         var plan = new RehearsalPlan
         {
@@ -86,6 +89,9 @@ internal sealed class RehearsedUpgrade(
             Backup = backup,
             Earlier = null,
             Mode = mode,
+            Start = starts
+                ? start.RunAsync
+                : (_, _, _) => Task.FromResult<ServerStart>(new ServerStart.NotStarted("that was switched off")),
         };
         return await rehearsal.RunAsync(plan, whileLocked) switch
         {

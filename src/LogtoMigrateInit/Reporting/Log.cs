@@ -370,4 +370,23 @@ internal static partial class Log
 
     [LoggerMessage(1905, LogLevel.Information, "Comparing the schema with what the target itself creates in a scratch database")]
     public static partial void ComparingSchema(this ILogger logger);
+
+    [LoggerMessage(
+        1908, LogLevel.Information,
+        "Starting Logto {Version} on {Place}, on 127.0.0.1 only; with this program it needs {Megabytes} MB of memory")]
+    public static partial void StartingServer(this ILogger logger, string version, string place, int megabytes);
+
+    [LoggerMessage(1909, LogLevel.Information, "Logto on {Place} {Answered}")]
+    public static partial void ServerAnswered(this ILogger logger, string place, string answered);
+
+    [LoggerMessage(1910, LogLevel.Information, "Logto was not started on the copy: {Reason}")]
+    public static partial void ServerNotStarted(this ILogger logger, string reason);
+
+    [LoggerMessage(1911, LogLevel.Debug, "The started Logto ({Stream}): {Line}")]
+    public static partial void ServerLine(this ILogger logger, string stream, string line);
+
+    [LoggerMessage(
+        1912, LogLevel.Warning,
+        "The rotation of a signing key is due for {Tenants}: the start of Logto carries it out, as the next start would anyway")]
+    public static partial void RotationIsDue(this ILogger logger, string tenants);
 }

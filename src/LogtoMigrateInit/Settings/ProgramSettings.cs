@@ -95,6 +95,15 @@ internal sealed record ProgramSettings
     /// <summary>How long a rehearsed deploy may take. Zero: no limit.</summary>
     public required TimeSpan RehearsalLimit { get; init; }
 
+    /// <summary>Whether a rehearsal ends with starting the target's Logto on the copy.</summary>
+    public required bool RehearseStart { get; init; }
+
+    /// <summary>The program and the arguments that start Logto; empty: Logto's own image is used.</summary>
+    public required IReadOnlyList<string> StartCommand { get; init; }
+
+    /// <summary>How long a started Logto may take to answer.</summary>
+    public required TimeSpan StartTimeout { get; init; }
+
     /// <summary>The size up to which a database is copied with its rows. Zero: no limit.</summary>
     public required long ScratchMegabytes { get; init; }
 }

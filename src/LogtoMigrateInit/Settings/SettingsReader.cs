@@ -94,6 +94,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             PostgresPrograms = Folder(Variables.PostgresPrograms),
             Rehearse = Enum.Parse<RehearsalMode>(Choice(Variables.Rehearse, "off", "schema", "full"), ignoreCase: true),
             RehearsalLimit = Seconds(Variables.RehearseMaximum),
+            RehearseStart = Flag(Variables.RehearseStart),
+            StartCommand = Text(Variables.StartCommand).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries),
+            StartTimeout = Seconds(Variables.StartTimeout, 1),
             ScratchMegabytes = Count(Variables.ScratchMaximum, 0),
         };
 

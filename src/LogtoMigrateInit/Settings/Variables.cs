@@ -116,6 +116,19 @@ internal static class Variables
         "LOGTO_INIT_REHEARSE_MAX_SECONDS", "0", ["migrate", "run", "rehearse", "rollback"],
         "a rehearsed deploy that takes longer counts as failed; `0` is no limit");
 
+    public static readonly Variable RehearseStart = new(
+        "LOGTO_INIT_REHEARSE_START", "true", ["migrate", "run", "rehearse"],
+        "`true`: a rehearsal ends with starting the target's Logto on the copy; `false`: it does not, as `rehearse --no-start`");
+
+    public static readonly Variable StartCommand = new(
+        "LOGTO_INIT_START_COMMAND", "", ["migrate", "run", "check", "rehearse"],
+        "what starts Logto with Node.js, for images that are not Logto's own: words between blanks, run in `LOGTO_INIT_LOGTO_DIR`; " +
+        "unset: `node .` in its `packages/core`");
+
+    public static readonly Variable StartTimeout = new(
+        "LOGTO_INIT_START_TIMEOUT_SECONDS", "120", ["migrate", "run", "check", "rehearse"],
+        "how long a Logto that is started on the copy, or by `check --start`, may take to answer (at least 1)");
+
     public static readonly Variable ScratchUrl = new(
         "LOGTO_INIT_SCRATCH_URL", "", ["migrate", "run", "check", "rehearse", "rollback"],
         "a database URL of the server on which copies are made; unset: beside the real database");
@@ -129,6 +142,6 @@ internal static class Variables
         DatabaseUrl, DatabaseUrlFile, LogtoDirectory, ExpectedVersion, Seed, SeedArguments, Ahead, Repair, ConnectTimeout,
         LockTimeout, LockLease, DeployTimeout, DdlLockTimeout, LogFormat, LogLevel, TerminationLog, Node,
         BackupDirectory, BackupKeep, BackupVerify, DirectUrl, PostgresPrograms,
-        Rehearse, RehearseMaximum, ScratchUrl, ScratchMaximum,
+        Rehearse, RehearseMaximum, RehearseStart, StartCommand, StartTimeout, ScratchUrl, ScratchMaximum,
     ];
 }

@@ -1,6 +1,7 @@
-// Stands in for Logto's core: its start-up precondition, then a process that stays. Core ends with 0 when it refuses to start, so this does too.
+// Stands in for Logto's core: its start-up precondition, then a process that stays and answers as each tenant's own role. Core ends with 0 when it
+// refuses to start, so this does too.
 import { getAvailableAlterations } from '@logto/cli/lib/commands/database/alteration/index.js';
-import { createPool, sql } from '@silverhand/slonik';
+import { createPool, parseDsn, sql, stringifyDsn } from '@silverhand/slonik';
 import { createServer } from 'node:http';
 
 const refuse = (reason) => {
@@ -26,4 +27,31 @@ try {
 } catch (error) {
   refuse(error);
 }
-createServer((_, response) => response.writeHead(204).end()).listen(3001, () => console.log('Logto started'));
+
+const { DB_URL: url, PORT: port = '3001', ADMIN_PORT: adminPort = '3002' } = process.env;
+
+const first = async (dsn, query) => {
+  const pool = await createPool(dsn);
+  try {
+    return (await pool.query(query)).rows[0];
+  } finally {
+    await pool.end();
+  }
+};
+
+const answer = (tenant) => async (request, response) => {
+  try {
+    const role = await first(url, sql`select db_user, db_user_password from tenants where id = ${tenant}`);
+    const dsn = stringifyDsn({ ...parseDsn(url), username: role.db_user, password: role.db_user_password });
+    const keys = await first(dsn, sql`select value->0->>'id' as id from logto_configs where key = 'oidc.privateKeys'`);
+    const isStatus = request.url === '/api/status';
+    response.writeHead(isStatus ? 204 : 200);
+    response.end(isStatus ? '' : JSON.stringify({ issuer: `http://${request.headers.host}/oidc`, keys: [{ kid: keys.id }] }));
+  } catch (error) {
+    console.error('tenant   error Failed to create tenant:', tenant, error);
+    response.writeHead(500).end();
+  }
+};
+
+createServer(answer('admin')).listen(Number(adminPort));
+createServer(answer('default')).listen(Number(port), () => console.log('Logto started'));

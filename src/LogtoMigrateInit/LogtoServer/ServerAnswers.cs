@@ -1,0 +1,47 @@
+using System.Text.Json;
+
+namespace LogtoMigrateInit.LogtoServer;
+
+/// <summary>What a working Logto answers. Each request makes core load the tenant: its role, its configuration, its keys.</summary>
+internal static class ServerAnswers
+{
+    public const string Status = "/api/status";
+    public const string Configuration = "/oidc/.well-known/openid-configuration";
+    public const string Keys = "/oidc/jwks";
+
+    /// <summary>The requests for one tenant, in order.</summary>
+    public static readonly IReadOnlyList<string> Paths = [Status, Configuration, Keys];
+
+    /// <summary>Returns null for a right answer; otherwise a clause.</summary>
+    public static string? WhyWrong(string path, LoopbackAnswer answer) => path switch
+    {
+        Status when answer.Status == 204 => null,
+        Status => Got(answer, 204),
+        _ when answer.Status != 200 => Got(answer, 200),
+        Configuration => Find(answer.Body, "issuer") is { ValueKind: JsonValueKind.String } ? null : "without an issuer",
+        _ => KeysOf(answer.Body) is [_, ..] ? null : "without a key",
+    };
+
+    /// <summary>Returns the ids of the keys; empty for an answer that has none.</summary>
+    public static IReadOnlyList<string> KeysOf(string body) => Find(body, "keys") is { ValueKind: JsonValueKind.Array } keys
+        ? [.. keys.EnumerateArray().Select(key => key.GetRawText())]
+        : [];
+
+    private static string Got(LoopbackAnswer answer, int wanted) =>
+        answer.Status == 0 ? "with no HTTP" : $"with status {answer.Status} instead of {wanted}";
+
+    private static JsonElement? Find(string body, string name)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var found)
+                ? found.Clone()
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

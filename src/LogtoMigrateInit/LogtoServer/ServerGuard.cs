@@ -1,0 +1,40 @@
+using System.Globalization;
+
+namespace LogtoMigrateInit.LogtoServer;
+
+/// <summary>
+/// Keeps a started Logto on this machine, because core binds all addresses and a copy holds all users. Ends it when this program is gone,
+/// however it died, or when its time has passed. It does so in a thread of its own, which a busy Logto does not delay.
+/// </summary>
+internal static class ServerGuard
+{
+    /// <summary>The beginning of the line that says on which port Logto listens. No other process can have that port then.</summary>
+    public const string LinePrefix = "logto-migrate-init: Logto listens on 127.0.0.1:";
+
+    /// <summary>For <c>node --import</c>, from Node.js 18.18.</summary>
+    /// <param name="limit">The longest life of the process.</param>
+    public static string Module(TimeSpan limit) => "data:text/javascript," + Uri.EscapeDataString($$"""
+        import { writeSync } from 'node:fs';
+        import { Server } from 'node:net';
+        import { Worker, isMainThread } from 'node:worker_threads';
+        const listen = Server.prototype.listen;
+        Server.prototype.listen = function (...given) {
+          const [first] = given;
+          const callback = given.findLast((each) => typeof each === 'function');
+          if (typeof first === 'string' && !/^\d+$/.test(first)) return listen.apply(this, given);
+          const port = typeof first === 'function' ? 0 : first ?? 0;
+          const options = typeof port === 'object' ? { ...port } : { port: Number(port) };
+          if (options.path !== undefined && options.port === undefined) return listen.apply(this, given);
+          if (options.port === undefined) throw new Error('logto-migrate-init lets Logto listen on a port of 127.0.0.1 only');
+          options.host = '127.0.0.1';
+          this.once('listening', () => writeSync(2, '\n{{LinePrefix}}' + options.port + '\n'));
+          return listen.call(this, options, callback);
+        };
+        if (isMainThread) new Worker(`
+          const { Socket } = require('node:net');
+          const kill = () => process.kill(process.pid, 'SIGKILL');
+          new Socket({ fd: 0 }).on('data', () => {}).on('end', kill).on('error', kill);
+          setTimeout(kill, {{limit.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture)}});
+        `, { eval: true }).unref();
+        """);
+}

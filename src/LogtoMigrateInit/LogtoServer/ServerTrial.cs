@@ -1,0 +1,193 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net.Sockets;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.Platform;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Processes;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace LogtoMigrateInit.LogtoServer;
+
+/// <summary>Starts the target's Logto on this machine only, asks it, and stops it.</summary>
+internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation installation, ILogger logger)
+{
+    /// <summary>A port may be taken between its choice and Logto's start.</summary>
+    private const int Tries = 5;
+
+    /// <summary>Answers of 500 may come from a server that is busy for a moment.</summary>
+    private const int Asks = 3;
+
+    private static readonly TimeSpan BeforeAskingAgain = TimeSpan.FromSeconds(1);
+
+    /// <summary>Logto prints its error before it answers, over another pipe.</summary>
+    private static readonly TimeSpan LongestExplanation = TimeSpan.FromSeconds(2);
+
+    /// <summary>The guard's time beyond ours, so that ours says why.</summary>
+    private static readonly TimeSpan GuardMargin = TimeSpan.FromSeconds(15);
+
+    /// <summary>Returns why Logto cannot be started here: a clause; null when it can be.</summary>
+    public string? WhyImpossible()
+    {
+        if (settings.StartCommand is [] && installation.CoreDirectory is null)
+        {
+            return "this installation has no Logto server";
+        }
+
+        if (FilePermission.FindProgram(Program) is null)
+        {
+            return $"'{Program}' is no executable file on PATH";
+        }
+
+        return MemoryLimit.Megabytes is { } limit && limit < MemoryLimit.NeededMegabytes
+            ? $"the memory limit here is {limit} MB, and Logto and this program need {MemoryLimit.NeededMegabytes}"
+            : installation.WhyScratchIsReadOnly()?.TrimEnd('.');
+    }
+
+    private string Program => settings.StartCommand is [var first, ..] ? first : settings.Node;
+
+    /// <summary>Starts Logto, with other ports when another process takes one.</summary>
+    /// <param name="database">Its database.</param>
+    /// <param name="tenants">The tenants to ask: <c>default</c>, <c>admin</c>.</param>
+    /// <param name="folder">Held until Logto has ended, because its start empties and fills <c>alteration-scripts</c>.</param>
+    /// <param name="place">What the log calls the database.</param>
+    /// <param name="held">Ends Logto at once.</param>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public async Task<ServerStart> RunAsync(
+        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, string place, CancellationToken held)
+    {
+        if (WhyImpossible() is { } impossible)
+        {
+            return new ServerStart.NotStarted(impossible);
+        }
+
+        logger.StartingServer(installation.Version, place, MemoryLimit.NeededMegabytes);
+        for (var tries = 1; ; tries++)
+        {
+            var start = await RunOnceAsync(database, tenants, folder, held);
+            held.ThrowIfCancellationRequested();
+            if (start is ServerStart.Answered answered)
+            {
+                logger.ServerAnswered(place, $"{answered}");
+            }
+
+            if (start is not ServerStart.Failed { PortTaken: true } || tries == Tries)
+            {
+                return start;
+            }
+        }
+    }
+
+    // Over 40 lines: the life of one process.
+    private async Task<ServerStart> RunOnceAsync(
+        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, CancellationToken held)
+    {
+        var ports = LoopbackRequest.FreePorts();
+        var name = SessionNames.NewServer();
+        var output = new ServerOutput(database.Password, ports, logger);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(held);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(held);
+        limit.CancelAfter(settings.StartTimeout);
+        using var share = folder.Share();
+        var child = new ChildProcess(
+            FilePermission.FindProgram(Program)!,
+            settings.StartCommand is [] ? ["."] : [.. settings.StartCommand.Skip(1)],
+            ServerEnvironment.Build(
+                database, name, ports, ServerGuard.Module(settings.StartTimeout + GuardMargin),
+                Environment.GetEnvironmentVariable("NODE_OPTIONS")),
+            settings.StartCommand is [] ? installation.CoreDirectory! : settings.LogtoDirectory)
+        {
+            Input = (_, ended) => Task.Delay(Timeout.Infinite, ended).ContinueWith(_ => { }, TaskScheduler.Default), // see ServerGuard
+            Output = (stream, drained) => output.FollowAsync(stream, "stdout", drained),
+            Errors = (stream, drained) => output.FollowAsync(stream, "stderr", drained),
+            Starting = share.Bequeath,
+        };
+        var began = Stopwatch.GetTimestamp();
+        var running = child.RunAsync(_ => share.Dispose(), CancellationToken.None, over.Token);
+        var asking = AskAsync(ports, tenants, output, limit.Token);
+        try
+        {
+            if (await Task.WhenAny(asking, running) == asking)
+            {
+                var wrong = await asking;
+                return wrong is null
+                    ? new ServerStart.Answered(Stopwatch.GetElapsedTime(began).TotalSeconds, tenants)
+                    : Fail(wrong);
+            }
+
+            var exitCode = await running;
+            return Fail($"ended with exit code {CliRun.Describe(exitCode)} before it answered");
+        }
+        catch (Win32Exception missing)
+        {
+            return new ServerStart.NotStarted($"{Program} does not start: {missing.GetBaseException().Message}");
+        }
+        catch (OperationCanceledException) when (!held.IsCancellationRequested)
+        {
+            var what = output.Listening.IsCompleted ? "did not answer" : "did not listen";
+            return Fail($"{what} within {settings.StartTimeout.TotalSeconds:0} s (LOGTO_INIT_START_TIMEOUT_SECONDS)");
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await limit.CancelAsync();
+            await Task.WhenAll(running, asking).ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+
+        ServerStart.Failed Fail(string what) =>
+            new(output.Complaint is { Length: > 0 } complaint ? $"{what}: {complaint}" : what, output.PortTaken);
+    }
+
+    /// <returns>Null when all answers are right; otherwise a clause whose subject is Logto.</returns>
+    /// <exception cref="OperationCanceledException">The time is over.</exception>
+    private static async Task<string?> AskAsync(
+        IReadOnlyList<int> ports, IReadOnlyList<string> tenants, ServerOutput output, CancellationToken limit)
+    {
+        await output.Listening.WaitAsync(limit);
+        for (var asks = 1; ; asks++)
+        {
+            var wrong = await AskOnceAsync(ports, tenants, limit);
+            if (wrong is null || asks == Asks)
+            {
+                if (wrong is not null)
+                {
+                    await Task.WhenAny(output.Complained, Task.Delay(LongestExplanation, limit));
+                }
+
+                return wrong;
+            }
+
+            await Task.Delay(BeforeAskingAgain, limit);
+        }
+    }
+
+    private static async Task<string?> AskOnceAsync(IReadOnlyList<int> ports, IReadOnlyList<string> tenants, CancellationToken limit)
+    {
+        var keys = new List<string>();
+        foreach (var tenant in tenants)
+        {
+            foreach (var path in ServerAnswers.Paths)
+            {
+                try
+                {
+                    var answer = await LoopbackRequest.GetAsync(ports[tenant == "admin" ? 1 : 0], path, limit);
+                    if (ServerAnswers.WhyWrong(path, answer) is { } wrong)
+                    {
+                        return $"answers GET {path} of the {tenant} tenant {wrong}";
+                    }
+
+                    keys.AddRange(path == ServerAnswers.Keys ? ServerAnswers.KeysOf(answer.Body) : []);
+                }
+                catch (SocketException cut)
+                {
+                    return $"does not answer GET {path} of the {tenant} tenant ({cut.Message})";
+                }
+            }
+        }
+
+        return keys.Distinct().Count() < keys.Count ? "signs with the same key for both tenants" : null;
+    }
+}
