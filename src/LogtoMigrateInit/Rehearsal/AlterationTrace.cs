@@ -79,10 +79,13 @@ internal static class AlterationTrace
           primary key (kind, id));
         """;
 
+    // A new database's catalogue has no statistics, so the planner would guess, and join by nested loops. Turning them off seems expensive
+    // to it, which would start the compiler.
     // Reads pg_locks first, because the rest takes locks of its own. Compares the whole catalogue with the last one, because grants and
     // policies leave no lock, and an index that is built outside of the transaction leaves no other trace.
     private const string Function = """
-        create function $trace.note() returns trigger language plpgsql set search_path = $path as $note$
+        create function $trace.note() returns trigger language plpgsql
+          set search_path = $path set enable_nestloop = off set jit = off as $note$
         declare
           ended timestamptz := clock_timestamp();
           held jsonb;
