@@ -80,7 +80,14 @@ internal static class SchemaObjectsSql
             oid::text as id, name as of_table, name,
             case when relkind in ('v', 'm')
               then pg_get_viewdef(oid, true)
-              else case relpersistence when 'u' then 'unlogged' else '' end end as definition,
+              else concat_ws(
+                ', ',
+                case relpersistence when 'u' then 'unlogged' else 'logged' end,
+                case when relkind = 'p' then 'partitioned by ' || pg_get_partkeydef(oid) end,
+                case when relispartition then (
+                  select format('partition of %s %s', inhparent::regclass, pg_get_expr(relpartbound, oid))
+                    from pg_inherits
+                    where inhrelid = oid) end) end as definition,
             relfilenode as file, null as sql
           from relation
         """;
@@ -195,7 +202,7 @@ internal static class SchemaObjectsSql
           from pg_trigger g
           join relation r on r.oid = g.tgrelid
           where not g.tgisinternal
-            and g.tgname <> $trace
+            and g.tgname not in ($trace, $trace || '_truncate')
         """;
 
     // Comments and line breaks of a function's body do not distinguish it.

@@ -140,6 +140,11 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                 let real = names.Of(change.Kind, change.Name)
                 where real is not null
                 select new Loss(change.Kind, real, alteration.Alteration, null, null));
+            losses.AddRange(
+                from table in alteration.Truncated
+                let real = names.Of("table", table)
+                where real is not null && !losses.Exists(loss => loss.Kind is Loss.AllRows or "table" && loss.Name == real)
+                select new Loss(Loss.AllRows, real, alteration.Alteration, null, null));
             named.Add(alteration with
             {
                 Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],

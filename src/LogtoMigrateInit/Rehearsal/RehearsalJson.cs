@@ -175,6 +175,7 @@ internal static class RehearsalJson
 
             json.WriteEndObject();
         });
+        WriteEach(json, "truncated", alteration.Truncated, json.WriteStringValue);
         WriteEach(json, "rewritten", alteration.Rewritten, json.WriteStringValue);
         WriteEach(json, "indexes", alteration.Indexes, index =>
         {
