@@ -48,8 +48,11 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         var failed = (state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..]
             ? job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next
             : null;
-        var after = failed is null ? SchemaDrift.Normalise(found, copy.Target.Database, settings.Main.Database) : null;
-        var drift = after is not null && expected.Objects is not null ? SchemaDrift.Compare(expected.Objects, after) : null;
+        var parent = SchemaDrift.ParentRole(source.Objects, settings.Main.Database);
+        var after = failed is null ? SchemaDrift.WithRoles(found, parent) : null;
+        var drift = after is not null && expected.Objects is not null
+            ? SchemaDrift.Compare(SchemaDrift.WithRoles(expected.Objects, parent), after)
+            : null;
         return new RehearsalReport
         {
             Database = settings.Main.Database,
@@ -83,8 +86,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
         ? new RehearsalFailure(
             null,
-            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} " +
-            "(`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
+            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)}")
         : null;
 
     private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>

@@ -41,7 +41,7 @@ internal sealed record RehearsedAlteration(
 
     private static readonly string[] HoldsRows = ["table", "materialized view", Column];
 
-    /// <summary>The kinds with a name and parts of their own.</summary>
+    /// <summary>The kinds of tables and of what is used like a table.</summary>
     public static readonly string[] Relations = ["table", "view", "materialized view", "foreign table", "sequence"];
 
     /// <summary>Interprets the trace.</summary>
@@ -68,8 +68,8 @@ internal sealed record RehearsedAlteration(
     private static RehearsedAlteration Of(TracedAlteration traced, TracedAlteration? previous, Alteration alteration)
     {
         var changes = Joined(traced.Changes);
-        var created = NamesOf(changes, change => change.Before is null ? change.After : null);
-        var dropped = NamesOf(changes, change => change.After is null ? change.Before : null);
+        var created = WholesOf(changes, change => change.Before is null ? change.After : null);
+        var dropped = WholesOf(changes, change => change.After is null ? change.Before : null);
         var emptied = traced.Truncated.Select(table => table.Id).ToHashSet(StringComparer.Ordinal);
         var filed = changes.Where(IsRewritten).ToArray();
         var rewritten = filed
@@ -171,14 +171,15 @@ internal sealed record RehearsedAlteration(
         return result;
     }
 
-    private static HashSet<string> NamesOf(IEnumerable<TracedChange> changes, Func<TracedChange, TracedObject?> side) => changes
+    /// <summary>The names of the objects that have parts, such as columns, an owner or rights.</summary>
+    private static HashSet<string> WholesOf(IEnumerable<TracedChange> changes, Func<TracedChange, TracedObject?> side) => changes
         .Select(side)
-        .Where(each => each is not null && Relations.Contains(each.Kind))
+        .Where(each => each is not null && (Relations.Contains(each.Kind) || each.Kind is "function" or "enum"))
         .Select(each => each!.Name)
         .ToHashSet(StringComparer.Ordinal);
 
-    private static bool IsPartOf(TracedObject? part, HashSet<string> tables) =>
-        part is { Table: { } table } && !Relations.Contains(part.Kind) && tables.Contains(table);
+    private static bool IsPartOf(TracedObject? part, HashSet<string> wholes) =>
+        part is { Table: { } whole } && !Relations.Contains(part.Kind) && wholes.Contains(whole);
 
     /// <returns>Null when another change includes this one.</returns>
     private static SchemaChange? Describe(TracedChange change, List<TracedChange> all, RenamedParts renames)
