@@ -117,5 +117,11 @@ public sealed class DriftRulesSpecs
     public void Values_are_added_to_an_enum_where_they_belong_and_nothing_else_is_certain(string expected, string found, string? sql) =>
         Assert.Equal(sql, SchemaDrift.Compare([new SchemaObject("enum", null, "t", expected, null)], [new SchemaObject("enum", null, "t", found, null)]).Differences.Single().Sql);
 
+    [Theory]
+    [InlineData("begin null; end", "do $$ begin null; end $$")]
+    [InlineData("perform 'a') $$;alter role x superuser;--'", "do $body1$ perform 'a') $$;alter role x superuser;--' $body1$")]
+    [InlineData("'$$ $body1$'", "do $body2$ '$$ $body1$' $body2$")]
+    public void A_body_cannot_end_its_own_statement(string body, string sql) => Assert.Equal(sql, SqlNames.Do(body));
+
     private static SchemaObject Policy(string definition) => new("policy", "users", "p on users", definition, null);
 }

@@ -10,6 +10,12 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="Description">Without its numbers: kind, schema (or <c>-</c>), name and owner.</param>
 internal sealed record ArchiveEntry(string Line, string Description)
 {
+    /// <summary>The OIDs of the catalogue and of the object in the dumped database, such as <c>1259 16400</c>.</summary>
+    public string CatalogueNumbers =>
+        Line.Length > Description.Length && Line.IndexOf(' ', StringComparison.Ordinal) is >= 0 and var at
+            ? Line[(at + 1)..^(Description.Length + 1)]
+            : "";
+
     public bool Is(string beginning) => Description.StartsWith(beginning, StringComparison.Ordinal);
 }
 

@@ -28,7 +28,7 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
         string? name = null;
         try
         {
-            var grants = await copies.MakeEmptyAsync(tools, backup, made => name = made, held);
+            var grants = await copies.MakeEmptyAsync(tools, backup, CopyScope.Whole, made => name = made, held);
             await using var database = tools.Server.DatabaseAt(tools.Server.Target.Named(name!, schema));
             await using (var restored = await RestoredDatabase.OpenAsync(database, NullLogger.Instance, held))
             {

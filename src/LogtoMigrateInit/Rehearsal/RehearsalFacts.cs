@@ -64,6 +64,15 @@ internal static class RehearsalFacts
                 "an alteration that fails on them is found by a rehearsal with rows");
         }
 
+        if (report.LeftOut.Count > 0)
+        {
+            var more = report.LeftOut.Count > Few ? $" and {report.LeftOut.Count - Few} more" : "";
+            yield return (
+                "not seen",
+                $"{string.Join(", ", report.LeftOut.Take(Few))}{more}: not copied, because Logto's schema does not use it, and it does " +
+                "not use Logto's schema");
+        }
+
         if (report is { IsRollback: true, Rows: null, Failure: null })
         {
             yield return ("not seen", "whether all other rows stay as they are: they were not compared (--schema-only)");

@@ -50,9 +50,8 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             : null;
         var parent = SchemaDrift.ParentRole(source.Objects, settings.Main.Database);
         var after = failed is null ? SchemaDrift.WithRoles(found, parent) : null;
-        var drift = after is not null && expected.Objects is not null
-            ? SchemaDrift.Compare(SchemaDrift.WithRoles(expected.Objects, parent), after)
-            : null;
+        var former = expected.Objects?.Where(each => !source.Scope.LeavesOut(each.Table ?? each.Name)).ToArray();
+        var drift = after is not null && former is not null ? SchemaDrift.Compare(SchemaDrift.WithRoles(former, parent), after) : null;
         return new RehearsalReport
         {
             Database = settings.Main.Database,
@@ -72,6 +71,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             Alterations = alterations,
             Losses = await CountAsync(lost, source.Objects, held),
             Tables = source.Tables,
+            LeftOut = [.. source.Scope.Phrases],
             WithoutRows = plan.Mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(source.Tables),
             Rows = after is not null && job.IsRollback && plan.Mode == RehearsalMode.Full
                 ? await ComparedRows.ReadAsync(real.Database, copy, schema, source.Objects, names, held)

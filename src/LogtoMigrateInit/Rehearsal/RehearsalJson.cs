@@ -130,6 +130,7 @@ internal static class RehearsalJson
         });
         WriteEach(json, "alterations", report.Alterations, alteration => Write(json, alteration, report));
         WriteEach(json, "withoutRows", report.WithoutRows, json.WriteStringValue);
+        WriteEach(json, "leftOut", report.LeftOut, json.WriteStringValue);
         switch (report.Drift)
         {
             case { Report: { } drift }:

@@ -67,6 +67,9 @@ internal sealed record RehearsalReport
     /// <summary>Tables whose rows were not copied.</summary>
     public required IReadOnlyList<string> WithoutRows { get; init; }
 
+    /// <summary>The schemas and extensions that were not copied, as phrases.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+
     /// <summary>After a rollback with all rows, those of the real database beside those of the copy; otherwise null.</summary>
     public required ComparedRows? Rows { get; init; }
 

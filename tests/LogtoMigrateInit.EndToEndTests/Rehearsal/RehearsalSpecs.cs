@@ -136,6 +136,57 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(18)]
+    public async Task What_has_nothing_to_do_with_Logtos_schema_is_not_copied_and_what_has_is(int major)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, major);
+        var owner = PostgresDatabases.Quote(world.Owner);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            grant create on database {world.Database} to {owner};
+            create schema "The CRM";
+            create extension pageinspect schema "The CRM";
+            create table extension_rows (id int);
+            insert into extension_rows values (1);
+            alter table extension_rows owner to {owner};
+            alter table extension_rows enable row level security;
+            alter extension pageinspect add table extension_rows;
+            update pg_extension set extconfig = array['extension_rows'::regclass::oid], extcondition = array[''] where extname = 'pageinspect';
+            create table "The CRM".customers (id int primary key);
+            alter schema "The CRM" owner to {owner};
+            """,
+            Token);
+        await world.ExecuteAsync("""
+            create schema viewing;
+            create view viewing.usernames as select username from users;
+            create schema called;
+            create table called.log (id int);
+            insert into called.log values (1);
+            create function own_log() returns trigger language plpgsql as $$ begin insert into called.log values (2); return new; end $$;
+            create trigger own_log before update on hooks for each row execute function own_log();
+            """);
+        await world.AddAlterationAsync(1, "calls", "await run(pool, 'update hooks set name = name'); await run(pool, 'insert into called.log values (3)');");
+
+        foreach (var arguments in new[] { new[] { "--schema-only" }, [] })
+        {
+            var (result, report) = await world.RehearseAsync(arguments);
+            Expect.Ending(Expect.Success, result);
+            Assert.Equal(["schema The CRM", "extension pageinspect"], report["rehearsal"]!["leftOut"]!.AsArray().Select(each => (string)each!));
+        }
+
+        var text = await world.RunAsync(["rehearse"]);
+        Assert.Contains("schema The CRM, extension pageinspect: not copied", text.StandardOutput, StringComparison.Ordinal);
+
+        await world.AddAlterationAsync(2, "wider", "await run(pool, 'alter table users alter column username type varchar(200)');");
+        var (viewed, _) = await world.RehearseAsync("--schema-only");
+        Expect.Ending(16, viewed);
+        Assert.Contains("cannot alter type of a column used by a view or rule", viewed.LastLine, StringComparison.Ordinal);
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 1_200_000)]
+    [InlineData(14)]
+    [InlineData(18)]
     public async Task The_way_from_1_19_to_1_43_is_told_without_a_false_line_and_without_a_missing_one(int major)
     {
         await using var world = await LogtoWorld.CreateAsync(servers, major, rollback: "1.19.0");
