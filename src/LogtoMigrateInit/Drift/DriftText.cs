@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LogtoMigrateInit.Drift;
 
 /// <summary>Drift in words.</summary>
@@ -36,7 +38,24 @@ internal static class DriftText
 
     private static string Value(string? definition) => Line(definition) is { Length: > 0 } line ? line : "nothing";
 
-    /// <summary>A definition or a statement on one line; empty for none.</summary>
-    public static string Line(string? definition) =>
-        string.Join(' ', (definition ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    /// <summary>A definition or a statement on one line, with names and literals as they are; empty for none.</summary>
+    public static string Line(string? definition)
+    {
+        var line = new StringBuilder();
+        var quote = '\0';
+        foreach (var character in (definition ?? "").Trim())
+        {
+            quote = quote != '\0' ? (character == quote ? '\0' : quote) : character is '\'' or '"' ? character : '\0';
+            if (quote != '\0' || !char.IsWhiteSpace(character))
+            {
+                line.Append(character);
+            }
+            else if (line[^1] != ' ')
+            {
+                line.Append(' ');
+            }
+        }
+
+        return line.ToString();
+    }
 }

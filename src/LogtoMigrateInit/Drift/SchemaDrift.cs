@@ -29,9 +29,14 @@ internal sealed record SchemaDifference(Difference What, string Kind, string Nam
 /// <param name="Compared">How many objects of the target's were compared.</param>
 internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
 {
-    /// <summary>Whether an object of the target's is missing or different, and not only in how PostgreSQL stores a table.</summary>
-    public bool LacksSomething => Differences.Any(
-        difference => difference.What != Difference.Added && difference.Kind is not ("storage parameters" or "replica identity"));
+    /// <summary>
+    /// Whether an object of the target's is missing or different. How PostgreSQL stores a table, and the rights of its owner and of all
+    /// roles, are the operator's, who may have good reasons for them.
+    /// </summary>
+    public bool LacksSomething => Differences.Any(difference =>
+        difference.What != Difference.Added
+        && difference.Kind is not ("storage parameters" or "replica identity")
+        && !SchemaDrift.IsOfOwnerOrPublic(difference.Kind, difference.Name));
 }
 
 /// <summary>Compares a schema with the one that the target's own seed creates.</summary>
@@ -163,10 +168,12 @@ internal static partial class SchemaDrift
 
     /// <summary>The operator decides on the rights of roles that are not Logto's, and of all others on its schema.</summary>
     private static bool IsLogtos(SchemaObject each) =>
-        each.Kind != "grant"
-        || Grantee().IsMatch(each.Name)
-        || (each.Table is not null && (each.Name.EndsWith(" to public", StringComparison.Ordinal)
-            || each.Name.EndsWith(" to its owner", StringComparison.Ordinal)));
+        each.Kind != "grant" || Grantee().IsMatch(each.Name) || (each.Table is not null && IsOfOwnerOrPublic(each.Kind, each.Name));
+
+    /// <summary>Whether it is a right of an object's owner, or of all roles.</summary>
+    public static bool IsOfOwnerOrPublic(string kind, string name) =>
+        kind == "grant"
+        && (name.EndsWith(" to public", StringComparison.Ordinal) || name.EndsWith(" to its owner", StringComparison.Ordinal));
 
     private static (string Kind, string Name) Key(SchemaObject each) => (each.Kind, each.Name);
 

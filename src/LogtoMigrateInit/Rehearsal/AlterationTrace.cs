@@ -184,15 +184,31 @@ internal static class AlterationTrace
           for each row
           when (new.key = 'alterationState')
           execute function $trace.note();
+        """;
+
+    // No count and no file number tells a truncated table from a rewritten one. One transaction for all tables could need more locks than
+    // the server has.
+    private const string WatchTruncation = """
         do $each$
-        declare name text;
+        declare
+          number int := 0;
+          name text;
         begin
-          for name in select q.name from $trace.seen q join pg_class c on c.oid::text = q.id
-              where kind = 'table' and c.relkind in ('r', 'p') loop
+          for name in
+            select q.name
+              from $trace.seen q
+              join pg_class c on c.oid::text = q.id
+              where q.kind = 'table'
+                and c.relkind in ('r', 'p')
+          loop
             execute format('create trigger $trace_truncate after truncate on %s execute function $trace.note_truncation()', name);
             execute format('alter table %s enable always trigger $trace_truncate', name);
+            number := number + 1;
+            if number % 100 = 0 then
+              commit;
+            end if;
           end loop;
-        end $each$;
+        end $each$
         """;
 
     private const string Read = $"""
@@ -208,13 +224,16 @@ internal static class AlterationTrace
     public static async Task InstallAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
         var path = SchemaObjects.SearchPath(schema);
-        var sql = $"{Tables}\n{Function}\n{Start}"
-            .Replace("$query", SchemaObjects.Query(schema, withSql: false), StringComparison.Ordinal)
-            .Replace("$trace", SchemaObjects.TraceSchema, StringComparison.Ordinal)
-            .Replace("$path", path, StringComparison.Ordinal)
-            .Replace("$systems", $"{SqlNames.Quote(schema)}.systems", StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand($"set search_path = {path}; {sql}", connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        foreach (var sql in new[] { $"set search_path = {path}; {Tables}\n{Function}\n{Start}", WatchTruncation })
+        {
+            var statements = sql
+                .Replace("$query", SchemaObjects.Query(schema, withSql: false), StringComparison.Ordinal)
+                .Replace("$trace", SchemaObjects.TraceSchema, StringComparison.Ordinal)
+                .Replace("$path", path, StringComparison.Ordinal)
+                .Replace("$systems", $"{SqlNames.Quote(schema)}.systems", StringComparison.Ordinal);
+            await using var command = new NpgsqlCommand(statements, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     /// <summary>Reads the records of the trace, in order. An alteration that failed has left none.</summary>

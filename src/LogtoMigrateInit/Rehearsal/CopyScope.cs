@@ -20,7 +20,8 @@ internal sealed record CopyScope(
 
     // An object counts with its schema or its extension. Starting from Logto's schema, the walk takes what uses a schema, and what anything
     // uses; not all that uses an extension, because two schemas may use the same one. PostgreSQL does not record which names are in the
-    // text of a function, so a function that names a schema counts as its user. PostgreSQL's own objects have OIDs below 16384.
+    // text of a function, so a function that names a schema counts as its user. PostgreSQL's own objects have OIDs below 16384. A name in
+    // capitals could be one of an archive's kinds.
     private const string Query = """
         with recursive space as materialized (
           select oid, nspname::text collate "default" as nspname
@@ -97,7 +98,9 @@ internal sealed record CopyScope(
           select case when e.of = k.unit then e.uses else e.of end
             from kept k
             join edge e on e.of = k.unit or (e.uses = k.unit and k.unit ~ '^schema ' and e.of !~ '^extension '))
-        select 1, nspname, '' from space where 'schema ' || nspname not in (select unit from kept)
+        select 1, nspname, '' from space
+          where nspname !~ '^[A-Z ]+$'
+            and 'schema ' || nspname not in (select unit from kept)
         union all
         select 2, extname, '' from extension
           where extname <> 'plpgsql'

@@ -168,6 +168,26 @@ public sealed class DriftSpecs(SharedServers servers)
     [Theory(Timeout = 1_200_000)]
     [InlineData(14)]
     [InlineData(18)]
+    public async Task A_restored_dump_with_default_rights_of_other_roles_has_no_drift(int major)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, major, new LogtoRelease("1.40.1"));
+        var (other, restored) = (PostgresDatabases.Quote($"other_{world.Database}"), $"{world.Database}_again");
+        await world.Server.ExecuteAsync("postgres", $"create role {other}; create database {restored} owner {PostgresDatabases.Quote(world.Owner)}", Token);
+        await world.ExecuteAsync(string.Concat(new[] { "tables", "functions", "sequences", "types" }.Select(kind => $"alter default privileges grant all on {kind} to {other};")));
+        Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
+        Expect.Ending(Expect.Success, await world.RunAsync(["check", "--drift"]));
+
+        var (tools, file) = (PostgresClients.For(major), Path.GetTempFileName());
+        await Tool.RunAsync(Path.Combine(tools, "pg_dump"), ["--format=custom", $"--file={file}", world.Server.Url(world.Database)], cancellationToken: Token);
+        await Tool.RunAsync(Path.Combine(tools, "pg_restore"), ["--exit-on-error", $"--dbname={world.Server.Url(restored)}", file], cancellationToken: Token);
+        File.Delete(file);
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["check", "--drift"], ("DB_URL", world.Server.Url(restored, world.Owner, PostgresDatabases.OwnerPassword))));
+    }
+
+    [Theory(Timeout = 1_200_000)]
+    [InlineData(14)]
+    [InlineData(18)]
     public async Task The_SQL_names_the_roles_that_a_renamed_database_really_has(int major)
     {
         await using var world = await LogtoWorld.CreateAsync(servers, major);
