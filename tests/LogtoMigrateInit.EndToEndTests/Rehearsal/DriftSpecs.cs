@@ -172,7 +172,8 @@ public sealed class DriftSpecs(SharedServers servers)
     {
         await using var world = await LogtoWorld.CreateAsync(servers, major, new LogtoRelease("1.40.1"));
         var (other, restored) = (PostgresDatabases.Quote($"other_{world.Database}"), $"{world.Database}_again");
-        await world.Server.ExecuteAsync("postgres", $"create role {other}; create database {restored} owner {PostgresDatabases.Quote(world.Owner)}", Token);
+        await world.Server.ExecuteAsync("postgres", $"create role {other}", Token);
+        await world.Server.ExecuteAsync("postgres", $"create database {restored} owner {PostgresDatabases.Quote(world.Owner)}", Token);
         await world.ExecuteAsync(string.Concat(new[] { "tables", "functions", "sequences", "types" }.Select(kind => $"alter default privileges grant all on {kind} to {other};")));
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"]));
         Expect.Ending(Expect.Success, await world.RunAsync(["check", "--drift"]));
