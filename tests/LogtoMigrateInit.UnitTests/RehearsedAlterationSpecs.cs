@@ -136,10 +136,12 @@ public sealed class RehearsedAlterationSpecs
     [Fact]
     public void A_truncated_table_is_neither_rewritten_nor_are_its_indexes_built()
     {
-        var rehearsed = Of(Traced(changes:
+        TracedChange[] changes =
         [
             Changed("1", Table("logs", 5), Table("logs", 6)), Changed("2", Index("logs__key on logs", 7), Index("logs__key on logs", 8)), Changed("3", Table("users", 5), Table("users", 6)),
-        ]) with { Truncated = [new("1", "logs")] });
+        ];
+
+        var rehearsed = Of(Traced(changes: changes) with { Truncated = [new("1", "logs")] });
 
         Assert.Equal(["logs"], rehearsed.Truncated);
         Assert.Equal(["users"], rehearsed.Rewritten);
