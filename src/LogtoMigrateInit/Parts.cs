@@ -56,7 +56,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private DatabaseBackup Backup => field ??= new(settings, Installation, _sessionName, Database, Server, ScratchCopies, logger);
 
-    private TargetSchema TargetSchema => field ??= new(settings, ScratchCli);
+    private TargetSchema TargetSchema => field ??= new(ScratchCli);
 
     private DatabaseCopy Copies => field ??= new(settings, _sessionName, Database, Server, ScratchCopies, Watched, logger);
 

@@ -56,7 +56,7 @@ public sealed class DriftRulesSpecs
     [Fact]
     public void One_owner_for_all_is_no_drift_whoever_it_is()
     {
-        SchemaObject Owner(string table, string owner) => new("owner", table, table, owner, "");
+        SchemaObject Owner(string table, string owner) => new("owner", table, table, owner, $"alter table {table} owner to {owner}");
 
         Assert.Empty(SchemaDrift.Compare([Owner("a", "seeder"), Owner("b", "seeder")], [Owner("a", "logto"), Owner("b", "logto")]).Differences);
         Assert.Equal(
@@ -65,12 +65,49 @@ public sealed class DriftRulesSpecs
     }
 
     [Theory]
-    [InlineData("my-db", "my-db", "users to \"logto_tenant_my-db\"")]
-    [InlineData("my-db", "my-db", "users to logto_tenant_my_db")]
-    [InlineData("my-db_scratch_0011223344556677", "my-db", "users to logto_tenant_my_db_scratch_0011223344556677")]
-    [InlineData("my-db_scratch_0011223344556677", "my-db", "users to \"logto_tenant_my-db_scratch_0011223344556677\"")]
-    public void Logtos_roles_are_compared_without_the_name_of_the_database_in_whatever_spelling(string from, string to, string name) =>
-        Assert.Equal("users to logto_tenant_my_db", SchemaDrift.Normalise([new SchemaObject("grant", "users", name, "select", null)], from, to).Single().Name);
+    [InlineData("\"logto_tenant_my-db\"", "\"logto_tenant_my-db\"")]
+    [InlineData("logto_tenant_my_db_scratch_0011223344556677", "\"logto_tenant_my-db\"")]
+    [InlineData("\"logto_tenant_my-db_scratch_0011223344556677\"", "logto_tenant_renamed")]
+    [InlineData("logto_tenant_x", "\"logto_tenant_a\"\"$$\"")]
+    public void Logtos_roles_are_compared_without_the_name_of_their_database_and_keep_their_real_names(string own, string parent)
+    {
+        var found = SchemaDrift.WithRoles([new SchemaObject("grant", "users", $"users to {own}", "select", $"grant select on table users to {own}")], parent).Single();
+
+        Assert.Equal(($"users to {parent}", $"grant select on table users to {parent}"), (found.Name, found.Sql));
+    }
+
+    [Fact]
+    public void SQL_that_needs_what_is_missing_is_not_printed()
+    {
+        SchemaObject[] expected =
+        [
+            Users, new("column", "users", "users.type", "text not null", null), new("index", "users", "users__type on users", "…", "CREATE INDEX users__type ON users USING btree (type)"),
+            new("index", "users", "users__id on users", "…", "CREATE INDEX users__id ON users USING btree (id)"),
+        ];
+
+        Assert.Equal(["column users.type ", "index users__id on users CREATE INDEX users__id ON users USING btree (id)", "index users__type on users "], SchemaDrift.Compare(expected, [Users]).Differences.Select(each => $"{each.Kind} {each.Name} {each.Sql}"));
+    }
+
+    [Theory]
+    [InlineData("select", "select, update with grant option", "revoke update on table users from public")]
+    [InlineData("select", "select with grant option", "revoke grant option for select on table users from public")]
+    [InlineData("select, update", "delete, select with grant option", "revoke grant option for select on table users from public; revoke delete on table users from public; grant update on table users to public")]
+    [InlineData("select", "select, update granted by other", null)]
+    public void Rights_are_taken_back_and_granted_one_by_one(string expected, string found, string? sql)
+    {
+        SchemaObject Grant(string definition) => new("grant", "users", "users to public", definition, $"grant {definition} on table users to public");
+
+        Assert.Equal(sql, SchemaDrift.Compare([Users, Grant(expected)], [Users, Grant(found)]).Differences.Single().Sql);
+    }
+
+    [Fact]
+    public void Rights_of_the_owner_are_given_back_to_the_owner_of_the_real_database()
+    {
+        SchemaObject Owner(string name) => new("owner", "users", "users", name, $"alter table users owner to {name}");
+        var lost = new SchemaObject("grant", "users", "users to its owner", "select", "grant select on table users to scratch_user");
+
+        Assert.Equal("grant select on table users to \"logto\"", SchemaDrift.Compare([Users, Owner("scratch_user"), lost], [Users, Owner("logto")]).Differences.Single().Sql);
+    }
 
     [Theory]
     [InlineData("'a', 'b', 'c'", "'a', 'c'", "alter type t add value 'b' after 'a'")]
@@ -79,6 +116,19 @@ public sealed class DriftRulesSpecs
     [InlineData("'a'", "'a', 'z'", null)]
     public void Values_are_added_to_an_enum_where_they_belong_and_nothing_else_is_certain(string expected, string found, string? sql) =>
         Assert.Equal(sql, SchemaDrift.Compare([new SchemaObject("enum", null, "t", expected, null)], [new SchemaObject("enum", null, "t", found, null)]).Differences.Single().Sql);
+
+    [Fact]
+    public void A_statement_goes_on_one_line_and_its_names_and_literals_stay() =>
+        Assert.Equal("""grant x to "two  blanks" 'it''s  so' end""", DriftText.Line("grant x\n   to \"two  blanks\" 'it''s  so'\n end "));
+
+    [Theory]
+    [InlineData("grant", "f() to public", false)]
+    [InlineData("grant", "users to its owner", false)]
+    [InlineData("storage parameters", "logs", false)]
+    [InlineData("grant", "users to logto_tenant_x", true)]
+    [InlineData("index", "users__id on users", true)]
+    public void A_deploy_is_not_refused_for_what_the_operator_decides(string kind, string name, bool lacks) =>
+        Assert.Equal(lacks, new DriftReport([new SchemaDifference(Difference.Missing, kind, name, "", null, null)], [], 1).LacksSomething);
 
     private static SchemaObject Policy(string definition) => new("policy", "users", "p on users", definition, null);
 }

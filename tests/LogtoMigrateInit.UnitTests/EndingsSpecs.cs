@@ -80,7 +80,7 @@ public sealed class EndingsSpecs
         new Outcome.AlterationsPending(Catalog, Old, Pending),
         new Outcome.BackupFailed("pg_dump is not in the image; build it with --build-arg POSTGRES_CLIENT=17, or name its folder in LOGTO_INIT_PG_BIN", "deployed"),
         new Outcome.PreflightFailed(["user 'logto' does not own 3 tables (users, roles, logs) and cannot alter them; run `reassign owned by OLD_OWNER to \"logto\"` as their owner, or connect as the owner"]),
-        new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing"),
+        new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing", "1 of 2 have no SQL, and the report above has it for the others"),
         new Outcome.RehearsalFailed(Catalog, Pending[0].FileName, "could not create unique index \"users__email\": Key (email)=(…) is duplicated (Logto's CLI, exit code 1)"),
         new Outcome.RehearsalImpossible("user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.StartUnknown("this installation has no Logto server"),

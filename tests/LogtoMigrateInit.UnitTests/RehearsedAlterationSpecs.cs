@@ -126,26 +126,46 @@ public sealed class RehearsedAlterationSpecs
                 .Changes.Select(change => $"{change.What} {change.Name}").Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Rows_that_the_server_has_not_collected_yet_are_not_counted_twice()
+    public void The_row_of_the_state_is_not_the_alterations_own()
     {
-        var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
-        var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 1, 0), new("systems", 0, 2, 0)]);
+        var rehearsed = Of(Traced(rows: [new("users", 2, 1, 0), new("systems", 1, 1, 1)]));
 
-        var rehearsed = RehearsedAlteration.Of([first, second], Job);
-
-        Assert.Equal([new TracedRows("users", 3, 0, 0)], rehearsed[0].Rows);
-        Assert.Equal([new TracedRows("users", 2, 1, 0)], rehearsed[1].Rows);
+        Assert.Equal([new TracedRows("systems", 1, 0, 1), new TracedRows("users", 2, 1, 0)], rehearsed.Rows);
     }
 
-    [Theory]
-    [InlineData(7, 1)] // collected meanwhile
-    [InlineData(8, 2)] // another session, in which there was another alteration before
-    public void Rows_of_another_session_or_collected_ones_are_not_subtracted(int pid, int states)
+    [Fact]
+    public void A_truncated_table_is_neither_rewritten_nor_are_its_indexes_built()
     {
-        var first = Traced(state: First.Timestamp, rows: [new("users", 3, 0, 0), new("systems", 0, 1, 0)]);
-        var second = Traced(state: Second.Timestamp, rows: [new("users", 5, 0, 0), new("systems", 0, states, 0)]) with { Pid = pid };
+        TracedChange[] changes =
+        [
+            Changed("1", Table("logs", 5), Table("logs", 6)), Changed("2", Index("logs__key on logs", 7), Index("logs__key on logs", 8)), Changed("3", Table("users", 5), Table("users", 6)),
+        ];
 
-        Assert.Equal(new TracedRows("users", 5, 0, 0), RehearsedAlteration.Of([first, second], Job)[1].Rows.Single(rows => rows.Table == "users"));
+        var rehearsed = Of(Traced(changes: changes) with { Truncated = [new("1", "logs")] });
+
+        Assert.Equal(["logs"], rehearsed.Truncated);
+        Assert.Equal(["users"], rehearsed.Rewritten);
+        Assert.Empty(rehearsed.Indexes);
+    }
+
+    [Fact]
+    public void What_keeps_its_name_when_its_table_or_column_is_renamed_is_no_line()
+    {
+        var rehearsed = Of(Traced(changes:
+        [
+            Changed("1", Table("domains", 5), Table("domainz", 5)), Changed("1.3", Object("column", "domains", "domains.domain", "text"), Object("column", "domainz", "domainz.host", "text")),
+            Changed("1.3", Object("not null", "domains", "domains.domain", "not null"), Object("not null", "domainz", "domainz.host", "not null")),
+            Changed("2", Object("index", "domains", "domains__domain on domains", "CREATE INDEX domains__domain ON domains USING btree (domain)"), Object("index", "domainz", "domains__domain on domainz", "CREATE INDEX domains__domain ON domainz USING btree (host)")),
+            Changed("3", Object("constraint", "domains", "domains_pkey on domains", "PRIMARY KEY (id)"), Object("constraint", "domainz", "domains_pkey on domainz", "PRIMARY KEY (id)")),
+            Changed("4", Object("policy", "domains", "domains_tenant_id on domains", "using (true)"), Object("policy", "domainz", "domains_tenant_id on domainz", "using (true)")),
+            Changed("5", Object("constraint", "users", "users__domain__fk on users", "FOREIGN KEY (domain) REFERENCES domains(domain)"), Object("constraint", "users", "users__domain__fk on users", "FOREIGN KEY (domain) REFERENCES domainz(host)")),
+            Changed("6", Object("grant", "domains", "domains to logto_tenant_x", "select"), Object("grant", "domainz", "domainz to logto_tenant_x", "select")),
+            Changed("7", Object("index", "domains", "domains__old on domains", "CREATE INDEX domains__old ON domains USING btree (id)"), Object("index", "domainz", "domains__new on domainz", "CREATE INDEX domains__new ON domainz USING btree (id)")),
+        ]));
+
+        Assert.Equal(
+            ["Renamed column domainz.host", "Renamed index domains__new on domainz", "Renamed table domainz"],
+            rehearsed.Changes.Select(change => $"{change.What} {change.Kind} {change.Name}"));
     }
 
     [Fact]
@@ -168,7 +188,7 @@ public sealed class RehearsedAlterationSpecs
         var rehearsed = RehearsedAlteration.Of(
             [
                 Traced(state: Second.Timestamp - 1, rows: [new("systems", 0, 1, 0)]),
-                Traced(state: First.Timestamp - 1, rows: [new("users", 0, 0, 1), new("systems", 0, 1, 0)]) with { Pid = 8 },
+                Traced(state: First.Timestamp - 1, rows: [new("users", 0, 0, 1), new("systems", 0, 1, 0)]),
             ],
             rollback);
 
@@ -180,7 +200,7 @@ public sealed class RehearsedAlterationSpecs
     private static RehearsedAlteration Of(TracedAlteration traced) => Assert.Single(RehearsedAlteration.Of([traced], Job));
 
     private static TracedAlteration Traced(double? state = null, TracedLock[]? locks = null, TracedRows[]? rows = null, TracedChange[]? changes = null) =>
-        new(state ?? First.Timestamp, 7, Start, Start.AddSeconds(1), Start.AddSeconds(2), locks ?? [], rows ?? [], changes ?? []);
+        new(state ?? First.Timestamp, Start, Start.AddSeconds(1), Start.AddSeconds(2), locks ?? [], rows ?? [], [], changes ?? []);
 
     private static TracedChange New(string id, TracedObject after) => new(id, null, after);
 

@@ -124,7 +124,7 @@ internal sealed class DatabaseBackup(
         }
 
         var programs = await PostgresPrograms.FindAsync(settings.PostgresPrograms, held);
-        var (identity, problem) = await server.ExamineAsync(database, held);
+        var (identity, problem) = await server.ExamineAsync(database, leavesOut: null, held);
         programs.RequireFor(identity.ServerVersion);
         return (programs, identity, problem);
     }

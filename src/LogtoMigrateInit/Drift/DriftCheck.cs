@@ -27,12 +27,12 @@ internal sealed class DriftCheck(
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
     {
-        var (inspection, found) = await database.WithWorkConnectionAsync(
+        var (inspection, (found, roles)) = await database.WithWorkConnectionAsync(
             async (connection, token) =>
             {
                 var inspection = await InspectionQuery.ReadAsync(connection, [], token);
                 var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
-                return (inspection, SchemaDrift.Normalise(objects, settings.Main.Database, settings.Main.Database));
+                return (inspection, Found: (objects, await TenantRoles.ReadAsync(connection, token)));
             },
             stop);
         return await place.UseAsync<DriftResult>(
@@ -50,8 +50,10 @@ internal sealed class DriftCheck(
                 }
 
                 logger.ComparingSchema();
-                var expected = await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop);
-                return new DriftResult.Compared(SchemaDrift.Compare(expected, found));
+                var seed = await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop);
+                var expected = SchemaDrift.WithRoles(seed, roles.Parent ?? SchemaDrift.ParentRole(found, settings.Main.Database));
+                return new DriftResult.Compared(SchemaDrift.Compare(
+                    [.. expected, .. roles.Objects.Select(TenantRoles.AsExpected)], [.. found, .. roles.Objects]));
             },
             reason => new DriftResult.Impossible(reason),
             stop);

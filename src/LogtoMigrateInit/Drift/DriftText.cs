@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LogtoMigrateInit.Drift;
 
 /// <summary>Drift in words.</summary>
@@ -19,13 +21,41 @@ internal static class DriftText
         Difference.Missing => $"{difference.Kind} {difference.Name} is missing",
         Difference.Added => $"{difference.Kind} {difference.Name} is not Logto's",
         _ when IsLong(difference) => $"{difference.Kind} {difference.Name} is another one",
-        _ => $"{difference.Kind} {difference.Name} is {Line(difference.Found)} instead of {Line(difference.Expected)}",
+        _ => $"{difference.Kind} {difference.Name} is {Value(difference.Found)} instead of {Value(difference.Expected)}",
     };
 
     /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";
 
-    /// <summary>A definition or a statement on one line; empty for none.</summary>
-    public static string Line(string? definition) =>
-        string.Join(' ', (definition ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    /// <summary>What the last line says of the SQL: a clause, such as <c>2 of 5 have no SQL</c>.</summary>
+    public static string OfSql(DriftReport drift)
+    {
+        var (all, without) = (drift.Differences.Count, drift.Differences.Count(difference => difference.Sql is null));
+        return without == 0 ? "the report above has the SQL that repairs each"
+            : without == all ? $"{(all == 1 ? "it has" : "they have")} no SQL that is certain to repair {(all == 1 ? "it" : "them")}"
+            : $"{without} of {all} have no SQL, and the report above has it for the others";
+    }
+
+    private static string Value(string? definition) => Line(definition) is { Length: > 0 } line ? line : "nothing";
+
+    /// <summary>A definition or a statement on one line, with names and literals as they are; empty for none.</summary>
+    public static string Line(string? definition)
+    {
+        var line = new StringBuilder();
+        var quote = '\0';
+        foreach (var character in (definition ?? "").Trim())
+        {
+            quote = quote != '\0' ? (character == quote ? '\0' : quote) : character is '\'' or '"' ? character : '\0';
+            if (quote != '\0' || !char.IsWhiteSpace(character))
+            {
+                line.Append(character);
+            }
+            else if (line[^1] != ' ')
+            {
+                line.Append(' ');
+            }
+        }
+
+        return line.ToString();
+    }
 }

@@ -29,8 +29,14 @@ internal sealed record SchemaDifference(Difference What, string Kind, string Nam
 /// <param name="Compared">How many objects of the target's were compared.</param>
 internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
 {
-    /// <summary>Whether an object of the target's is missing or different.</summary>
-    public bool LacksSomething => Differences.Any(difference => difference.What != Difference.Added);
+    /// <summary>
+    /// Whether an object of the target's is missing or different. How PostgreSQL stores a table, and the rights of its owner and of all
+    /// roles, are the operator's, who may have good reasons for them.
+    /// </summary>
+    public bool LacksSomething => Differences.Any(difference =>
+        difference.What != Difference.Added
+        && difference.Kind is not ("storage parameters" or "replica identity")
+        && !SchemaDrift.IsOfOwnerOrPublic(difference.Kind, difference.Name));
 }
 
 /// <summary>Compares a schema with the one that the target's own seed creates.</summary>
@@ -38,17 +44,17 @@ internal static partial class SchemaDrift
 {
     private const string OfConstraint = "index of a constraint";
 
-    /// <summary>The kinds that stand alone; the others belong to a table.</summary>
+    /// <summary>The kinds that stand alone; the others belong to a table, a function or an enum.</summary>
     private static readonly string[] Alone = ["table", "view", "materialized view", "foreign table", "sequence", "function", "enum"];
 
-    /// <summary>The order of repairs: later kinds may need earlier ones.</summary>
+    /// <summary>The order of repairs: later kinds may need earlier ones. Row-level security without policies hides all rows.</summary>
     private static readonly string[] Order =
     [
-        "table", "enum", "column", "default", "not null", "constraint", OfConstraint, "index",
-        "function", "trigger", "row-level security", "policy", "owner", "grant",
+        "enum", "table", "column", "function", "default", "not null", "constraint", OfConstraint, "index", "storage parameters",
+        "replica identity", "rule", "trigger", "policy", "row-level security", "role", "owner", "grant",
     ];
 
-    /// <param name="expected">The objects that the target creates; see <see cref="Normalise"/>.</param>
+    /// <param name="expected">The objects that the target creates; see <see cref="WithRoles"/>.</param>
     /// <param name="found">The objects of the real database.</param>
     // Over 40 lines: what is missing, different and added is found from the same sets.
     public static DriftReport Compare(IReadOnlyList<SchemaObject> expected, IReadOnlyList<SchemaObject> found)
@@ -59,70 +65,76 @@ internal static partial class SchemaDrift
             .MaxBy(same => same.Count())?.Key;
         var target = expected
             .Where(IsLogtos)
-            .Select(each => each.Kind == "owner" && owner is not null ? OwnedBy(each, owner) : each)
+            .Select(each => owner is null ? each : DriftRepair.OwnedBy(each, owner))
             .ToArray();
         var present = found.Where(IsLogtos).GroupBy(Key).ToDictionary(same => same.Key, same => same.First());
         var keys = target.Select(Key).ToHashSet();
-        var tables = target.Select(each => each.Table).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var wholes = target.Select(each => each.Table).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var lost = target
             .Where(each => Alone.Contains(each.Kind) && !present.ContainsKey(Key(each)))
             .Select(each => each.Name)
             .ToHashSet(StringComparer.Ordinal);
 
-        var differences = new List<SchemaDifference>();
+        var differences = new List<(SchemaObject Of, SchemaDifference Difference)>();
         foreach (var each in target)
         {
             if (!present.TryGetValue(Key(each), out var other))
             {
                 if (Alone.Contains(each.Kind) || each.Table is null || !lost.Contains(each.Table))
                 {
-                    differences.Add(new SchemaDifference(Difference.Missing, each.Kind, each.Name, each.Definition, null, each.Sql));
+                    differences.Add((each, new SchemaDifference(
+                        Difference.Missing, each.Kind, each.Name, each.Definition, null, each.Sql)));
                 }
             }
             else if (Comparable(each.Definition) != Comparable(other.Definition))
             {
-                differences.Add(new SchemaDifference(
-                    Difference.Different, each.Kind, each.Name, each.Definition, other.Definition, Repair(each, other)));
+                differences.Add((each, new SchemaDifference(
+                    Difference.Different, each.Kind, each.Name, each.Definition, other.Definition, DriftRepair.Of(each, other))));
             }
         }
 
         differences.AddRange(
             from each in present.Values
-            where !keys.Contains(Key(each)) && !Alone.Contains(each.Kind) && (each.Table is null || tables.Contains(each.Table))
-            select new SchemaDifference(Difference.Added, each.Kind, each.Name, null, each.Definition, null));
-        differences.RemoveAll(difference => IsIncluded(difference, differences));
-        var ordered = differences
-            .OrderBy(difference => Array.IndexOf(Order, difference.Kind))
-            .ThenBy(difference => difference.Name, StringComparer.Ordinal);
+            where !keys.Contains(Key(each)) && !Alone.Contains(each.Kind) && (each.Table is null || wholes.Contains(each.Table))
+            select (each, new SchemaDifference(
+                Difference.Added, each.Kind, each.Name, null, each.Definition, DriftRepair.OfAdded(each))));
+        var all = differences.ConvertAll(each => each.Difference);
+        differences.RemoveAll(each => IsIncluded(each.Difference, all));
         var notLogtos = found
             .Where(each => Alone.Contains(each.Kind) && !keys.Contains(Key(each)))
             .Select(each => $"{each.Kind} {each.Name}")
-            .Order(StringComparer.Ordinal);
-        return new DriftReport([.. ordered], [.. notLogtos], target.Length);
+            .Order(StringComparer.Ordinal)
+            .ToArray();
+        var ordered = DriftRepair.WithoutUncertain(differences, notLogtos)
+            .OrderBy(difference => Array.IndexOf(Order, difference.Kind))
+            .ThenBy(difference => difference.Expected?.StartsWith("FOREIGN KEY", StringComparison.Ordinal)) // it needs a primary key
+            .ThenBy(difference => difference.Name, StringComparer.Ordinal);
+        return new DriftReport([.. ordered], notLogtos, target.Length);
     }
 
     /// <summary>
-    /// Makes names comparable. The names of Logto's roles contain the name of their database, in which older releases replace hyphens by
-    /// underscores (logto-io/logto#9060).
+    /// Returns the parent role of a database's tenants, as PostgreSQL quotes it. It has the rights on Logto's tables. A database that was
+    /// restored or cloned under another name mostly keeps the roles of the old name.
+    /// </summary>
+    /// <param name="objects">The objects of the database.</param>
+    /// <param name="database">Its name, which counts when no role of Logto's has a right.</param>
+    public static string ParentRole(IReadOnlyList<SchemaObject> objects, string database) =>
+        FindParent(objects) ?? SqlNames.Quote(LogtoNames.RolePrefix + database.Replace('-', '_'));
+
+    /// <summary>
+    /// Renames Logto's roles. Their names contain the name of their database, in which older releases replace hyphens by underscores
+    /// (logto-io/logto#9060).
     /// </summary>
     /// <param name="objects">The objects of one database.</param>
-    /// <param name="from">Its name.</param>
-    /// <param name="to">The name of the real database.</param>
-    public static IReadOnlyList<SchemaObject> Normalise(IReadOnlyList<SchemaObject> objects, string from, string to)
+    /// <param name="parent">The parent role of the other database; see <see cref="ParentRole"/>.</param>
+    public static IReadOnlyList<SchemaObject> WithRoles(IReadOnlyList<SchemaObject> objects, string parent)
     {
-        // A database that was restored or cloned under another name still grants rights to the roles of the old name.
-        var former = objects
-            .Where(each => each.Kind == "grant")
-            .Select(each => Grantee().Match(each.Name))
-            .Where(match => match.Success)
-            .GroupBy(match => match.Groups[1].Value)
-            .MaxBy(same => same.Count())?.Key;
-        var plain = to.Replace('-', '_');
-        if (former is not null && former != from && former.Replace('-', '_') != plain && former != from.Replace('-', '_'))
+        if (FindParent(objects) is not { } own || own == parent)
         {
-            objects = Normalise(objects, former, to);
+            return objects;
         }
 
+        var (from, to) = (Unquote(own), Unquote(parent));
         return
         [
             .. objects.Select(each => each with
@@ -134,93 +146,49 @@ internal static partial class SchemaDrift
         ];
 
         string Rename(string text) => text.Contains(LogtoNames.RolePrefix, StringComparison.Ordinal)
-            ? QuotedRole().Replace(
-                text.Replace(LogtoNames.RolePrefix + from, LogtoNames.RolePrefix + plain, StringComparison.Ordinal)
-                    .Replace(LogtoNames.RolePrefix + from.Replace('-', '_'), LogtoNames.RolePrefix + plain, StringComparison.Ordinal),
-                "$1")
+            ? LogtoRole().Replace(
+                text,
+                match => Unquote(match.Value) is var role && role.StartsWith(from, StringComparison.Ordinal)
+                    ? QuoteLikeServer(to + role[from.Length..])
+                    : match.Value)
             : text;
     }
 
-    /// <summary>The operator decides on other roles' rights and on storage parameters.</summary>
-    private static bool IsLogtos(SchemaObject each) => each.Kind switch
-    {
-        "grant" =>
-            each.Name.Contains($" to {LogtoNames.RolePrefix}", StringComparison.Ordinal)
-            || each.Name.Contains($" to \"{LogtoNames.RolePrefix}", StringComparison.Ordinal),
-        "storage parameters" => false,
-        _ => true,
-    };
+    private static string? FindParent(IReadOnlyList<SchemaObject> objects) => objects
+        .Where(each => each.Kind == "grant")
+        .Select(each => Grantee().Match(each.Name))
+        .Where(match => match.Success)
+        .GroupBy(match => match.Groups[1].Value)
+        .MaxBy(same => same.Count())?.Key;
+
+    private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
+
+    /// <summary>As <c>quote_ident</c> does; no name with this prefix is a keyword.</summary>
+    private static string QuoteLikeServer(string role) => PlainName().IsMatch(role) ? role : SqlNames.Quote(role);
+
+    /// <summary>The operator decides on the rights of roles that are not Logto's, and of all others on its schema.</summary>
+    private static bool IsLogtos(SchemaObject each) =>
+        each.Kind != "grant" || Grantee().IsMatch(each.Name) || (each.Table is not null && IsOfOwnerOrPublic(each.Kind, each.Name));
+
+    /// <summary>Whether it is a right of an object's owner, or of all roles.</summary>
+    public static bool IsOfOwnerOrPublic(string kind, string name) =>
+        kind == "grant"
+        && (name.EndsWith(" to public", StringComparison.Ordinal) || name.EndsWith(" to its owner", StringComparison.Ordinal));
 
     private static (string Kind, string Name) Key(SchemaObject each) => (each.Kind, each.Name);
 
-    private static SchemaObject OwnedBy(SchemaObject each, string owner) => each with
-    {
-        Definition = owner,
-        Sql = $"alter table {each.Name} owner to {SqlNames.Quote(owner)}",
-    };
-
-    /// <summary>A constraint includes its index, and a column its default and its NOT NULL.</summary>
+    /// <summary>A constraint includes its index, and a column its default, its NOT NULL and its rights.</summary>
     private static bool IsIncluded(SchemaDifference difference, List<SchemaDifference> all) => difference.Kind switch
     {
         OfConstraint => all.Exists(other => other.Kind == "constraint" && other.Name == difference.Name),
-        "not null" or "default" => all.Exists(other =>
-            other.Kind == "column"
-            && other.Name == difference.Name
-            && other.What == difference.What
-            && other.What != Difference.Different),
+        "not null" or "default" => all.Exists(other => IsWholeColumn(other, difference.What) && other.Name == difference.Name),
+        "grant" => all.Exists(
+            other => IsWholeColumn(other, difference.What) && difference.Name.StartsWith($"{other.Name} to ", StringComparison.Ordinal)),
         _ => false,
     };
 
-    /// <returns>Null when no statement is certain to repair it.</returns>
-    private static string? Repair(SchemaObject expected, SchemaObject found)
-    {
-        var name = NameAndTable().Match(expected.Name) is { Success: true } match ? match.Groups[1].Value : expected.Name;
-        return expected.Kind switch
-        {
-            "owner" or "row-level security" or "default" or "function" => expected.Sql,
-            "trigger" when found.Definition.StartsWith(expected.Definition, StringComparison.Ordinal) =>
-                $"alter table {expected.Table} enable trigger {name}",
-            "trigger" => $"drop trigger {name} on {expected.Table}; {expected.Sql}",
-            "policy" => $"drop policy {name} on {expected.Table}; {expected.Sql}",
-            "constraint" when found.Definition == $"{expected.Definition} NOT VALID" =>
-                $"alter table {expected.Table} validate constraint {name}",
-            "index" when found.Definition == $"{expected.Definition} (invalid)" => $"reindex index concurrently {name}",
-            "index" => $"drop index concurrently {name}; {expected.Sql}",
-            "constraint" when found.Definition == $"{expected.Definition}{SchemaObjects.WithoutTriggers}" =>
-                $"alter table {expected.Table} enable trigger all",
-            "grant" => Grants(expected, found),
-            "enum" => AddValues(expected, found),
-            _ => null,
-        };
-    }
-
-    /// <summary>Revokes and grants single rights, because revoking all rights on a table also revokes those on its columns.</summary>
-    private static string Grants(SchemaObject expected, SchemaObject found)
-    {
-        var (rights, present) = (expected.Definition.Split(", "), found.Definition.Split(", "));
-        var (extra, missing) = (present.Except(rights).ToArray(), rights.Except(present).ToArray());
-        var grant = Grant().Match(expected.Sql!).Groups;
-        var (columns, target, role) = (grant["columns"].Value, grant["target"].Value, grant["role"].Value);
-        return string.Join("; ", new[]
-        {
-            extra.Length > 0 ? $"revoke {List(extra)} on {target} from {role}" : null,
-            missing.Length > 0 ? $"grant {List(missing)} on {target} to {role}" : null,
-        }.OfType<string>());
-
-        string List(IEnumerable<string> names) => string.Join(", ", names.Select(name => $"{name}{columns}"));
-    }
-
-    /// <summary>PostgreSQL can add values of an enum at their places, but not remove or reorder them.</summary>
-    private static string? AddValues(SchemaObject expected, SchemaObject found)
-    {
-        var (values, present) = (expected.Definition.Split(", "), found.Definition.Split(", "));
-        var added =
-            from each in values.Index()
-            where !present.Contains(each.Item)
-            let place = each.Index > 0 ? $"after {values[each.Index - 1]}" : $"before {present[0]}"
-            select $"alter type {expected.Name} add value {each.Item} {place}";
-        return values.Where(present.Contains).SequenceEqual(present) ? string.Join("; ", added) : null;
-    }
+    private static bool IsWholeColumn(SchemaDifference other, Difference what) =>
+        other.Kind == "column" && other.What == what && what != Difference.Different;
 
     /// <summary>
     /// Removes line breaks, and casts between PostgreSQL's text types. A restored database has these casts in other places than the dumped
@@ -234,17 +202,12 @@ internal static partial class SchemaDrift
     [GeneratedRegex(@"::(?:text|character varying(?:\([0-9]+\))?)(?:\[\])?", RegexOptions.CultureInvariant)]
     private static partial Regex TextCast();
 
-    [GeneratedRegex("""^("(?:""|[^"])+"|\S+) on """, RegexOptions.CultureInvariant)]
-    private static partial Regex NameAndTable();
-
-    [GeneratedRegex(
-        "^grant [a-z]+(?<columns> \\(.*?\\))?(?:, .*?)? on (?<target>(?:table|sequence|schema) .*) to (?<role>.*)$",
-        RegexOptions.CultureInvariant)]
-    private static partial Regex Grant();
-
-    [GeneratedRegex(""" to "?logto_tenant_([^"]*)"?$""", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(""" to (logto_tenant_\S*|"logto_tenant_(?:""|[^"])*")$""", RegexOptions.CultureInvariant)]
     private static partial Regex Grantee();
 
-    [GeneratedRegex("\"(logto_tenant_[a-z0-9_]+)\"", RegexOptions.CultureInvariant)]
-    private static partial Regex QuotedRole();
+    [GeneratedRegex("""logto_tenant_[a-z0-9_]*|"logto_tenant_(?:""|[^"])*"(?!")""", RegexOptions.CultureInvariant)]
+    private static partial Regex LogtoRole();
+
+    [GeneratedRegex("^[a-z0-9_]+$", RegexOptions.CultureInvariant)]
+    private static partial Regex PlainName();
 }

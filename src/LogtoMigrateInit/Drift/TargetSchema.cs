@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Drift;
 
 /// <summary>The schema that the target itself creates: its own seed, in a scratch database, which is dropped again.</summary>
-internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
+internal sealed class TargetSchema(ScratchCli cli)
 {
     private const string Home = "public"; // the only schema that Logto's seed uses
 
@@ -21,7 +21,7 @@ internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
     /// <param name="seeded">Called when the CLI has ended successfully.</param>
     /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
-    /// <returns>Its objects, with the names that they would have in the real database.</returns>
+    /// <returns>Its objects; see <see cref="SchemaDrift.WithRoles"/>.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
@@ -47,9 +47,8 @@ internal sealed class TargetSchema(ProgramSettings settings, ScratchCli cli)
 
             seeded?.Invoke();
             await using var database = scratch.DatabaseAt(there);
-            var objects = await database.WithWorkConnectionAsync(
+            return await database.WithWorkConnectionAsync(
                 (connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
-            return SchemaDrift.Normalise(objects, name, settings.Main.Database);
         }
         finally
         {

@@ -64,24 +64,22 @@ internal static class TenantRolesSql
         """);
 
     /// <summary>Gives these roles the passwords that Logto will use.</summary>
-    public static string SetPasswords(IEnumerable<string> roles) => OneLine($$"""
-        do $$
+    public static string SetPasswords(IEnumerable<string> roles) => SqlNames.Do(OneLine($$"""
         declare t record;
         begin
         for t in select db_user, db_user_password from tenants where db_user in ({{string.Join(", ", roles.Select(SqlNames.Literal))}}) loop
         begin execute format('alter role %I password %L', t.db_user, t.db_user_password);
         exception when others then raise exception 'role % has kept its password: %', t.db_user, sqlerrm; end;
         end loop;
-        end $$
-        """);
+        end
+        """));
 
     /// <summary>
     /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that
     /// nobody knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
     /// </summary>
     /// <param name="parent">Its name; see <see cref="MakeRoles"/>.</param>
-    public static string MakeRolesFor(string parent) => OneLine($$"""
-        do $$
+    public static string MakeRolesFor(string parent) => SqlNames.Do(OneLine($$"""
         declare parent text := {{SqlNames.Literal(parent)}}; t record;
         begin
         if not exists (select from pg_roles where rolname = parent) then
@@ -91,8 +89,8 @@ internal static class TenantRolesSql
         begin execute format('create role %I inherit login password %L in role %I', t.db_user, t.db_user_password, parent);
         exception when others then raise exception 'role % was not made: %', t.db_user, sqlerrm; end;
         end loop;
-        end $$
-        """);
+        end
+        """));
 
     private static string OneLine(string sql) => sql.ReplaceLineEndings(" ");
 }

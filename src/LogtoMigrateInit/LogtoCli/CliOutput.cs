@@ -56,7 +56,10 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
         lock (_gate)
         {
             var complaint = Shorten(_mask.Apply(_complaint.Text));
-            return new CliRun(end, exitCode, _failed, complaint, _guardsReason, _complaint.FoundNoConnection, _finished);
+            return new CliRun(end, exitCode, _failed, complaint, _guardsReason, _complaint.FoundNoConnection, _finished)
+            {
+                HasBegun = _hasBegun || _finished > 0 || _failed is not null,
+            };
         }
     }
 

@@ -26,6 +26,9 @@ internal sealed record CliRun(
     /// <summary>How long it was kept from connecting until it was its turn.</summary>
     public TimeSpan Waited { get; init; }
 
+    /// <summary>Whether it reported that it began with an alteration.</summary>
+    public bool HasBegun { get; init; }
+
     /// <summary>Why its statement was cancelled, so that others did not wait behind it: a clause; null when it was not.</summary>
     public string? GaveWay { get; init; }
 

@@ -95,6 +95,7 @@ internal sealed class SupervisedCli(
             if (!turn.IsCompleted)
             {
                 var asked = Stopwatch.GetTimestamp();
+                timeout.CancelAfter(Timeout.InfiniteTimeSpan); // the limit is for the CLI's own time
                 await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, over.Token));
                 if (over.IsCancellationRequested)
                 {
@@ -104,7 +105,7 @@ internal sealed class SupervisedCli(
                 waited = Stopwatch.GetElapsedTime(asked);
                 if (job.TimeLimit > TimeSpan.Zero)
                 {
-                    timeout.CancelAfter(job.TimeLimit); // its time begins now
+                    timeout.CancelAfter(job.TimeLimit);
                 }
             }
 

@@ -23,14 +23,14 @@ internal abstract partial record Outcome
             "rehearsalImpossible", ExitCode.RehearsalFailed,
             $"The upgrade could not be rehearsed, and nothing was deployed: {Reason.TrimEnd('.')}.");
 
-    public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First)
+    public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First, string Sql)
         : Outcome(
             "drifted", ExitCode.Drift,
             "The state is " +
             (State.Timestamp > Catalog.Last.Timestamp ? "one that LOGTO_INIT_AHEAD allows Logto " : "that of Logto ") +
             $"{Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in " +
-            $"{Count} {(Count == 1 ? "object" : "objects")}: {First}. " +
-            "Logto can start; what mends each is in the report above.", State);
+            $"{Count} {(Count == 1 ? "object" : "objects")}{(Count == 1 ? "" : ", for example")}: {First}. " +
+            $"Logto can start; {Sql}.", State);
 
     public sealed record DriftUnknown(string Reason)
         : Outcome("driftUnknown", ExitCode.RehearsalFailed, $"The schema could not be compared with what this image itself creates: " +

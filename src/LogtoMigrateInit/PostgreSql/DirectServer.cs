@@ -27,15 +27,18 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
 
     /// <summary>Examines the server before a dump.</summary>
     /// <param name="logtos">The database as Logto reaches it.</param>
+    /// <param name="leavesOut">Whether the dump leaves an object out, by its name with its schema; null: it leaves nothing out.</param>
     /// <returns>The server, and a clause for the operator if this user cannot dump all of the database; null: the user can.</returns>
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(LogtoDatabase logtos, CancellationToken cancellationToken) =>
+    public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(
+        LogtoDatabase logtos, Func<string, bool>? leavesOut, CancellationToken cancellationToken) =>
         Database.WithConnectionAsync(
             async (connection, token) =>
             {
                 var identity = await DumpQueries.ReadIdentityAsync(connection, token);
+                var undumpable = await DumpQueries.ReadUndumpableAsync(connection, token);
                 var problem = await WhyElsewhereAsync(identity, connection, logtos, token)
-                    ?? Describe(await DumpQueries.ReadUndumpableAsync(connection, token));
+                    ?? Describe([.. undumpable.Where(each => leavesOut?.Invoke(each) != true)]);
                 return (identity, problem);
             },
             cancellationToken);

@@ -9,6 +9,18 @@ internal static class SqlNames
     /// <summary>A text as an SQL literal.</summary>
     public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
+    /// <summary>A <c>do</c> statement whose body cannot end early, whatever names and literals it holds.</summary>
+    public static string Do(string body)
+    {
+        var tag = "$$";
+        for (var number = 1; body.Contains(tag, StringComparison.Ordinal); number++)
+        {
+            tag = $"$body{number}$";
+        }
+
+        return $"do {tag} {body} {tag}";
+    }
+
     /// <summary>Separates a column from its table at the last point outside quotes.</summary>
     /// <param name="column">Such as <c>users.name</c>.</param>
     public static (string Table, string Column) Part(string column) =>

@@ -65,12 +65,12 @@ internal static class TableSizes
 
     /// <summary>Counts the rows of a table, or those with a value in a column.</summary>
     /// <param name="connection">To the real database, in Logto's schema.</param>
-    /// <param name="kind"><c>table</c> or <c>column</c>.</param>
+    /// <param name="kind"><c>column</c>, or another word for a whole table.</param>
     /// <param name="name">See <see cref="SchemaObject.Name"/>.</param>
     /// <returns>Null when the table or column is missing, or cannot be read within half a minute.</returns>
     public static Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken)
     {
-        var query = kind == "table" ? $"select count(*) from {name}" : $"select count({name}) from {SqlNames.Part(name).Table}";
+        var query = kind == "column" ? $"select count({name}) from {SqlNames.Part(name).Table}" : $"select count(*) from {name}";
         return CountAsync(connection, query, cancellationToken);
     }
 

@@ -11,7 +11,10 @@ namespace LogtoMigrateInit.PostgresTools;
 internal sealed record ArchiveEntry(string Line, string Description)
 {
     /// <summary>The numbers of the dumped object: its catalog and its OID; <c>0</c> and the OID of the table for its rows.</summary>
-    public string CatalogId { get; } = string.Join(' ', Line.Split(' ', 4)[1..3]);
+    public string CatalogId =>
+        Line.Length > Description.Length && Line.IndexOf(' ', StringComparison.Ordinal) is >= 0 and var at
+            ? Line[(at + 1)..^(Description.Length + 1)]
+            : "";
 
     public bool Is(string beginning) => Description.StartsWith(beginning, StringComparison.Ordinal);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
@@ -9,8 +10,14 @@ namespace LogtoMigrateInit.PostgresTools;
 /// <param name="tool">Runs them.</param>
 /// <param name="applicationName">The name of their sessions.</param>
 /// <param name="lockTimeout">How long a dump may wait for another session's lock; zero: without a limit.</param>
+/// <param name="withoutSchemas">Schemas that are not copied, not quoted.</param>
 internal sealed class CopyTools(
-    ServerTarget source, PostgresPrograms programs, PostgresTool tool, string applicationName, TimeSpan lockTimeout)
+    ServerTarget source,
+    PostgresPrograms programs,
+    PostgresTool tool,
+    string applicationName,
+    TimeSpan lockTimeout,
+    IReadOnlyList<string> withoutSchemas)
 {
     /// <summary>Older releases call them blobs. Logto has none, and their contents cannot be restored without their definitions.</summary>
     private const int FirstWithLargeObjects = 16;
@@ -32,7 +39,7 @@ internal sealed class CopyTools(
             programs.Dump,
             [
                 .. Common(snapshot), $"--file={file.Path}",
-                .. withoutRows?.Select(table => $"--exclude-table-data={table}") ?? ["--schema-only"],
+                .. withoutRows is null ? ["--schema-only"] : WithoutRows(withoutRows),
             ],
             ToolEnvironment.Build(source, applicationName, roots?.Path),
             null,
@@ -43,12 +50,19 @@ internal sealed class CopyTools(
 
     /// <summary>Copies all rows into a database that has the tables, and nothing yet that depends on rows.</summary>
     /// <param name="snapshot">See <see cref="DumpAsync"/>.</param>
+    /// <param name="withoutRows">The tables whose rows are left out, with their schemas.</param>
     /// <param name="target">The server that they write to.</param>
     /// <param name="database">Its database.</param>
     /// <param name="serverVersion">That server's <c>server_version_num</c>.</param>
     /// <exception cref="PostgresToolException">It failed.</exception>
     // Over 40 lines: two programs and the pipe between them end together, whichever fails first.
-    public async Task CopyRowsAsync(string snapshot, ServerTarget target, string database, int serverVersion, CancellationToken stop)
+    public async Task CopyRowsAsync(
+        string snapshot,
+        IReadOnlyList<string> withoutRows,
+        ServerTarget target,
+        string database,
+        int serverVersion,
+        CancellationToken stop)
     {
         using var sourceRoots = RootsFile.Create(source);
         using var targetRoots = RootsFile.Create(target);
@@ -70,7 +84,10 @@ internal sealed class CopyTools(
             stop);
         var dumping = tool.RunAsync(
             programs.Dump,
-            [.. Common(snapshot), "--section=data", programs.Major >= FirstWithLargeObjects ? "--no-large-objects" : "--no-blobs"],
+            [
+                .. Common(snapshot), "--section=data", .. WithoutRows(withoutRows),
+                programs.Major >= FirstWithLargeObjects ? "--no-large-objects" : "--no-blobs",
+            ],
             ToolEnvironment.Build(source, applicationName, sourceRoots?.Path),
             null,
             async output =>
@@ -107,7 +124,10 @@ internal sealed class CopyTools(
     private string[] Common(string snapshot) =>
     [
         "--format=custom", "--compress=1", "--no-password", $"--snapshot={snapshot}", .. Dump.LockWait(lockTimeout),
+        .. withoutSchemas.Select(schema => $"--exclude-schema={SqlNames.Quote(schema)}"),
     ];
+
+    private static IEnumerable<string> WithoutRows(IReadOnlyList<string> tables) => tables.Select(table => $"--exclude-table-data={table}");
 
     private void Copy(Stream output, Stream input)
     {

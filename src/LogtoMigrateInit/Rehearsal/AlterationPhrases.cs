@@ -10,11 +10,15 @@ internal static class AlterationPhrases
     private const string Grant = "grant";
 
     /// <summary>Kinds of objects whose definitions fit on a line.</summary>
-    private static readonly string[] ShortKinds = ["column", "default", "owner", "row-level security", "storage parameters", Grant];
+    private static readonly string[] ShortKinds =
+    [
+        "table", "column", "default", "owner", "row-level security", "storage parameters", Grant,
+    ];
 
     /// <summary>Returns the phrases; none when the alteration left no trace.</summary>
     /// <param name="alteration">What was traced.</param>
     /// <param name="report">Knows which tables are real: no session waits for a table that an earlier alteration created.</param>
+    // Over 40 lines: one step for each kind of phrase.
     public static IEnumerable<string> Of(RehearsedAlteration alteration, RehearsalReport report)
     {
         foreach (var (blocks, what) in new[] { (Blocked.ReadsAndWrites, "reads and writes"), (Blocked.Writes, "writes") })
@@ -24,6 +28,11 @@ internal static class AlterationPhrases
             {
                 yield return $"blocks {what} of {string.Join(", ", tables)}";
             }
+        }
+
+        if (alteration.Truncated.Count > 0)
+        {
+            yield return $"truncates {string.Join(", ", alteration.Truncated)}: all rows are lost";
         }
 
         if (alteration.Rewritten.Count > 0)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
@@ -45,7 +46,7 @@ internal sealed class AlterationRehearsal(
         RehearsalPlan plan, ScratchServer scratch, ClusterRights rights, CancellationToken whileLocked)
     {
         var programs = await PostgresPrograms.FindAsync(settings.PostgresPrograms, whileLocked);
-        var (identity, problem) = await copies.ExamineSourceAsync(whileLocked);
+        var (identity, problem) = await copies.ExamineSourceAsync(plan.Job.Database.Schema!, whileLocked);
         programs.RequireFor(identity.ServerVersion);
         if ((problem ?? WhyTooLarge(identity, plan)) is { } reason)
         {
@@ -74,7 +75,7 @@ internal sealed class AlterationRehearsal(
         {
             var source = await copies.ReadSourceAsync(plan.Job.Database.Schema!, either.Token);
             var started = Stopwatch.GetTimestamp();
-            var grants = await copies.MakeAsync(plan, tools, source.Tables, made => name = made, either.Token);
+            var grants = await copies.MakeAsync(plan, tools, source, made => name = made, either.Token);
             var there = tools.Server.Target.Named(name!, source.SearchPath);
             await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // before the trace, because no alteration does this
             await using var copy = tools.Server.DatabaseAt(there);
@@ -84,7 +85,16 @@ internal sealed class AlterationRehearsal(
             // Start the CLI early: Node.js often needs longer to load it than it needs for its work.
             var begun = Stopwatch.GetTimestamp();
             var job = plan.Job with { TimeLimit = Limit() };
-            var run = await cli.RunAsync(there, job, folder, either.Token, turn: Task.WhenAny(expecting, scriptsFree.Task));
+            var run = await cli.RunAsync(
+                there, job, folder, either.Token,
+                turn: job.IsRollback ? null : Task.WhenAny(expecting, scriptsFree.Task)); // a rollback has no second CLI
+            if (run is { End: CliEnd.ByItself, HasBegun: false, ExitCode: not 0, GuardsReason: null })
+            {
+                return new RehearsalResult.Impossible(
+                    $"Logto's CLI could not start: {run.Complaint.TrimEnd('.')} (exit code {run.Ending}). It began no alteration. " +
+                    "Next: fix the cause and start again");
+            }
+
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
             var done = plan with { Job = job };
             var report = await findings.ReportAsync(

@@ -11,8 +11,13 @@ namespace LogtoMigrateInit.Rehearsal;
 /// <param name="Table">The name of the table or view before the alteration; null for other relations and for new ones.</param>
 internal sealed record TracedLock(string Relation, string Mode, string? Table);
 
-/// <summary>Rows of one table that a session has written.</summary>
+/// <summary>Rows of one table that were written since the previous record of the session, also by a step that was rolled back.</summary>
 internal sealed record TracedRows(string Table, long Inserted, long Updated, long Deleted);
+
+/// <summary>A table that an alteration has emptied with <c>truncate</c>.</summary>
+/// <param name="Id">Its OID.</param>
+/// <param name="Table">Its name before the alteration.</param>
+internal sealed record TracedTruncation(string Id, string Table);
 
 /// <summary>One object of the schema before and after an alteration.</summary>
 /// <param name="Id">Its identity in this database.</param>
@@ -33,21 +38,21 @@ internal sealed record TracedObject(string Kind, string? Table, string Name, str
 
 /// <summary>The record of the trigger at the end of one alteration's transaction.</summary>
 /// <param name="State">The timestamp that was written.</param>
-/// <param name="Pid">The server process of the session.</param>
 /// <param name="Began">When the transaction began, on the server's clock.</param>
 /// <param name="Ended">When the trigger began, which is the end of the alteration's own work.</param>
 /// <param name="Resumed">When the trigger ended.</param>
 /// <param name="Locks">All locks of the session, except those on PostgreSQL's own relations.</param>
-/// <param name="Rows">Rows written since the server last collected the session's counts, perhaps in earlier transactions.</param>
+/// <param name="Rows">The rows that it wrote, with the row of the state.</param>
+/// <param name="Truncated">The tables that existed before the trace and that it has emptied.</param>
 /// <param name="Changes">The differences from the end of the previous alteration.</param>
 internal sealed record TracedAlteration(
     double State,
-    int Pid,
     DateTime Began,
     DateTime Ended,
     DateTime Resumed,
     IReadOnlyList<TracedLock> Locks,
     IReadOnlyList<TracedRows> Rows,
+    IReadOnlyList<TracedTruncation> Truncated,
     IReadOnlyList<TracedChange> Changes);
 
 /// <summary>
@@ -61,14 +66,16 @@ internal static class AlterationTrace
         create schema $trace;
         create table $trace.alteration (
           number int generated always as identity primary key,
-          pid int not null,
           state text,
           began timestamptz not null,
           ended timestamptz not null,
           resumed timestamptz not null,
           locks jsonb not null,
           rows jsonb not null,
+          truncated jsonb not null,
           changes jsonb not null);
+        create table $trace.counted (pid int, relid oid, inserted bigint, updated bigint, deleted bigint);
+        create table $trace.truncated (relid oid);
         create table $trace.seen (
           kind text,
           id text,
@@ -79,14 +86,20 @@ internal static class AlterationTrace
           primary key (kind, id));
         """;
 
-    // Reads pg_locks first, because the rest takes locks of its own. Compares the whole catalogue with the last one, because grants and
-    // policies leave no lock, and an index that is built outside of the transaction leaves no other trace.
+    // Reads pg_locks first, because the rest takes locks of its own. The server counts a session's rows until it collects all its counts,
+    // perhaps some transactions later: the count of the trace's own rows says that it has not collected since the previous record. Compares
+    // the whole catalogue with the last one, because grants and policies leave no lock, and an index that is built outside of the
+    // transaction leaves no other trace. A new database's catalogue has no statistics, so the planner would guess, and join by nested
+    // loops. Without them a plan seems expensive to it, which would start the compiler.
     private const string Function = """
-        create function $trace.note() returns trigger language plpgsql set search_path = $path as $note$
+        create function $trace.note() returns trigger language plpgsql
+          set search_path = $path set enable_nestloop = off set jit = off as $note$
         declare
           ended timestamptz := clock_timestamp();
           held jsonb;
+          is_counted boolean;
           written jsonb;
+          emptied jsonb;
           changed jsonb;
         begin
           select coalesce(jsonb_agg(jsonb_build_object('relation', relation::text, 'mode', mode)), '[]')
@@ -97,12 +110,29 @@ internal static class AlterationTrace
               and granted
               and relation >= 16384
               and database = (select oid from pg_database where datname = current_database());
+          select coalesce((select n_tup_ins > 0 from pg_stat_xact_user_tables where relid = '$trace.alteration'::regclass), false)
+            into is_counted;
           select coalesce(jsonb_agg(jsonb_build_object(
-              'table', relid::regclass::text, 'inserted', n_tup_ins, 'updated', n_tup_upd, 'deleted', n_tup_del)), '[]')
+              'table', t.relid::regclass::text, 'inserted', i, 'updated', u, 'deleted', d)), '[]')
             into written
-            from pg_stat_xact_user_tables
+            from pg_stat_xact_user_tables t
+            left join $trace.counted c on is_counted and c.pid = pg_backend_pid() and c.relid = t.relid,
+            lateral (
+              select n_tup_ins - coalesce(inserted, 0) as i,
+                n_tup_upd - coalesce(updated, 0) as u,
+                n_tup_del - coalesce(deleted, 0) as d) own
             where schemaname <> '$trace'
-              and n_tup_ins + n_tup_upd + n_tup_del > 0;
+              and (i > 0 or u > 0 or d > 0);
+          delete from $trace.counted where pid = pg_backend_pid();
+          insert into $trace.counted
+            select pg_backend_pid(), relid, n_tup_ins, n_tup_upd, n_tup_del
+              from pg_stat_xact_user_tables
+              where n_tup_ins + n_tup_upd + n_tup_del > 0;
+          select coalesce(jsonb_agg(distinct jsonb_build_object('id', s.id, 'table', s.name)), '[]')
+            into emptied
+            from $trace.truncated t
+            join $trace.seen s on s.kind = 'table' and s.id = t.relid::text;
+          delete from $trace.truncated;
           with present as materialized ($query),
           change as (
             select kind, id, s.id is not null as was, n.id is not null as stays,
@@ -118,14 +148,14 @@ internal static class AlterationTrace
           select coalesce(jsonb_agg(to_jsonb(c)), '[]')
             into changed
             from change c;
-          insert into $trace.alteration (pid, state, began, ended, resumed, locks, rows, changes)
-            select pg_backend_pid(), new.value ->> 'timestamp', transaction_timestamp(), ended, clock_timestamp(),
+          insert into $trace.alteration (state, began, ended, resumed, locks, rows, truncated, changes)
+            select new.value ->> 'timestamp', transaction_timestamp(), ended, clock_timestamp(),
               (select coalesce(jsonb_agg(h || jsonb_build_object('table', s.name)), '[]')
                 from jsonb_array_elements(held) h
                 left join $trace.seen s
                   on s.kind in ('table', 'view', 'materialized view', 'foreign table')
                   and s.id = h ->> 'relation'),
-              written, changed;
+              written, emptied, changed;
           delete from $trace.seen s
             using jsonb_to_recordset(changed) c(kind text, id text)
             where s.kind = c.kind
@@ -135,6 +165,11 @@ internal static class AlterationTrace
               from jsonb_to_recordset(changed) c(
                 kind text, id text, of_table text, name text, definition text, file oid, stays boolean)
               where stays;
+          return null;
+        end $note$;
+        create function $trace.note_truncation() returns trigger language plpgsql as $note$
+        begin
+          insert into $trace.truncated values (tg_relid);
           return null;
         end $note$;
         """;
@@ -151,8 +186,33 @@ internal static class AlterationTrace
           execute function $trace.note();
         """;
 
+    // No count and no file number tells a truncated table from a rewritten one. One transaction for all tables could need more locks than
+    // the server has.
+    private const string WatchTruncation = """
+        do $each$
+        declare
+          number int := 0;
+          name text;
+        begin
+          for name in
+            select q.name
+              from $trace.seen q
+              join pg_class c on c.oid::text = q.id
+              where q.kind = 'table'
+                and c.relkind in ('r', 'p')
+          loop
+            execute format('create trigger $trace_truncate after truncate on %s execute function $trace.note_truncation()', name);
+            execute format('alter table %s enable always trigger $trace_truncate', name);
+            number := number + 1;
+            if number % 100 = 0 then
+              commit;
+            end if;
+          end loop;
+        end $each$
+        """;
+
     private const string Read = $"""
-        select state::float8, pid, began, ended, resumed, locks::text, rows::text, changes::text
+        select state::float8, began, ended, resumed, locks::text, rows::text, truncated::text, changes::text
           from {SchemaObjects.TraceSchema}.alteration
           order by number
         """;
@@ -164,13 +224,16 @@ internal static class AlterationTrace
     public static async Task InstallAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
         var path = SchemaObjects.SearchPath(schema);
-        var sql = $"{Tables}\n{Function}\n{Start}"
-            .Replace("$query", SchemaObjects.Query(schema, withSql: false), StringComparison.Ordinal)
-            .Replace("$trace", SchemaObjects.TraceSchema, StringComparison.Ordinal)
-            .Replace("$path", path, StringComparison.Ordinal)
-            .Replace("$systems", $"{SqlNames.Quote(schema)}.systems", StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand($"set search_path = {path}; {sql}", connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        foreach (var sql in new[] { $"set search_path = {path}; {Tables}\n{Function}\n{Start}", WatchTruncation })
+        {
+            var statements = sql
+                .Replace("$query", SchemaObjects.Query(schema, withSql: false), StringComparison.Ordinal)
+                .Replace("$trace", SchemaObjects.TraceSchema, StringComparison.Ordinal)
+                .Replace("$path", path, StringComparison.Ordinal)
+                .Replace("$systems", $"{SqlNames.Quote(schema)}.systems", StringComparison.Ordinal);
+            await using var command = new NpgsqlCommand(statements, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     /// <summary>Reads the records of the trace, in order. An alteration that failed has left none.</summary>
@@ -182,13 +245,14 @@ internal static class AlterationTrace
         while (await reader.ReadAsync(cancellationToken))
         {
             alterations.Add(new TracedAlteration(
-                reader.GetDouble(0), reader.GetInt32(1), reader.GetDateTime(2), reader.GetDateTime(3), reader.GetDateTime(4),
-                ReadArray(reader.GetString(5), held => new TracedLock(Text(held, "relation")!, Text(held, "mode")!, Text(held, "table"))),
-                ReadArray(reader.GetString(6), rows => new TracedRows(
+                reader.GetDouble(0), reader.GetDateTime(1), reader.GetDateTime(2), reader.GetDateTime(3),
+                ReadArray(reader.GetString(4), held => new TracedLock(Text(held, "relation")!, Text(held, "mode")!, Text(held, "table"))),
+                ReadArray(reader.GetString(5), rows => new TracedRows(
                     Text(rows, "table")!,
                     rows.GetProperty("inserted").GetInt64(),
                     rows.GetProperty("updated").GetInt64(),
                     rows.GetProperty("deleted").GetInt64())),
+                ReadArray(reader.GetString(6), truncated => new TracedTruncation(Text(truncated, "id")!, Text(truncated, "table")!)),
                 ReadArray(reader.GetString(7), ReadChange)));
         }
 

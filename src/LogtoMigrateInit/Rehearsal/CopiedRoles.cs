@@ -52,23 +52,23 @@ internal sealed class CopiedRoles(string database, string copy)
             // Some clouds refuse a role without a password.
             var escaped = attributes.Replace("'", "''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal);
             await ExecuteAsync($"""
-                do $$ begin
+                begin
                 execute format('create role %I {escaped} password %L', {SqlNames.Literal(NameFor(role))}, gen_random_uuid());
-                end $$
+                end
                 """);
             await ExecuteAsync($"""
-                do $$ begin
+                begin
                 update tenants
                   set db_user = {SqlNames.Literal(NameFor(role))}
                   where db_user = {SqlNames.Literal(role)};
                 exception when undefined_table or undefined_column then null;
-                end $$
+                end
                 """);
         }
 
-        async Task ExecuteAsync(string statement)
+        async Task ExecuteAsync(string body)
         {
-            await using var command = new NpgsqlCommand(statement, connection);
+            await using var command = new NpgsqlCommand(SqlNames.Do(body), connection);
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
     }

@@ -11,11 +11,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The schema of the real database before a rehearsal.</summary>
+/// <summary>The part of the real database's schema that is copied, before a rehearsal.</summary>
+/// <param name="Scope">What is left out.</param>
 /// <param name="Tables">Its tables, the largest first.</param>
-/// <param name="Objects">All objects of Logto's schema.</param>
+/// <param name="Objects">All its objects.</param>
 /// <param name="SearchPath">The <c>search_path</c> that Logto's sessions have.</param>
-internal sealed record SourceSchema(IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath);
+internal sealed record SourceSchema(
+    CopyScope Scope, IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath);
 
 /// <summary>Creates temporary copies of the real database, which it only reads.</summary>
 internal sealed class DatabaseCopy(
@@ -32,52 +34,69 @@ internal sealed class DatabaseCopy(
     /// </summary>
     private const long LargestSmallTable = 1024 * 1024;
 
-    /// <summary>See <see cref="DirectServer.ExamineAsync"/>.</summary>
-    public Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(CancellationToken held) =>
-        source.ExamineAsync(database, held);
+    /// <summary>Examines the server before a copy; see <see cref="DirectServer.ExamineAsync"/>.</summary>
+    /// <param name="schema">Logto's.</param>
+    /// <param name="held">Cancels the work.</param>
+    public async Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(string schema, CancellationToken held)
+    {
+        var scope = await source.Database.WithWorkConnectionAsync(
+            (connection, token) => CopyScope.ReadAsync(connection, schema, token), held);
+        return await source.ExamineAsync(database, scope.LeavesOut, held);
+    }
 
     /// <summary>Reads the real database's tables and objects. Waits while another session has locked a table.</summary>
     public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
     {
-        var (tables, objects, searchPath) = await source.Database.WithWorkConnectionAsync(
-            (connection, token) => watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, schema, token)), held);
-        return new SourceSchema(tables, objects, searchPath);
+        var (scope, (tables, objects, searchPath)) = await source.Database.WithWorkConnectionAsync(
+            async (connection, token) => (
+                await CopyScope.ReadAsync(connection, schema, token),
+                await watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, schema, token))),
+            held);
+        return new SourceSchema(
+            scope,
+            [.. tables.Where(table => !scope.LeavesOut(table.QualifiedName))],
+            [.. objects.Where(each => !scope.LeavesOut(each.Table ?? each.Name))],
+            searchPath);
     }
 
     /// <summary>Creates the copy.</summary>
     /// <param name="plan">What is rehearsed in it.</param>
     /// <param name="tools">The scratch server.</param>
-    /// <param name="tables">The tables of the real database.</param>
+    /// <param name="real">The real database.</param>
     /// <param name="made">Gets the copy's name while the copy is still empty.</param>
     /// <param name="held">Cancels the work.</param>
     /// <returns>The statements that grant the dump's rights, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
-        RehearsalPlan plan, ScratchTools tools, IReadOnlyList<TableSize> tables, Action<string> made, CancellationToken held)
+        RehearsalPlan plan, ScratchTools tools, SourceSchema real, Action<string> made, CancellationToken held)
     {
         var isFull = plan.Mode == RehearsalMode.Full;
         if (plan.Backup is { } backup && isFull)
         {
-            return await FillAsync(tools, ArchiveAt(tools, backup), made, [null], _ => Task.CompletedTask, held); // saves dumping all rows
+            // Saves dumping all rows.
+            return await FillAsync(tools, ArchiveAt(tools, backup), real.Scope, made, [null], _ => Task.CompletedTask, held);
         }
 
         using var definitions = new MemoryFile("definitions");
         await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, held);
         var tool = new PostgresTool(source.Target, logger);
-        var copying = new CopyTools(source.Target, tools.Programs, tool, sessionName, settings.LockTimeout);
-        await WatchAsync(copying.DumpAsync(snapshot.Id, isFull ? null : WithoutRows(tables), definitions, held), copying);
+        var copying = new CopyTools(source.Target, tools.Programs, tool, sessionName, settings.LockTimeout, real.Scope.Schemas);
+        IReadOnlyList<string>? withoutRows = isFull ? null : [.. WithoutRows(real.Tables), .. real.Scope.Tables];
+        await WatchAsync(copying.DumpAsync(snapshot.Id, withoutRows, definitions, held), copying);
         if (!isFull)
         {
             await snapshot.DisposeAsync(); // an open snapshot holds back VACUUM
         }
 
         return await FillAsync(
-            tools, ArchiveAt(tools, definitions.Path), made, isFull ? ["pre-data", "post-data"] : [null],
+            tools, ArchiveAt(tools, definitions.Path), real.Scope, made, isFull ? ["pre-data", "post-data"] : [null],
             isFull ? CopyRowsAsync : _ => Task.CompletedTask, held);
 
         async Task CopyRowsAsync(string name)
         {
-            await WatchAsync(copying.CopyRowsAsync(snapshot.Id, tools.Server.Target, name, tools.Rights.ServerVersion, held), copying);
+            var rows = copying.CopyRowsAsync(
+                snapshot.Id, real.Scope.Tables, tools.Server.Target, name, tools.Rights.ServerVersion, held);
+            await WatchAsync(rows, copying);
             await snapshot.DisposeAsync();
         }
     }
@@ -85,12 +104,14 @@ internal sealed class DatabaseCopy(
     /// <summary>Creates a copy of a backup, without any row.</summary>
     /// <param name="tools">The scratch server.</param>
     /// <param name="backup">The path of the backup.</param>
+    /// <param name="scope">What is left out.</param>
     /// <param name="made">Gets the copy's name while the copy is still empty.</param>
     /// <param name="held">Cancels the work.</param>
     /// <returns>The statements that grant the backup's rights.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
-    public Task<IReadOnlyList<string>> MakeEmptyAsync(ScratchTools tools, string backup, Action<string> made, CancellationToken held) =>
-        FillAsync(tools, ArchiveAt(tools, backup), made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
+    public Task<IReadOnlyList<string>> MakeEmptyAsync(
+        ScratchTools tools, string backup, CopyScope scope, Action<string> made, CancellationToken held) =>
+        FillAsync(tools, ArchiveAt(tools, backup), scope, made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
 
     /// <summary>Gives the copy roles, rights and statistics like those of the real database, and starts the trace.</summary>
     /// <param name="copy">The copy.</param>
@@ -141,14 +162,22 @@ internal sealed class DatabaseCopy(
 
     /// <param name="tools">The scratch server.</param>
     /// <param name="archive">What is restored.</param>
+    /// <param name="scope">What is left out.</param>
     /// <param name="made">Gets the name of the database.</param>
     /// <param name="sections">The sections to restore, in order; see <see cref="Archive.RestoreAsync"/>.</param>
     /// <param name="afterFirst">Called when the first section is restored.</param>
     /// <param name="held">Cancels the work.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
-        ScratchTools tools, Archive archive, Action<string> made, string?[] sections, Func<string, Task> afterFirst, CancellationToken held)
+        ScratchTools tools,
+        Archive archive,
+        CopyScope scope,
+        Action<string> made,
+        string?[] sections,
+        Func<string, Task> afterFirst,
+        CancellationToken held)
     {
-        var contents = await archive.ReadContentsAsync(held);
+        var all = await archive.ReadContentsAsync(held);
+        var contents = all with { Entries = [.. all.Entries.Where(entry => !scope.LeavesOut(entry))] };
         var plan = await ScratchCopies.PlanAsync(archive, contents, tools.Rights, held);
         var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, held);
         made(name);

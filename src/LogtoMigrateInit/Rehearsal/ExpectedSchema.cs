@@ -15,7 +15,7 @@ internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
     /// <param name="seeded">See <see cref="TargetSchema.ReadAsync"/>.</param>
     /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop a database.</param>
-    /// <returns>Its objects, with the names that they would have in the real database; or null, and the reason.</returns>
+    /// <returns>Its objects, see <see cref="SchemaDrift.WithRoles"/>; or null, and the reason.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ReadAsync(

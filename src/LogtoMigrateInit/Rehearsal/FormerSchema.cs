@@ -18,7 +18,7 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
     /// <param name="tools">The scratch server.</param>
     /// <param name="held">Cancels the work; the database is dropped anyway.</param>
     /// <param name="stop">Leaves little time to drop the database.</param>
-    /// <returns>Its objects, with the names that they would have in the real database.</returns>
+    /// <returns>Its objects; see <see cref="SchemaDrift.WithRoles"/>.</returns>
     /// <exception cref="PostgresToolException">The backup cannot be restored.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
@@ -28,16 +28,15 @@ internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies
         string? name = null;
         try
         {
-            var grants = await copies.MakeEmptyAsync(tools, backup, made => name = made, held);
+            var grants = await copies.MakeEmptyAsync(tools, backup, CopyScope.Whole, made => name = made, held);
             await using var database = tools.Server.DatabaseAt(tools.Server.Target.Named(name!, schema));
             await using (var restored = await RestoredDatabase.OpenAsync(database, NullLogger.Instance, held))
             {
                 await DatabaseCopy.GiveRightsAsync(new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, held);
             }
 
-            var objects = await database.WithWorkConnectionAsync(
+            return await database.WithWorkConnectionAsync(
                 (connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
-            return SchemaDrift.Normalise(objects, name!, settings.Main.Database);
         }
         finally
         {

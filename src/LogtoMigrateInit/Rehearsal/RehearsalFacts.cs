@@ -71,6 +71,15 @@ internal static class RehearsalFacts
                 "an alteration that fails on them is found by a rehearsal with rows");
         }
 
+        if (report.LeftOut.Count > 0)
+        {
+            var more = report.LeftOut.Count > Few ? $" and {report.LeftOut.Count - Few} more" : "";
+            yield return (
+                "not seen",
+                $"{string.Join(", ", report.LeftOut.Take(Few))}{more}: not copied, because Logto's schema does not use it, and it does " +
+                "not use Logto's schema");
+        }
+
         if (report is { IsRollback: true, Rows: null, Failure: null })
         {
             yield return ("not seen", "whether all other rows stay as they are: they were not compared (--schema-only)");
@@ -143,7 +152,7 @@ internal static class RehearsalFacts
     {
         { Sql: null } => "",
         _ when DriftText.IsLong(difference) => "; what mends it is in --output json",
-        _ => $"; mend it with: {difference.Sql}",
+        _ => $"; mend it with: {DriftText.Line(difference.Sql)}",
     };
 
     private static string? Block(RehearsalReport report, Blocked blocked)

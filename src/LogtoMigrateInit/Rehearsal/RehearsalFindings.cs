@@ -48,8 +48,10 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         var failed = (state is null ? job.Alterations : job.LeftAt(state)) is [var next, ..]
             ? job.Alterations.FirstOrDefault(alteration => alteration.FileName == run.Failed) ?? next
             : null;
-        var after = failed is null ? SchemaDrift.Normalise(found, copy.Target.Database, settings.Main.Database) : null;
-        var drift = after is not null && expected.Objects is not null ? SchemaDrift.Compare(expected.Objects, after) : null;
+        var parent = SchemaDrift.ParentRole(source.Objects, settings.Main.Database);
+        var after = failed is null ? SchemaDrift.WithRoles(found, parent) : null;
+        var former = expected.Objects?.Where(each => !source.Scope.LeavesOut(each.Table ?? each.Name)).ToArray();
+        var drift = after is not null && former is not null ? SchemaDrift.Compare(SchemaDrift.WithRoles(former, parent), after) : null;
         return new RehearsalReport
         {
             Database = settings.Main.Database,
@@ -69,6 +71,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             Alterations = alterations,
             Losses = await CountAsync(lost, source.Objects, held),
             Tables = source.Tables,
+            LeftOut = [.. source.Scope.Phrases],
             WithoutRows = plan.Mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(source.Tables),
             Rows = after is not null && job.IsRollback && plan.Mode == RehearsalMode.Full
                 ? await ComparedRows.ReadAsync(real.Database, copy, schema, source.Objects, names, held)
@@ -83,8 +86,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
         ? new RehearsalFailure(
             null,
-            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)} " +
-            "(`logto-migrate-init rehearse --schema-only` names all, and what mends them)")
+            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)}")
         : null;
 
     private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>
@@ -140,6 +142,11 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                 let real = names.Of(change.Kind, change.Name)
                 where real is not null
                 select new Loss(change.Kind, real, alteration.Alteration, null, null));
+            losses.AddRange(
+                from table in alteration.Truncated
+                let real = names.Of("table", table)
+                where real is not null && !losses.Exists(loss => loss.Kind is Loss.AllRows or "table" && loss.Name == real)
+                select new Loss(Loss.AllRows, real, alteration.Alteration, null, null));
             named.Add(alteration with
             {
                 Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],

@@ -160,6 +160,7 @@ internal static class RehearsalJson
         });
         WriteEach(json, "alterations", report.Alterations, alteration => Write(json, alteration, report));
         WriteEach(json, "withoutRows", report.WithoutRows, json.WriteStringValue);
+        WriteEach(json, "leftOut", report.LeftOut, json.WriteStringValue);
         switch (report.Drift)
         {
             case { Report: { } drift }:
@@ -207,6 +208,7 @@ internal static class RehearsalJson
 
             json.WriteEndObject();
         });
+        WriteEach(json, "truncated", alteration.Truncated, json.WriteStringValue);
         WriteEach(json, "rewritten", alteration.Rewritten, json.WriteStringValue);
         WriteEach(json, "indexes", alteration.Indexes, index =>
         {

@@ -37,7 +37,7 @@ internal static class RehearsalMarkdown
             var phrases = string.Join("<br>", AlterationPhrases.Of(alteration, report).Select(Cell));
             text.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"| {alteration.Alteration.Version} {Cell(alteration.Alteration.Name)} | {alteration.Seconds:0.000} | {phrases} |");
+                $"| {Cell(alteration.Alteration.Version)} {Cell(alteration.Alteration.Name)} | {alteration.Seconds:0.000} | {phrases} |");
         }
 
         return text.ToString();

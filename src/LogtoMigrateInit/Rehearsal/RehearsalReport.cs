@@ -6,13 +6,17 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A table or column that an alteration drops.</summary>
-/// <param name="Kind"><c>table</c> or <c>column</c>.</param>
+/// <summary>A table or column that an alteration drops, or a table that it truncates.</summary>
+/// <param name="Kind"><c>table</c>, <c>column</c> or <see cref="AllRows"/>.</param>
 /// <param name="Name">As SQL names it.</param>
-/// <param name="By">The alteration that drops it.</param>
+/// <param name="By">The alteration that drops or truncates it.</param>
 /// <param name="Values">The rows of the real table, or those with a value in the column; null when they could not be counted.</param>
 /// <param name="NotDefault">The rows with another value than the default; null without a constant default, or without a count.</param>
-internal sealed record Loss(string Kind, string Name, Alteration By, long? Values, long? NotDefault);
+internal sealed record Loss(string Kind, string Name, Alteration By, long? Values, long? NotDefault)
+{
+    /// <summary>The kind of a truncated table, which stays.</summary>
+    public const string AllRows = "rows";
+}
 
 /// <summary>The reason against the deploy or rollback that was rehearsed.</summary>
 /// <param name="Alteration">The file that failed; null when none did.</param>
@@ -63,6 +67,9 @@ internal sealed record RehearsalReport
 
     /// <summary>Tables whose rows were not copied.</summary>
     public required IReadOnlyList<string> WithoutRows { get; init; }
+
+    /// <summary>The schemas and extensions that were not copied, as phrases.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
 
     /// <summary>After a rollback with all rows, those of the real database beside those of the copy; otherwise null.</summary>
     public required ComparedRows? Rows { get; init; }

@@ -38,8 +38,12 @@ internal static class RehearsalSummary
     public static IEnumerable<string> AllLosses(RehearsalReport report)
     {
         // Most tables and columns of a new release are still unused when the operator rolls it back.
-        var unused = report.Losses.Where(loss => report.IsRollback && (loss.NotDefault ?? loss.Values) == 0).ToArray();
-        foreach (var loss in report.Losses.Except(unused))
+        // The comparison of all rows shows a truncated table too.
+        var losses = report.Losses.Where(loss => loss.Kind != Loss.AllRows || report.Rows is null).ToArray();
+        var unused = losses
+            .Where(loss => report.IsRollback && loss.Kind != Loss.AllRows && (loss.NotDefault ?? loss.Values) == 0)
+            .ToArray();
+        foreach (var loss in losses.Except(unused))
         {
             yield return $"{Of(loss)}, by {loss.By.Version} {loss.By.Name}";
         }
@@ -83,9 +87,10 @@ internal static class RehearsalSummary
     public static string Of(Loss loss)
     {
         var count = loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted";
-        var unit = $"{(loss.Kind == "table" ? "row" : "value")}{(loss.Values == 1 ? "" : "s")}";
+        var unit = $"{(loss.Kind == "column" ? "value" : "row")}{(loss.Values == 1 ? "" : "s")}";
         var notDefault = loss.NotDefault is { } others ? $", other than the default in {others} {(others == 1 ? "row" : "rows")}" : "";
-        return $"{loss.Kind} {loss.Name} ({count} {unit}{notDefault})";
+        var what = loss.Kind == Loss.AllRows ? "all rows of" : loss.Kind;
+        return $"{what} {loss.Name} ({count} {unit}{notDefault})";
     }
 
     /// <summary>A size in the unit that suits it.</summary>

@@ -47,7 +47,7 @@ internal static class RehearsalText
         {
             text.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"{alteration.Seconds,7:0.000} s   {alteration.Alteration.Version} {alteration.Alteration.Name}");
+                $"{alteration.Seconds,7:0.000} s   {OneLine.Escape($"{alteration.Alteration.Version} {alteration.Alteration.Name}")}");
             foreach (var phrase in AlterationPhrases.Of(alteration, report))
             {
                 text.AppendLine(CultureInfo.InvariantCulture, $"               {OneLine.Escape(phrase)}");

@@ -10,15 +10,17 @@ namespace LogtoMigrateInit.Rehearsal;
 /// <param name="Seconds">From the beginning of its transaction to the end of its work: it holds no lock for longer.</param>
 /// <param name="SecondsBefore">From the end of the previous transaction, when it builds indexes concurrently; null for the first.</param>
 /// <param name="Locks">The strongest lock on each table and view that existed before.</param>
-/// <param name="Rewritten">The tables that PostgreSQL rewrote.</param>
-/// <param name="Indexes">The indexes that were built, except those of rewritten and of new tables.</param>
+/// <param name="Truncated">The tables that it emptied with <c>truncate</c>, by their names before.</param>
+/// <param name="Rewritten">The other tables that PostgreSQL rewrote.</param>
+/// <param name="Indexes">The indexes that were built, except those of truncated, rewritten and new tables.</param>
 /// <param name="Changes">All other changes of the catalogue.</param>
-/// <param name="Rows">The rows written in each table.</param>
+/// <param name="Rows">The rows written in each table, also by a step that was rolled back.</param>
 internal sealed record RehearsedAlteration(
     Alteration Alteration,
     double Seconds,
     double? SecondsBefore,
     IReadOnlyList<TableLock> Locks,
+    IReadOnlyList<string> Truncated,
     IReadOnlyList<string> Rewritten,
     IReadOnlyList<BuiltIndex> Indexes,
     IReadOnlyList<SchemaChange> Changes,
@@ -31,7 +33,7 @@ internal sealed record RehearsedAlteration(
     public bool IsCounted { get; init; }
 
     /// <summary>Neither the schema nor a row has changed.</summary>
-    public bool ChangedNothing => IsCounted && Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
+    public bool ChangedNothing => IsCounted && Truncated.Count + Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
 
     private const string OfConstraint = "index of a constraint";
     private const string Index = "index";
@@ -39,7 +41,8 @@ internal sealed record RehearsedAlteration(
 
     private static readonly string[] HoldsRows = ["table", "materialized view", Column];
 
-    private static readonly string[] Relations = ["table", "view", "materialized view", "foreign table", "sequence"];
+    /// <summary>The kinds of tables and of what is used like a table.</summary>
+    public static readonly string[] Relations = ["table", "view", "materialized view", "foreign table", "sequence"];
 
     /// <summary>Interprets the trace.</summary>
     /// <param name="traced">All records of the trace, in order.</param>
@@ -61,22 +64,30 @@ internal sealed record RehearsedAlteration(
         return rehearsed;
     }
 
+    // Over 40 lines: one line for each part of the record.
     private static RehearsedAlteration Of(TracedAlteration traced, TracedAlteration? previous, Alteration alteration)
     {
         var changes = Joined(traced.Changes);
-        var created = NamesOf(changes, change => change.Before is null ? change.After : null);
-        var dropped = NamesOf(changes, change => change.After is null ? change.Before : null);
-        var rewritten = changes.Where(IsRewritten).Select(change => change.After!.Name).Order(StringComparer.Ordinal).ToArray();
+        var created = WholesOf(changes, change => change.Before is null ? change.After : null);
+        var dropped = WholesOf(changes, change => change.After is null ? change.Before : null);
+        var emptied = traced.Truncated.Select(table => table.Id).ToHashSet(StringComparer.Ordinal);
+        var filed = changes.Where(IsRewritten).ToArray();
+        var rewritten = filed
+            .Where(change => !emptied.Contains(change.Id))
+            .Select(change => change.After!.Name)
+            .Order(StringComparer.Ordinal)
+            .ToArray();
         return new RehearsedAlteration(
             alteration,
             (traced.Ended - traced.Began).TotalSeconds,
             previous is null ? null : Math.Max(0, (traced.Began - previous.Resumed).TotalSeconds),
             LocksOf(traced),
+            [.. traced.Truncated.Select(table => table.Table).Order(StringComparer.Ordinal)],
             rewritten,
-            IndexesOf(traced, changes, [.. created, .. rewritten]),
+            IndexesOf(traced, changes, [.. created, .. filed.Select(change => change.After!.Name)]),
             ChangesOf(changes, created, dropped),
-            RowsOf(traced, previous))
-        { IsCounted = WrittenStates(traced) > 0 };
+            RowsOf(traced))
+        { IsCounted = traced.Rows.Any(rows => rows.Table == LogtoNames.Systems && rows.Inserted + rows.Updated > 0) };
     }
 
     private static bool IsRewritten(TracedChange change) =>
@@ -117,16 +128,20 @@ internal sealed record RehearsedAlteration(
         ];
     }
 
-    private static IReadOnlyList<SchemaChange> ChangesOf(List<TracedChange> changes, HashSet<string> created, HashSet<string> dropped) =>
-    [
-        .. changes
-            .Where(change => !IsPartOf(change.After, created) && !IsPartOf(change.Before, dropped))
-            .Select(change => Describe(change, changes))
-            .OfType<SchemaChange>()
-            .OrderBy(change => change.What)
-            .ThenBy(change => change.Kind, StringComparer.Ordinal)
-            .ThenBy(change => change.Name, StringComparer.Ordinal),
-    ];
+    private static IReadOnlyList<SchemaChange> ChangesOf(List<TracedChange> changes, HashSet<string> created, HashSet<string> dropped)
+    {
+        var renames = new RenamedParts(changes);
+        return
+        [
+            .. changes
+                .Where(change => !IsPartOf(change.After, created) && !IsPartOf(change.Before, dropped))
+                .Select(change => Describe(change, changes, renames))
+                .OfType<SchemaChange>()
+                .OrderBy(change => change.What)
+                .ThenBy(change => change.Kind, StringComparer.Ordinal)
+                .ThenBy(change => change.Name, StringComparer.Ordinal),
+        ];
+    }
 
     /// <summary>
     /// Joins a drop and a new object of the same name to one change, unless rows are lost. PostgreSQL itself drops and creates objects:
@@ -156,17 +171,18 @@ internal sealed record RehearsedAlteration(
         return result;
     }
 
-    private static HashSet<string> NamesOf(IEnumerable<TracedChange> changes, Func<TracedChange, TracedObject?> side) => changes
+    /// <summary>The names of the objects that have parts, such as columns, an owner or rights.</summary>
+    private static HashSet<string> WholesOf(IEnumerable<TracedChange> changes, Func<TracedChange, TracedObject?> side) => changes
         .Select(side)
-        .Where(each => each is not null && Relations.Contains(each.Kind))
+        .Where(each => each is not null && (Relations.Contains(each.Kind) || each.Kind is "function" or "enum"))
         .Select(each => each!.Name)
         .ToHashSet(StringComparer.Ordinal);
 
-    private static bool IsPartOf(TracedObject? part, HashSet<string> tables) =>
-        part is { Table: { } table } && !Relations.Contains(part.Kind) && tables.Contains(table);
+    private static bool IsPartOf(TracedObject? part, HashSet<string> wholes) =>
+        part is { Table: { } whole } && !Relations.Contains(part.Kind) && wholes.Contains(whole);
 
     /// <returns>Null when another change includes this one.</returns>
-    private static SchemaChange? Describe(TracedChange change, List<TracedChange> all)
+    private static SchemaChange? Describe(TracedChange change, List<TracedChange> all, RenamedParts renames)
     {
         var (before, after) = (change.Before, change.After);
         var kind = change.Kind;
@@ -186,23 +202,12 @@ internal sealed record RehearsedAlteration(
             return new SchemaChange(ChangeKind.Dropped, kind, before.Name, before.Table, before.Definition, null);
         }
 
-        var renamed = WithTable(before, after.Table ?? "");
-        return renamed.Definition != after.Definition
+        return before.Definition != after.Definition && renames.Definition(before, after) != after.Definition
             ? new SchemaChange(ChangeKind.Altered, kind, after.Name, before.Table, before.Definition, after.Definition)
-            : renamed.Name != after.Name
+            : renames.Name(before) != after.Name
             ? new SchemaChange(ChangeKind.Renamed, kind, after.Name, before.Table, before.Name, after.Name)
             : null;
     }
-
-    /// <summary>Replaces the name of its table: a part of a renamed table is not changed itself.</summary>
-    private static TracedObject WithTable(TracedObject part, string table) =>
-        Relations.Contains(part.Kind) || part.Table is null or "" || part.Table == table
-            ? part
-            : part with
-            {
-                Name = part.Name.Replace(part.Table, table, StringComparison.Ordinal),
-                Definition = part.Definition.Replace(part.Table, table, StringComparison.Ordinal),
-            };
 
     private static bool IsOfNewOrLostColumn(TracedChange change, List<TracedChange> all) =>
         (change.Before is null || change.After is null)
@@ -221,31 +226,15 @@ internal sealed record RehearsedAlteration(
         return $"{column.Definition}{fallback}{required}";
     }
 
-    /// <summary>
-    /// Returns the alteration's own rows. The server counts a session's rows until it collects them, perhaps some transactions later. Each
-    /// alteration writes one row into <c>systems</c>. If the count of that table is one higher than in the previous record, the server has
-    /// not collected in between, and the previous counts are subtracted.
-    /// </summary>
-    private static IReadOnlyList<TracedRows> RowsOf(TracedAlteration traced, TracedAlteration? previous)
-    {
-        var isContinued = previous is not null
-            && previous.Pid == traced.Pid
-            && WrittenStates(traced) > 1
-            && WrittenStates(traced) == WrittenStates(previous) + 1;
-        var earlier = isContinued ? previous!.Rows : [];
-        return
-        [
-            .. from rows in traced.Rows
-               let before = earlier.FirstOrDefault(other => other.Table == rows.Table) ?? new TracedRows(rows.Table, 0, 0, 0)
-               let own = WithoutState(Difference(rows, before))
-               where own.Inserted > 0 || own.Updated > 0 || own.Deleted > 0
-               orderby own.Table
-               select own,
-        ];
-    }
-
-    private static TracedRows Difference(TracedRows rows, TracedRows before) =>
-        new(rows.Table, rows.Inserted - before.Inserted, rows.Updated - before.Updated, rows.Deleted - before.Deleted);
+    /// <summary>Returns the rows without the one of the state, which every alteration writes.</summary>
+    private static IReadOnlyList<TracedRows> RowsOf(TracedAlteration traced) =>
+    [
+        .. from rows in traced.Rows
+           let own = WithoutState(rows)
+           where own.Inserted > 0 || own.Updated > 0 || own.Deleted > 0
+           orderby own.Table
+           select own,
+    ];
 
     private static TracedRows WithoutState(TracedRows rows) => rows switch
     {
@@ -253,7 +242,4 @@ internal sealed record RehearsedAlteration(
         { Updated: > 0 } => rows with { Updated = rows.Updated - 1 },
         _ => rows with { Inserted = rows.Inserted - 1 },
     };
-
-    private static long WrittenStates(TracedAlteration traced) =>
-        traced.Rows.FirstOrDefault(rows => rows.Table == LogtoNames.Systems) is { } systems ? systems.Inserted + systems.Updated : 0;
 }

@@ -46,7 +46,10 @@ internal sealed class RehearsedUpgrade(
             pending, survey, backup, settings.Rehearse, settings.RehearseStart, whileLocked);
         if (report is null || outcome is not Outcome.Rehearsed)
         {
-            return outcome;
+            return report is { Failure: { Alteration: null } difference }
+                ? new Outcome.RehearsalFailed(
+                    _catalog, null, $"{difference.Reason} (`logto-migrate-init rehearse --schema-only` reports each difference)")
+                : outcome;
         }
 
         logger.Rehearsed(RehearsalSummary.Of(report));

@@ -114,7 +114,6 @@ internal static class ClusterQueries
     // We can end a session of a role that we can grant to ourselves, as a member of that role
     // (https://www.postgresql.org/docs/current/functions-admin.html).
     private const string EndSessions = """
-        do $$
         declare
           s record;
           me name := current_user;
@@ -143,7 +142,7 @@ internal static class ClusterQueries
               null;
             end;
           end loop;
-        end $$
+        end
         """;
 
     public static async Task<ClusterRights> ReadRightsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -217,7 +216,7 @@ internal static class ClusterQueries
     public static async Task EndSessionsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         var sql = EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = new NpgsqlCommand(SqlNames.Do(sql), connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -41,6 +41,22 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
     }
 
     [Fact(Timeout = 900_000)]
+    public async Task A_CLI_that_cannot_start_on_the_copy_blames_no_alteration_and_leads_to_no_restore()
+    {
+        await using var world = await CreateAsync(17);
+        Expect.Ending(Expect.Success, await world.RunAsync(["backup"]));
+        using var node = new CountingNode("case \"$*\" in *' alteration rollback'*) echo 'error Error: EEXIST: file already exists, mkdir' >&2; exit 1 ;; esac");
+
+        var result = await world.RunAsync(["rollback", Level, "--yes"], ("LOGTO_INIT_NODE", node.Path));
+
+        Expect.Ending(16, result);
+        Assert.Contains("Logto's CLI could not start: Error: EEXIST: file already exists, mkdir (exit code 1). It began no alteration.", result.LastLine, StringComparison.Ordinal);
+        Assert.DoesNotContain("logto-migrate-init restore", result.LastLine, StringComparison.Ordinal);
+        Assert.Equal(Top, await world.StateAsync());
+        await world.LeavesNothingAsync();
+    }
+
+    [Fact(Timeout = 900_000)]
     public async Task Killed_while_it_builds_an_index_outside_of_a_transaction_the_next_run_builds_it_again()
     {
         await using var world = await CreateAsync(14);

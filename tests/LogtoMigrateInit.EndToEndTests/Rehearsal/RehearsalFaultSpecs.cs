@@ -84,6 +84,15 @@ public sealed class RehearsalFaultSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 600_000)]
+    public async Task The_time_in_which_the_CLI_waits_for_the_seed_is_not_its_own()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        using var node = new CountingNode("case \"$*\" in *' db seed'*) sleep 8 ;; esac"); // longer than the limit
+
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate", Full, NoBackup, ("LOGTO_INIT_NODE", node.Path), ("LOGTO_INIT_REHEARSE_MAX_SECONDS", "7")));
+    }
+
+    [Fact(Timeout = 600_000)]
     public async Task The_shorter_of_two_limits_is_the_one_that_is_named()
     {
         await using var world = await BackupWorld.CreateAsync(servers);

@@ -17,6 +17,23 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         alter table lost enable row level security;
         insert into sized select i, 'default', 'note ' || i, i % 7, 'a', i from generate_series(1, 300) i;
         insert into lost select i from generate_series(1, 11) i;
+        create table emptied (id int primary key, note text);
+        create index emptied__note on emptied (note);
+        insert into emptied select i, 'note' from generate_series(1, 5) i;
+        create table renamed (id int primary key, code text not null unique, constraint renamed__code check (code <> ''));
+        create policy renamed_code on renamed using (code <> '');
+        create table renamed_parts (code text references renamed (code));
+        create table parted (id int, at int) partition by range (at);
+        create table part (id int, at int);
+        create table viewed (id int primary key);
+        create view viewed_ids as select id from viewed;
+        insert into viewed values (1), (2);
+        alter table emptied enable row level security;
+        alter table renamed enable row level security;
+        alter table renamed_parts enable row level security;
+        alter table parted enable row level security;
+        alter table part enable row level security;
+        alter table viewed enable row level security;
         """;
 
     private static readonly (string Name, string Up, string BeforeUp)[] Kinds =
@@ -33,6 +50,19 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
         ("function", "await run(pool, 'create function twice(i int) returns int language sql as $$ select i * 2 $$');", ""),
         ("wider-varchar", "await run(pool, 'alter table sized alter column note type varchar(40)');", ""),
         ("new-table", "await run(pool, 'create table fresh (id int primary key references sized)'); await run(pool, 'alter table fresh enable row level security');", ""),
+        ("truncate", "await run(pool, 'truncate emptied');", ""),
+        ("rename-table", "await run(pool, 'alter table renamed rename to renamed_to');", ""),
+        ("rename-column", "await run(pool, 'alter table renamed_to rename column code to sign');", ""),
+        ("caught-error", "await run(pool, \"do $x$ begin alter table sized add column gone int; raise 'x'; exception when others then null; end $x$\");", ""),
+        ("rows", "await run(pool, 'insert into sized (id) select generate_series(2000, 2004)');", ""),
+        ("systems", "await run(pool, \"insert into systems (key, value) values ('own', '{}')\"); await run(pool, \"delete from systems where key = 'own'\");", ""),
+        ("more-rows", "await run(pool, 'insert into sized (id) select generate_series(3000, 3002)');", ""),
+        ("drop-cascade", "await run(pool, 'drop table viewed cascade');", ""),
+        ("attach", "await run(pool, 'alter table parted attach partition part for values from (0) to (10)');", ""),
+        ("lock", "await run(pool, 'lock table sized in share row exclusive mode');", ""),
+        ("storage", "await run(pool, 'alter table sized set (fillfactor = 70)');", ""),
+        ("policy", "await run(pool, 'create policy sized_all on sized using (true)');", ""),
+        ("unlogged", "await run(pool, 'alter table emptied set unlogged');", ""),
     ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -82,11 +112,75 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
                 "function: function twice(i integer) created",
                 "wider-varchar: sized reads and writes; column sized.note altered from character varying(20) to character varying(40)",
                 "new-table: sized writes; table fresh created",
+                "truncate: emptied reads and writes; truncates emptied",
+                "rename-table: renamed reads and writes; table renamed_to renamed",
+                "rename-column: renamed_to reads and writes; column renamed_to.sign renamed",
+                "caught-error",
+                "rows: sized +5 ~0 -0",
+                "systems: systems +1 ~0 -1",
+                "more-rows: sized +3 ~0 -0",
+                "drop-cascade: viewed reads and writes, viewed_ids reads and writes; table viewed dropped, view viewed_ids dropped",
+                "attach: part reads and writes; table part altered from logged to logged, partition of parted FOR VALUES FROM (0) TO (10)",
+                "lock: sized writes",
+                "storage: storage parameters sized created",
+                "policy: sized reads and writes; policy sized_all on sized created",
+                "unlogged: emptied reads and writes; rewrites emptied; table emptied altered from logged to unlogged",
             ],
-            alterations.Select((alteration, index) => $"{Kinds[index].Name}: {Describe(alteration!)}"));
+            alterations.Select((alteration, index) => $"{Kinds[index].Name}: {Describe(alteration!)}".TrimEnd(' ', ':')));
         Assert.Equal(
-            ["column sized.old 300", "table lost 11"],
+            ["column sized.old 300", "table lost 11", "rows emptied 5", "table viewed 2"],
             JsonNode.Parse(result.StandardOutput)!["rehearsal"]!["losses"]!.AsArray().Select(loss => $"{loss!["kind"]} {loss["name"]} {loss["values"]}"));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 1_200_000)]
+    [InlineData(14)]
+    [InlineData(18)]
+    public async Task What_has_nothing_to_do_with_Logtos_schema_is_not_copied_and_what_has_is(int major)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, major);
+        var owner = PostgresDatabases.Quote(world.Owner);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            grant create on database {world.Database} to {owner};
+            create schema "The CRM";
+            create extension pageinspect schema "The CRM";
+            create table extension_rows (id int);
+            insert into extension_rows values (1);
+            alter table extension_rows owner to {owner};
+            alter table extension_rows enable row level security;
+            alter extension pageinspect add table extension_rows;
+            update pg_extension set extconfig = array['extension_rows'::regclass::oid], extcondition = array[''] where extname = 'pageinspect';
+            create table "The CRM".customers (id int primary key);
+            alter schema "The CRM" owner to {owner};
+            """,
+            Token);
+        await world.ExecuteAsync("""
+            create schema viewing;
+            create view viewing.usernames as select username from users;
+            create schema called;
+            create table called.log (id int);
+            insert into called.log values (1);
+            create function own_log() returns trigger language plpgsql as $$ begin insert into called.log values (2); return new; end $$;
+            create trigger own_log before update on hooks for each row execute function own_log();
+            """);
+        await world.AddAlterationAsync(1, "calls", "await run(pool, 'update hooks set name = name'); await run(pool, 'insert into called.log values (3)');");
+
+        foreach (var arguments in new[] { new[] { "--schema-only" }, [] })
+        {
+            var (result, report) = await world.RehearseAsync(arguments);
+            Expect.Ending(Expect.Success, result);
+            Assert.Equal(["schema The CRM", "extension pageinspect"], report["rehearsal"]!["leftOut"]!.AsArray().Select(each => (string)each!));
+        }
+
+        var text = await world.RunAsync(["rehearse"]);
+        Assert.Contains("schema The CRM, extension pageinspect: not copied", text.StandardOutput, StringComparison.Ordinal);
+
+        await world.AddAlterationAsync(2, "wider", "await run(pool, 'alter table users alter column username type varchar(200)');");
+        var (viewed, _) = await world.RehearseAsync("--schema-only");
+        Expect.Ending(16, viewed);
+        Assert.Contains("cannot alter type of a column used by a view or rule", viewed.LastLine, StringComparison.Ordinal);
         await world.LeavesNothingAsync();
     }
 
@@ -263,7 +357,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
             $"""
             select c.relname || ' ' || (array_agg(l.mode order by array_position(array['AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock', 'ShareUpdateExclusiveLock', 'RowExclusiveLock', 'RowShareLock', 'AccessShareLock'], l.mode)))[1]
               from pg_locks l join pg_class c on c.oid = l.relation
-              where l.pid = {pid} and l.locktype = 'relation' and l.granted and c.relkind in ('r', 'v') and c.oid >= 16384
+              where l.pid = {pid} and l.locktype = 'relation' and l.granted and c.relkind in ('r', 'p', 'v') and c.oid >= 16384
                 and l.database = (select oid from pg_database where datname = current_database()) and c.relname <> 'systems' and c.relnamespace = 'public'::regnamespace
               group by c.relname order by 1
             """,
@@ -274,6 +368,7 @@ public sealed partial class RehearsalSpecs(SharedServers servers)
     private static string Describe(JsonNode alteration) => string.Join("; ", new[]
     {
         Join(", ", alteration["locks"]!.AsArray().Where(held => held!["blocks"] is not null).Select(held => $"{held!["table"]} {held["blocks"]}")),
+        Join(", ", alteration["truncated"]!.AsArray().Select(table => $"truncates {table}")),
         Join(", ", alteration["rewritten"]!.AsArray().Select(table => $"rewrites {table}")),
         Join(", ", alteration["indexes"]!.AsArray().Select(index => $"builds {index!["name"]}{((bool)index["concurrently"]! ? " concurrently" : "")}")),
         Join(", ", alteration["changes"]!.AsArray()

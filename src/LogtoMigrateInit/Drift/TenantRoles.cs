@@ -1,0 +1,49 @@
+using LogtoMigrateInit.PostgreSql;
+using Npgsql;
+
+namespace LogtoMigrateInit.Drift;
+
+/// <summary>The attributes of the roles that Logto logs in as, which would open each tenant's rows to the others.</summary>
+/// <param name="Parent">The role whose members they are, as PostgreSQL quotes it; null when they have none.</param>
+/// <param name="Objects">One object for each role.</param>
+internal sealed record TenantRoles(string? Parent, IReadOnlyList<SchemaObject> Objects)
+{
+    private const string Plain = "nosuperuser nobypassrls";
+
+    private const string Query = """
+        select quote_ident(r.rolname),
+            concat_ws(
+              ' ', case when r.rolsuper then 'superuser' else 'nosuperuser' end,
+              case when r.rolbypassrls then 'bypassrls' else 'nobypassrls' end),
+            (
+              select quote_ident(p.rolname)
+                from pg_catalog.pg_auth_members m
+                join pg_catalog.pg_roles p on p.oid = m.roleid
+                where m.member = r.oid
+                  and starts_with(p.rolname, 'logto_tenant_')
+                order by length(p.rolname)
+                limit 1)
+          from tenants t
+          join pg_catalog.pg_roles r on r.rolname = t.db_user::name
+          order by 1
+        """;
+
+    /// <param name="connection">To the real database, in Logto's schema.</param>
+    public static async Task<TenantRoles> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Query, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var (parent, objects) = ((string?)null, new List<SchemaObject>());
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            objects.Add(new SchemaObject("role", null, reader.GetString(0), reader.GetString(1), null));
+            parent ??= await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2);
+        }
+
+        return new TenantRoles(parent, objects);
+    }
+
+    /// <summary>The same role as Logto's seed creates it.</summary>
+    public static SchemaObject AsExpected(SchemaObject role) =>
+        role with { Definition = Plain, Sql = $"alter role {role.Name} {Plain}" };
+}
