@@ -2,25 +2,26 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Access to data on this server that a restore takes away or opens. The operator accepts each kind by its name.</summary>
-internal enum AccessChange
+/// <summary>Access to data on this server that a restore takes away or opens: the words by which the operator accepts it.</summary>
+internal static class AccessChange
 {
-    None,
-
     /// <summary>Everybody may do more in the schema <c>public</c> than before.</summary>
-    Public,
+    public const string Public = "public";
 
     /// <summary>An object has another owner, and its former owner is a role of this server that loses it.</summary>
-    Owners,
+    public const string Owners = "owners";
 
     /// <summary>A role of this server has other rights to an object.</summary>
-    Grants,
+    public const string Grants = "grants";
+
+    public static bool IsOne(string word) => word is Public or Owners or Grants;
 }
 
 /// <summary>One difference between a restored database and what was dumped.</summary>
 /// <param name="Object">Kind and name.</param>
 /// <param name="What">A clause about it, the same for all objects that differ in the same way.</param>
-internal sealed record CatalogDifference(string Object, string What, AccessChange Access);
+/// <param name="Access">See <see cref="AccessChange"/>; null: nobody on this server loses or gains anything.</param>
+internal sealed record CatalogDifference(string Object, string What, string? Access);
 
 /// <summary>The roles of the server that a backup is restored on.</summary>
 /// <param name="All">Their names.</param>
@@ -41,14 +42,14 @@ internal static class CatalogComparison
     public static IReadOnlyList<CatalogDifference> Compare(
         IReadOnlyList<CatalogObject> recorded, IReadOnlyList<CatalogObject> restored, int from, int to, RolesHere? roles)
     {
-        var found = restored.ToLookup(Key);
-        var expected = recorded.Select(Key).ToHashSet();
+        var found = DatabaseCatalog.ByKey(restored);
+        var expected = DatabaseCatalog.ByKey(recorded);
         var differences = new List<CatalogDifference>();
         foreach (var wanted in recorded)
         {
-            if (found[Key(wanted)].FirstOrDefault() is not { } actual)
+            if (!found.TryGetValue(wanted.Key, out var actual))
             {
-                differences.Add(new(Describe(wanted), "is not restored", AccessChange.None));
+                differences.Add(new(Describe(wanted), "is not restored", null));
                 continue;
             }
 
@@ -60,21 +61,21 @@ internal static class CatalogComparison
 
             if (from == to && wanted.Definition is null)
             {
-                differences.Add(new(Describe(wanted), "changed during the dump, so its definition is not compared", AccessChange.None));
+                differences.Add(new(Describe(wanted), "changed during the dump, so its definition is not compared", null));
             }
             else if (from == to && wanted.Definition != actual.Definition)
             {
-                differences.Add(new(Describe(wanted), "is not defined as it was", AccessChange.None));
+                differences.Add(new(Describe(wanted), "is not defined as it was", null));
             }
 
             if (wanted.Value > actual.Value)
             {
-                differences.Add(new(Describe(wanted), $"stands at {actual.Value}, and was at {wanted.Value}", AccessChange.None));
+                differences.Add(new(Describe(wanted), $"stands at {actual.Value}, and was at {wanted.Value}", null));
             }
         }
 
-        differences.AddRange(restored.Where(each => !expected.Contains(Key(each)))
-            .Select(each => new CatalogDifference(Describe(each), "was not in the dumped database", AccessChange.None)));
+        differences.AddRange(restored.Where(each => !expected.ContainsKey(each.Key))
+            .Select(each => new CatalogDifference(Describe(each), "was not in the dumped database", null)));
         return differences;
     }
 
@@ -91,7 +92,7 @@ internal static class CatalogComparison
         var former = $"'{wanted.Owner}'{(isHere ? "" : ", which this server does not have,")}";
         var what = $"belonged to {former} and belongs to '{actual.Owner}' now";
         var loses = isHere && !roles.LosingNothing.Contains(wanted.Owner);
-        return [new(Describe(wanted), what, loses ? AccessChange.Owners : AccessChange.None)];
+        return [new(Describe(wanted), what, loses ? AccessChange.Owners : null)];
     }
 
     private static IEnumerable<CatalogDifference> CompareRights(
@@ -120,13 +121,11 @@ internal static class CatalogComparison
         }
     }
 
-    private static AccessChange Judge(CatalogObject wanted, string role, string gained, RolesHere roles) =>
+    private static string? Judge(CatalogObject wanted, string role, string gained, RolesHere roles) =>
         role.Length == 0 && wanted is { Kind: "schema", Name: "public" }
-            ? (gained.Length > 0 ? AccessChange.Public : AccessChange.None)
-        : role.Length > 0 && roles.LosingNothing.Contains(role) ? AccessChange.None
+            ? (gained.Length > 0 ? AccessChange.Public : null)
+        : role.Length > 0 && roles.LosingNothing.Contains(role) ? null
         : AccessChange.Grants;
-
-    private static (string Kind, string Name) Key(CatalogObject each) => (each.Kind, each.Name);
 
     private static string Describe(CatalogObject each) => each.Name.Length == 0 ? "the database" : $"{each.Kind} {each.Name}";
 

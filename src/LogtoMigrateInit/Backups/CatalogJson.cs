@@ -9,12 +9,13 @@ internal static class CatalogJson
     public static void Write(Utf8JsonWriter json, DatabaseCatalog catalog)
     {
         json.WriteStartArray("catalog");
-        foreach (var same in catalog.Objects.GroupBy(each => (each.Kind, each.Owner, each.Rights)))
+        foreach (var same in catalog.Objects.GroupBy(each => $"{each.Kind}\n{each.Owner}\n{each.Rights}"))
         {
             json.WriteStartObject();
-            json.WriteString("kind", same.Key.Kind);
-            json.WriteString("owner", same.Key.Owner);
-            json.WriteString("rights", same.Key.Rights);
+            var first = same.First();
+            json.WriteString("kind", first.Kind);
+            json.WriteString("owner", first.Owner);
+            json.WriteString("rights", first.Rights);
             json.WriteStartObject("definitions");
             foreach (var each in same)
             {
@@ -72,10 +73,10 @@ internal static class CatalogJson
             var kind = group.GetProperty("kind").GetString()!;
             var owner = group.GetProperty("owner").GetString();
             var rights = group.GetProperty("rights").GetString();
-            var values = group.GetProperty("values").EnumerateObject().ToDictionary(each => each.Name, each => each.Value.GetInt64());
+            var values = group.GetProperty("values");
             foreach (var each in group.GetProperty("definitions").EnumerateObject())
             {
-                long? value = values.TryGetValue(each.Name, out var number) ? number : null;
+                long? value = values.TryGetProperty(each.Name, out var number) ? number.GetInt64() : null;
                 objects.Add(new CatalogObject(kind, each.Name, owner, rights, each.Value.GetString(), value));
             }
         }

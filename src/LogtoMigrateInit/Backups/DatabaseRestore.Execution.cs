@@ -156,22 +156,15 @@ internal sealed partial class DatabaseRestore
         RestoreConsent consent,
         CancellationToken stop)
     {
-        string[] access =
-        [
-            .. differences.Select(each => each.Access)
-                .Where(each => each != AccessChange.None && !consent.Accepted.Contains(each))
-                .Distinct()
-                .Order()
-                .Select(each => $"{each}".ToLowerInvariant()),
-        ];
-        var change = $"This restore changes who has access ({string.Join(", ", access)}; see above). Accept that?";
+        CatalogDifference[] access = [.. differences.Where(each => each.Access is { } kind && !consent.Accepted.Contains(kind))];
+        string[] kinds = [.. access.Select(each => each.Access!).Distinct()];
+        var change = $"This restore changes who has access ({string.Join(", ", kinds)}; see above). Accept that?";
         if (access.Length > 0 && !consent.Accepts(change))
         {
-            var all = string.Join(',', access.Concat(consent.Accepted.Select(each => $"{each}".ToLowerInvariant())).Distinct());
-            return ([], $"it would change who has access to what ({string.Join("; ", differences
-                .Where(each => each.Access != AccessChange.None && !consent.Accepted.Contains(each.Access))
-                .Select(each => $"{each.Object} {each.What}").Take(Few))}; all of it is in the warnings above). " +
-                $"If that is meant: `{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
+            var all = string.Join(',', kinds.Union(consent.Accepted));
+            return ([], $"it would change who has access to what " +
+                $"({string.Join("; ", access.Take(Few).Select(each => $"{each.Object} {each.What}"))}; " +
+                $"all of it is in the warnings above). If that is meant: `{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
         }
 
         if (!consent.Confirms(Question(job.Present)))

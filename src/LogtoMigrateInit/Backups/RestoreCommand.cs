@@ -37,7 +37,7 @@ internal static class RestoreCommand
         };
         accept.Validators.Add(given =>
         {
-            string[] unknown = [.. (given.GetValueOrDefault<string?>() ?? "public").Split(',').Where(word => Parse(word) is null)];
+            string[] unknown = [.. (given.GetValueOrDefault<string?>() ?? "public").Split(',').Where(word => !AccessChange.IsOne(word))];
             if (unknown.Length > 0)
             {
                 given.AddError($"--accept does not know '{string.Join("', '", unknown)}'; it takes public, owners and grants.");
@@ -71,18 +71,9 @@ internal static class RestoreCommand
             var restore = parts.GetRequiredService<DatabaseRestore>();
             var consent = new RestoreConsent(
                 yes,
-                (accept ?? "").Split(',').Select(Parse).OfType<AccessChange>().ToHashSet(),
+                (accept ?? "").Split(',').Where(AccessChange.IsOne).ToHashSet(StringComparer.Ordinal),
                 Confirmation.MayAsk,
                 (question, confirmed) => Confirmation.Ask(question, confirmed, logger, stop));
             return restore.RunAsync(file, consent, stop);
         })).ExitCode;
-
-    /// <returns>Null for a word that is none of them.</returns>
-    private static AccessChange? Parse(string word) => word.Trim() switch
-    {
-        "public" => AccessChange.Public,
-        "owners" => AccessChange.Owners,
-        "grants" => AccessChange.Grants,
-        _ => null,
-    };
 }

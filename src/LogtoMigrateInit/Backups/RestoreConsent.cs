@@ -6,7 +6,7 @@ namespace LogtoMigrateInit.Backups;
 /// <param name="MayAsk">Whether there is a terminal.</param>
 /// <param name="Ask">Asks a question at the terminal, and logs one that <c>--yes</c> answers (the second argument).</param>
 internal sealed record RestoreConsent(
-    bool IsConfirmed, IReadOnlySet<AccessChange> Accepted, bool MayAsk, Func<string, bool, bool> Ask)
+    bool IsConfirmed, IReadOnlySet<string> Accepted, bool MayAsk, Func<string, bool, bool> Ask)
 {
     /// <summary>Whether the operator agrees; <c>--yes</c> is enough.</summary>
     public bool Confirms(string question) => Ask(question, IsConfirmed);

@@ -66,13 +66,12 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     public async Task ReturnOwnersAsync(
         IReadOnlyList<CatalogObject> recorded, IReadOnlySet<string> assumable, CancellationToken cancellationToken)
     {
-        var former = recorded.Where(each => each.Owner is not null && assumable.Contains(each.Owner))
-            .ToDictionary(each => (each.Kind, each.Name), each => each.Owner!);
+        var former = DatabaseCatalog.ByKey(recorded);
         var present = (await ReadCatalogAsync(cancellationToken)).Objects
             .OrderBy(each => each.Kind switch { "database" => 0, "schema" => 1, _ => 2 });
         foreach (var each in present)
         {
-            if (former.TryGetValue((each.Kind, each.Name), out var owner) && each.Owner != owner
+            if (former.GetValueOrDefault(each.Key)?.Owner is { } owner && owner != each.Owner && assumable.Contains(owner)
                 && OwnerStatement(each, owner) is { } statement)
             {
                 await TryAsync(statement, cancellationToken);

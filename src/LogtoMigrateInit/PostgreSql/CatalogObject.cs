@@ -10,4 +10,8 @@ namespace LogtoMigrateInit.PostgreSql;
 /// </param>
 /// <param name="Definition">A hash of it; null: unknown, and so never equal.</param>
 /// <param name="Value">Of a sequence: what a later one is never below, also for one that counts down. Null: none, or unknown.</param>
-internal sealed record CatalogObject(string Kind, string Name, string? Owner, string? Rights, string? Definition, long? Value);
+internal sealed record CatalogObject(string Kind, string Name, string? Owner, string? Rights, string? Definition, long? Value)
+{
+    /// <summary>Kind and name, which no two objects of a database share.</summary>
+    public string Key => $"{Kind}\n{Name}";
+}

@@ -36,16 +36,28 @@ internal sealed record DatabaseCatalog(
     /// <param name="later">What was read in the same snapshot, later.</param>
     public DatabaseCatalog Confirm(DatabaseCatalog later)
     {
-        var definitions = later.Objects.ToLookup(each => (each.Kind, each.Name), each => each.Definition);
+        var confirmed = ByKey(later.Objects);
         return this with
         {
             Objects =
             [
-                .. Objects.Select(each => definitions[(each.Kind, each.Name)].Contains(each.Definition)
+                .. Objects.Select(each => confirmed.GetValueOrDefault(each.Key)?.Definition == each.Definition
                     ? each
                     : each with { Definition = null }),
             ],
         };
+    }
+
+    /// <summary>The objects by their keys; of two with the same key, which PostgreSQL does not make, the last.</summary>
+    public static IReadOnlyDictionary<string, CatalogObject> ByKey(IReadOnlyList<CatalogObject> objects)
+    {
+        var byKey = new Dictionary<string, CatalogObject>(StringComparer.Ordinal);
+        foreach (var each in objects)
+        {
+            byKey[each.Key] = each;
+        }
+
+        return byKey;
     }
 
     private static async Task<DatabaseCatalog> ReadAsync(NpgsqlConnection connection, bool definitions, CancellationToken cancellationToken)
