@@ -87,6 +87,7 @@ public sealed class RestorePlanSpecs
     [InlineData("ALTER ROLE boss IN DATABASE logto SET work_mem TO '8MB'", "boss")]
     [InlineData("ALTER DATABASE logto SET search_path TO 'public', 'ops'", "")]
     [InlineData("ALTER DATABASE logto SET work_mem TO '8MB'", "")]
+    [InlineData("ALTER DATABASE logto SET application_name TO 'move TO bob IN y'", "")]
     public void The_roles_of_a_statement_are_found(string statement, string roles) => Assert.Equal(roles, string.Join(", ", RestorePlan.RolesIn(statement)));
 
     [Theory]

@@ -80,17 +80,24 @@ internal sealed partial class BackupFolder(string path)
         var recordFile = BackupRecord.PathOf(final);
         using var stream = new FileStream(
             recordFile, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
+        var isNamed = false;
         try
         {
             stream.Write(record);
             stream.Flush(flushToDisk: true);
             File.Move(dump.Name, final);
+            isNamed = true;
             DurableFolder.Sync(path);
             return final;
         }
         catch
         {
             File.Delete(recordFile);
+            if (isNamed)
+            {
+                File.Delete(final);
+            }
+
             throw;
         }
     }

@@ -287,6 +287,11 @@ internal sealed class DatabaseBackup(
     /// <returns>Null when the folder can be used.</returns>
     private string? WhyUnusable(string path)
     {
+        if (File.Exists(path))
+        {
+            return $"{path} (LOGTO_INIT_BACKUP_DIR) is a file; name a folder";
+        }
+
         if (!Directory.Exists(path))
         {
             return $"the folder {path} (LOGTO_INIT_BACKUP_DIR) is not there; mount a volume there, or create it";
@@ -295,7 +300,7 @@ internal sealed class DatabaseBackup(
         if (!FilePermission.MayWrite(path) || !FilePermission.MayExecute(path))
         {
             return $"user {FilePermission.CurrentUser} may not write to {path} (LOGTO_INIT_BACKUP_DIR); " +
-                "give it the folder (chown, or fsGroup in Kubernetes)";
+                "give it the folder (chown, or fsGroup in Kubernetes), and mount it writable";
         }
 
         if (WhyNotLasting(path) is { } passing)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
@@ -188,8 +189,12 @@ internal sealed partial class DatabaseRestore(
     {
         if (job.Record is { } record)
         {
-            var age = DateTime.UtcNow - record.TakenAt;
-            logger.BackupIs(record.TakenAt, age.TotalHours, $"{record.State}", record.Rows, record.Tables.Count);
+            logger.BackupIs(
+                record.TakenAt,
+                Age(DateTime.UtcNow - record.TakenAt),
+                record.State?.ToString() ?? "unknown",
+                record.Rows,
+                record.Tables.Count);
             Report(job.Place is null ? null : await job.Place.ReadNewerAsync(record.TakenAt, stop));
         }
 
@@ -223,6 +228,10 @@ internal sealed partial class DatabaseRestore(
             logger.SessionInTheWay($"{session}");
         }
     }
+
+    private static string Age(TimeSpan age) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Math.Abs(age.TotalHours):0.0} hours {(age >= TimeSpan.Zero ? "ago" : "in the future by this machine's clock")}");
 
     private void Report(NewerRows? newer)
     {

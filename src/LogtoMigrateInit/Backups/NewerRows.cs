@@ -12,8 +12,8 @@ internal sealed record NewerRows(long Users, long SignIns, string? Latest)
 {
     private const string Query = """
         select
-          (select count(*) from users where created_at > $1),
-          (select count(*) from users where last_sign_in_at > $1),
+          (select count(*) from users where created_at > $1 and created_at < 'infinity'),
+          (select count(*) from users where last_sign_in_at > $1 and last_sign_in_at < 'infinity'),
           (select date_trunc('second', max(created_at) at time zone 'UTC')::text from logs)
         """;
 

@@ -252,9 +252,8 @@ internal static partial class Log
 
     [LoggerMessage(
         1801, LogLevel.Information,
-        "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Hours:0.0} hours ago: state {State}, " +
-        "{Rows} rows in {Tables} tables")]
-    public static partial void BackupIs(this ILogger logger, DateTime takenAt, double hours, string state, long rows, int tables);
+        "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Age}: state {State}, {Rows} rows in {Tables} tables")]
+    public static partial void BackupIs(this ILogger logger, DateTime takenAt, string age, string state, long rows, int tables);
 
     [LoggerMessage(
         1802, LogLevel.Warning,
