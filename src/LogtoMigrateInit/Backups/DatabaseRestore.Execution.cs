@@ -164,7 +164,8 @@ internal sealed partial class DatabaseRestore
             var all = string.Join(',', kinds.Union(consent.Accepted));
             return ([], $"it would change who has access to what " +
                 $"({string.Join("; ", access.Take(Few).Select(each => $"{each.Object} {each.What}"))}; " +
-                $"all of it is in the warnings above). If that is meant: `{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
+                "all of it is in the warnings above). If that is meant: " +
+                $"`{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
         }
 
         if (!consent.Confirms(Question(job.Present)))
@@ -224,7 +225,7 @@ internal sealed partial class DatabaseRestore
         job.Record is null ? " It has no record, so nobody compared its rows, owners and rights with what was dumped."
         : job.Record.Catalog is null ? " Its rows were compared, and not its owners and rights, which its record does not have."
         : differences + job.Plan.LeftOut.Count > 0
-            ? $" {differences + job.Plan.LeftOut.Count} objects are left out or differ from what was dumped (see the warnings above)."
+            ? $" {Counted.Are(differences + job.Plan.LeftOut.Count, "object")} left out, or not as dumped (see the warnings above)."
             : "";
 
     /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
@@ -267,7 +268,7 @@ internal sealed partial class DatabaseRestore
         Verdict.Matching matching => $"It matches Logto {catalog.TargetVersion} (state {matching.State}), which can start.",
         Verdict.Pending pending =>
             $"Its state is {pending.State}: start the image of Logto that it was made with, " +
-            $"or deploy the {pending.Alterations.Count} alterations that Logto {catalog.TargetVersion} has above it " +
+            $"or deploy the {Counted.Of(pending.Alterations.Count, "alteration")} that Logto {catalog.TargetVersion} has above it " +
             "with `logto-migrate-init migrate`.",
         Verdict.Ahead ahead =>
             $"Its state {ahead.State} is newer than Logto {catalog.TargetVersion}: start the image that it was made with.",

@@ -101,7 +101,10 @@ internal sealed partial record RestorePlan(
 
     /// <summary>The roles that a grant, a default privilege or a setting is about.</summary>
     public static IEnumerable<string> RolesIn(string statement) =>
-        RoleNames().Matches(SqlText.WithoutLiterals(statement)).Select(match => match.Groups[1].Value).Where(role => role != "PUBLIC").Select(Unquote);
+        RoleNames().Matches(SqlText.WithoutLiterals(statement))
+            .Select(match => match.Groups[1].Value)
+            .Where(role => role != "PUBLIC")
+            .Select(Unquote);
 
     /// <summary>The same grant, default privilege or setting for other roles.</summary>
     public static string RenameRoles(string statement, Func<string, string> nameFor) => RoleNames().Replace(

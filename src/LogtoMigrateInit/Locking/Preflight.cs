@@ -3,6 +3,7 @@ using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Locking;
@@ -40,7 +41,7 @@ internal static partial class Preflight
         var problems = Common(inspection, privileges).ToList();
         if (privileges.TablesOfOthers is { Count: > 0 } tables)
         {
-            problems.Add($"user '{inspection.User}' does not own {tables.Count} tables " +
+            problems.Add($"user '{inspection.User}' does not own {Counted.Of(tables.Count, "table")} " +
                 $"({string.Join(", ", tables.Take(5))}{(tables.Count > 5 ? ", …" : "")}) and cannot alter them; run `reassign owned by " +
                 $"OLD_OWNER to {SqlNames.Quote(inspection.User)}` as their owner, or connect as the owner");
         }

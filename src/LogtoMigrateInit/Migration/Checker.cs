@@ -39,7 +39,10 @@ internal sealed class Checker(
                     logger.BackupWouldFail(impossible);
                 }
 
-                await ReportScratchAsync(inspection is not null, stop);
+                if (deep && inspection is not null)
+                {
+                    await ReportScratchAsync(stop);
+                }
 
                 // As `migrate`, which says this only where nothing is pending.
                 if (inspection is not null && outcome.Pending.Count == 0)
@@ -61,13 +64,8 @@ internal sealed class Checker(
     }
 
     /// <summary>Names the scratch databases of this database, which hold all of its users.</summary>
-    private async Task ReportScratchAsync(bool isReached, CancellationToken stop)
+    private async Task ReportScratchAsync(CancellationToken stop)
     {
-        if (!isReached)
-        {
-            return;
-        }
-
         try
         {
             foreach (var name in await database.WithConnectionAsync(

@@ -1,4 +1,5 @@
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Outcomes;
 
@@ -9,7 +10,7 @@ internal abstract partial record Outcome
             "backedUp", ExitCode.Success,
             $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, " +
             $"{(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`" +
-            (LeftOut == 0 ? "." : $", which leaves out {LeftOut} objects (see the warning above)."));
+            (LeftOut == 0 ? "." : $", which leaves out {Counted.Of(LeftOut, "object")} (see the warning above)."));
 
     public sealed record BackupFailed(string Reason, string? NotDone)
         : Outcome("backupFailed", ExitCode.BackupFailed, $"The backup was not " +
@@ -30,7 +31,7 @@ internal abstract partial record Outcome
             "backupsListed", ExitCode.Success,
             Count == 0
                 ? $"There is no backup in {Folder}. Next: make one with `logto-migrate-init backup`."
-                : $"{Count} {(Count == 1 ? "backup is" : "backups are")} in {Folder}, and nothing was restored. Next: name one in " +
+                : $"{Counted.Are(Count, "backup")} in {Folder}, and nothing was restored. Next: name one in " +
                     "`logto-migrate-init restore FILE`.");
 
     public sealed record RestoredUnusable(string Database, string? Former, string Reason)

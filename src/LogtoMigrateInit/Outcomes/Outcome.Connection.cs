@@ -1,4 +1,5 @@
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Outcomes;
@@ -52,6 +53,7 @@ internal abstract partial record Outcome
     public sealed record ReadOnly(int PendingCount, bool InRecovery, TimeSpan Waited)
         : Outcome(
             "readOnly", ExitCode.Refused,
-            $"{PendingCount} alterations are pending and the server stayed {(InRecovery ? "in recovery (a standby)" : "read-only")} for " +
+            $"{Counted.Are(PendingCount, "alteration")} pending and the server stayed " +
+            $"{(InRecovery ? "in recovery (a standby)" : "read-only")} for " +
             $"{Waited.TotalSeconds:0} s. Point DB_URL to the primary, or turn off default_transaction_read_only.");
 }

@@ -1,6 +1,7 @@
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Outcomes;
@@ -22,7 +23,7 @@ internal abstract partial record Outcome
     public sealed record AlterationsPending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending)
         : Outcome(
             "pending", ExitCode.Pending,
-            $"{Pending.Count} alterations are pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
+            $"{Counted.Are(Pending.Count, "alteration")} pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
             $"{Catalog.Last.FormattedTimestamp}). Run `logto-migrate-init migrate`.", State, Pending);
 
     public sealed record Ahead(AlterationCatalog Catalog, AlterationState State, ProgramSettings Settings)

@@ -36,7 +36,7 @@ internal sealed class PostgresTool(ServerTarget target, ILogger logger)
         CancellationToken stop)
     {
         var name = Path.GetFileName(program);
-        var complaint = new Complaint(name, tolerated);
+        var complaint = new ToolComplaint(name, tolerated);
         var child = new ChildProcess(program, arguments, environment)
         {
             Input = input,
@@ -60,53 +60,6 @@ internal sealed class PostgresTool(ServerTarget target, ILogger logger)
         if (exitCode != 0 && !(exitCode == FailedStatements && complaint.IsTolerable))
         {
             throw new PostgresToolException($"{name} failed: {complaint.Text ?? $"exit code {exitCode}, without a word"}");
-        }
-    }
-
-    /// <summary>A tool's error messages.</summary>
-    private sealed class Complaint(string name, string? tolerated)
-    {
-        private const string Error = ": error: ";
-        private const string Entry = ": from TOC entry ";
-
-        private string? _error;
-        private string? _entry;
-        private string? _last;
-        private bool _tolerated;
-
-        /// <summary>Whether it had errors, and only tolerated ones.</summary>
-        public bool IsTolerable => _tolerated && _error is null;
-
-        /// <summary>Its first error with the object that it is about, else its last line; null: it printed nothing.</summary>
-        public string? Text =>
-            _error is null ? _last?.TrimEnd('.')
-            : _entry is null ? _error.TrimEnd('.')
-            : $"{_error.TrimEnd('.')} (at {_entry})";
-
-        /// <summary>Reads a line. One without the tool's name continues a statement or has the failed row, so no log may show it.</summary>
-        public void Hear(string line, ILogger logger)
-        {
-            _last = line;
-            if (!line.StartsWith($"{name}: ", StringComparison.Ordinal))
-            {
-                return;
-            }
-
-            // Such as "from TOC entry 215; 1259 16402 TABLE users boss", before the error.
-            if (_error is null && line.IndexOf(Entry, StringComparison.Ordinal) is > 0 and var from)
-            {
-                _entry = string.Join(' ', line[(from + Entry.Length)..].Split(' ').Skip(3));
-            }
-
-            var at = line.IndexOf(Error, StringComparison.Ordinal);
-            if (at >= 0 && tolerated is not null && line.Contains(tolerated, StringComparison.Ordinal))
-            {
-                _tolerated = true;
-                return;
-            }
-
-            logger.ToolLine(line);
-            _error ??= at >= 0 ? line[(at + Error.Length)..] : null;
         }
     }
 }
