@@ -148,6 +148,34 @@ public sealed class StartSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
+    [Theory(Timeout = 900_000)]
+    [InlineData(Signals.Terminate)]
+    [InlineData(Signals.Kill)]
+    public async Task Stopped_before_Logto_listens_it_leaves_no_role_that_can_log_in(int signal)
+    {
+        await using var world = await LogtoWorld.CreateWithServerAsync(servers, 17, Before);
+        using var folder = new Folder();
+        await using (var gate = Gate.Start(["rehearse", "--schema-only"], world.Variables(("STAND_IN", "deaf"), folder.Variable)))
+        {
+            while (!File.Exists(Path.Combine(folder.Path, "started-0")))
+            {
+                Assert.False(gate.HasExited, gate.Log);
+                await Task.Delay(20, Token);
+            }
+
+            gate.Signal(signal);
+            Assert.Equal(128 + signal, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
+        }
+
+        await NothingIsLeftAsync(world, folder);
+        if (signal == Signals.Kill)
+        {
+            Expect.Ending(Expect.Success, await world.RunAsync(["rehearse", "--schema-only"])); // the next run cleans up
+        }
+
+        await world.LeavesNothingAsync();
+    }
+
     [Fact(Timeout = 900_000)]
     public async Task Roles_that_other_databases_may_share_are_left_alone()
     {
