@@ -377,6 +377,25 @@ test_every_kubernetes_example_passes_pod_security_restricted() {
   for variant in base image-volume job seed backup restore; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
+test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
+  python3 $tests/paste.py docker/README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
+  in_project pasted "$scratch/compose.yaml"
+  code_of compose config >"$scratch/no-tag.log" 2>&1
+  [ "$code" -ne 0 ] || fail "it is accepted without TAG"
+  expect_text "$(cat "$scratch/no-tag.log")" 'the release that runs now, in .env'
+  export TAG=$old
+  code_of first_up $old
+  expect "the exit code of the first installation" "$code" 0
+  logto_runs $old app
+  export TAG=$new
+  code_of compose run --rm -T migrate
+  expect "the exit code of the migration" "$code" 0
+  logto_runs $old app
+  code_of compose up --detach
+  expect "the exit code of up" "$code" 0
+  logto_runs $new app
+}
+
   done
 }
 
