@@ -515,6 +515,26 @@ test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
   expect "process 1" "$(docker exec stopped-gate cat /proc/1/comm | cut -c 1-15)" "$(cut -c 1-15 <<<logto-migrate-init)"
   expect_no_text "$(docker top stopped-gate -e -o pid,stat,comm)" ' Z'
   started=$(date +%s%N)
+test_the_values_for_charts_are_those_of_the_component() {
+  python3 - <<'EOF'
+import yaml
+values = yaml.safe_load(open("docker/kubernetes/chart-values.yaml"))
+pod = yaml.safe_load(open("docker/kubernetes/component/patch.yaml"))["spec"]["template"]["spec"]
+pod["initContainers"][0]["image"] += ":1.43.0"
+assert values == {"initContainers": pod["initContainers"], "volumes": pod["volumes"]}, values
+EOF
+}
+
+test_the_kubernetes_job_of_another_version_has_another_name() { # a Job cannot be changed, so a second apply of the same name is refused
+  build_pod job
+  cp -r docker/kubernetes "$scratch/next"
+  sed -i 's/1\.43\.0/1.44.0/; s/1-43-0/1-44-0/' "$scratch/next/job/kustomization.yaml"
+  kubectl kustomize "$scratch/next/job" >"$scratch/next.yaml"
+  job_of() { python3 -c 'import sys, yaml; print(*[(d["metadata"]["name"], d["spec"]["template"]["spec"]["containers"][0]["image"]) for d in yaml.safe_load_all(sys.stdin) if d["kind"] == "Job"])' <"$1"; }
+  expect "the job of one version" "$(job_of "$scratch/job.yaml")" "('logto-migrate-1-43-0', 'logto-migrate-init:1.43.0')"
+  expect "the job of the next" "$(job_of "$scratch/next.yaml")" "('logto-migrate-1-44-0', 'logto-migrate-init:1.44.0')"
+}
+
   docker stop stopped-gate
   figure "docker stop in the middle of a deploy took $((($(date +%s%N) - started) / 1000000)) ms (grace period 10000 ms)"
   expect "the exit code" "$(state stopped-gate ExitCode)" 143
@@ -532,6 +552,7 @@ test_docker_stop_ends_a_gate_that_waits_for_its_database() {
 
 test_twenty_gates_at_once_make_one_deploy() {
   local number deployers=0 ids=() started
+  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^auto_revert false'
   seeded replicas
   for number in $(seq 20); do
     ids+=("$(docker create --network gate-tests --env DB_URL="$(url replicas)" "logto-migrate-init:$new")")
