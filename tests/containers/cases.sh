@@ -61,6 +61,20 @@ test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
   expect "the base label" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.base.name"}}' "logto-migrate-init:$new")" "svhd/logto:$new"
 }
 
+test_no_label_of_a_fork_of_logto_passes_as_ours() {
+  local label name=org.opencontainers.image
+  printf 'FROM svhd/logto:%s\nLABEL %s.source=theirs %s.revision=theirs %s.created=theirs %s.url=theirs %s.vendor=theirs\n' "$new" $name $name $name $name $name |
+    docker build --quiet --tag fork:labelled - >/dev/null
+  build labelled --build-arg LOGTO_IMAGE=fork:labelled --build-arg REVISION=abc --build-arg SOURCE=ours
+  label() { docker inspect --format "{{index .Config.Labels \"$name.$1\"}}" labelled; }
+  expect "the base" "$(label base.name)" fork:labelled
+  expect "the source" "$(label source)" ours
+  expect "the revision" "$(label revision)" abc
+  for label in created url vendor; do
+    expect "the label $label" "$(label $label)" ""
+  done
+}
+
 test_the_executable_is_the_tested_one_in_every_image_and_the_dockerfile_can_compile_it() {
   local image expected id
   expected=$(sha256sum <artifacts/native/logto-migrate-init)
