@@ -111,6 +111,23 @@ test_the_gate_needs_no_shell_no_rights_no_writable_root_and_no_particular_user()
   is_current no_shell
 }
 
+test_a_random_user_of_group_0_migrates_as_on_openshift() { # a user without a name, no tmpfs, and no rights beyond those of the group
+  local output user=$((1000660000 + RANDOM))
+  seeded openshift
+  output=$(gate --rm --cap-drop ALL --security-opt no-new-privileges --user $user:0 --env DB_URL="$(url openshift)" "logto-migrate-init:$new" 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current openshift
+}
+
+test_a_migration_needs_no_more_than_256_megabytes_and_half_a_processor() {
+  local output began=$SECONDS
+  seeded small
+  output=$(gate --rm --memory 256m --memory-swap 256m --cpus 0.5 --env DB_URL="$(url small)" "logto-migrate-init:$new" 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current small
+  figure "migrate from $old with 256 MiB and 0.5 CPU: $((SECONDS - began)) s with the seed"
+}
+
 test_a_rehearsal_and_a_check_start_logto_as_an_ordinary_user_with_a_read_only_root() {
   local output
   local -a bare=(--rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 65532:0 --memory 512m
@@ -360,6 +377,25 @@ test_an_existing_compose_file_is_extended() {
   expect_text "$(gate_log)" 'seeding it with Logto'
 }
 
+test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
+  python3 $tests/paste.py docker/README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
+  in_project pasted "$scratch/compose.yaml"
+  code_of compose config >"$scratch/no-tag.log" 2>&1
+  [ "$code" -ne 0 ] || fail "it is accepted without TAG"
+  expect_text "$(cat "$scratch/no-tag.log")" 'the release that runs now, in .env'
+  export TAG=$old
+  code_of first_up $old
+  expect "the exit code of the first installation" "$code" 0
+  logto_runs $old app
+  export TAG=$new
+  code_of compose run --rm -T migrate
+  expect "the exit code of the migration" "$code" 0
+  logto_runs $old app
+  code_of compose up --detach
+  expect "the exit code of up" "$code" 0
+  logto_runs $new app
+}
+
 test_run_migrates_from_a_secret_file_and_becomes_logto() {
   in_project one_container docker/compose.run.yaml
   first_up $old
@@ -391,25 +427,6 @@ test_every_kubernetes_example_passes_pod_security_restricted() {
   for variant in base image-volume job seed backup restore; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
-test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
-  python3 $tests/paste.py docker/README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
-  in_project pasted "$scratch/compose.yaml"
-  code_of compose config >"$scratch/no-tag.log" 2>&1
-  [ "$code" -ne 0 ] || fail "it is accepted without TAG"
-  expect_text "$(cat "$scratch/no-tag.log")" 'the release that runs now, in .env'
-  export TAG=$old
-  code_of first_up $old
-  expect "the exit code of the first installation" "$code" 0
-  logto_runs $old app
-  export TAG=$new
-  code_of compose run --rm -T migrate
-  expect "the exit code of the migration" "$code" 0
-  logto_runs $old app
-  code_of compose up --detach
-  expect "the exit code of up" "$code" 0
-  logto_runs $new app
-}
-
   done
 }
 
@@ -498,37 +515,6 @@ test_the_kubernetes_image_volume_migrates_with_an_unmodified_logto_image() {
   is_current image_volume
 }
 
-test_the_kubernetes_job_migrates_while_the_pods_wait() {
-  seeded with_job
-  run_pod job Deployment with_job --detach --name waiting-pod
-  wait_for 30 logs_say waiting-pod 'Waiting for another process to migrate'
-  expect "the state of the pod before the job" "$(state waiting-pod Status)" running
-  run_pod job Job with_job
-  expect "the exit code of the job" "$code" 0
-  expect_text "$message" "The schema matches Logto $new"
-  wait_for 30 has_ended waiting-pod
-  expect "the exit code of the pod" "$(state waiting-pod ExitCode)" 0
-  expect "the alterations that the pod deployed" "$(count_in_logs waiting-pod "$deployed")" 0
-}
-
-test_the_nomad_files_are_hcl_with_a_prestart_task_and_a_backup_volume() { # syntax only: no Nomad is run
-  local output
-  [ -d $cache/hcl/node_modules/hcl2-parser ] || npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix $cache/hcl hcl2-parser@1.0.3
-  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^migrate docker prestart false'
-  output=$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto-migrate.nomad.hcl)
-  expect_text "$output" '^migrate docker main'
-  expect_text "$output" '^migrate mounts logto-backups at /backups'
-}
-
-test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
-  local started
-  seeded stopped
-  hold_back server stopped
-  gate --detach --name stopped-gate --env DB_URL="$(url stopped)" "logto-migrate-init:$new"
-  wait_for 60 is_blocked server stopped
-  expect "process 1" "$(docker exec stopped-gate cat /proc/1/comm | cut -c 1-15)" "$(cut -c 1-15 <<<logto-migrate-init)"
-  expect_no_text "$(docker top stopped-gate -e -o pid,stat,comm)" ' Z'
-  started=$(date +%s%N)
 test_the_values_for_charts_are_those_of_the_component() {
   python3 - <<'EOF'
 import yaml
@@ -549,6 +535,38 @@ test_the_kubernetes_job_of_another_version_has_another_name() { # a Job cannot b
   expect "the job of the next" "$(job_of "$scratch/next.yaml")" "('logto-migrate-1-44-0', 'logto-migrate-init:1.44.0')"
 }
 
+test_the_kubernetes_job_migrates_while_the_pods_wait() {
+  seeded with_job
+  run_pod job Deployment with_job --detach --name waiting-pod
+  wait_for 30 logs_say waiting-pod 'Waiting for another process to migrate'
+  expect "the state of the pod before the job" "$(state waiting-pod Status)" running
+  run_pod job Job with_job
+  expect "the exit code of the job" "$code" 0
+  expect_text "$message" "The schema matches Logto $new"
+  wait_for 30 has_ended waiting-pod
+  expect "the exit code of the pod" "$(state waiting-pod ExitCode)" 0
+  expect "the alterations that the pod deployed" "$(count_in_logs waiting-pod "$deployed")" 0
+}
+
+test_the_nomad_files_are_hcl_with_a_prestart_task_and_a_backup_volume() { # syntax only: no Nomad is run
+  local output
+  [ -d $cache/hcl/node_modules/hcl2-parser ] || npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix $cache/hcl hcl2-parser@1.0.3
+  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^migrate docker prestart false'
+  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^auto_revert false'
+  output=$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto-migrate.nomad.hcl)
+  expect_text "$output" '^migrate docker main'
+  expect_text "$output" '^migrate mounts logto-backups at /backups'
+}
+
+test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
+  local started
+  seeded stopped
+  hold_back server stopped
+  gate --detach --name stopped-gate --env DB_URL="$(url stopped)" "logto-migrate-init:$new"
+  wait_for 60 is_blocked server stopped
+  expect "process 1" "$(docker exec stopped-gate cat /proc/1/comm | cut -c 1-15)" "$(cut -c 1-15 <<<logto-migrate-init)"
+  expect_no_text "$(docker top stopped-gate -e -o pid,stat,comm)" ' Z'
+  started=$(date +%s%N)
   docker stop stopped-gate
   figure "docker stop in the middle of a deploy took $((($(date +%s%N) - started) / 1000000)) ms (grace period 10000 ms)"
   expect "the exit code" "$(state stopped-gate ExitCode)" 143
@@ -566,7 +584,6 @@ test_docker_stop_ends_a_gate_that_waits_for_its_database() {
 
 test_twenty_gates_at_once_make_one_deploy() {
   local number deployers=0 ids=() started
-  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^auto_revert false'
   seeded replicas
   for number in $(seq 20); do
     ids+=("$(docker create --network gate-tests --env DB_URL="$(url replicas)" "logto-migrate-init:$new")")
