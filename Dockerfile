@@ -39,9 +39,15 @@ FROM ${EXECUTABLE} AS executable
 
 FROM scratch AS tool
 ARG VERSION=0.0.0-dev
+ARG REVISION=
+ARG SOURCE=
+ARG CREATED=
 LABEL org.opencontainers.image.title="logto-migrate-init" \
       org.opencontainers.image.description="The gate's executable, to be installed beside a Logto image" \
       org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=executable /logto-migrate-init /
 USER 65532:0
@@ -71,14 +77,27 @@ RUN if command -v apk >/dev/null; then \
 
 # Two stages and no condition inside of one, because a RUN that does nothing is a layer, too.
 FROM logto${POSTGRES_CLIENT:+-with-client} AS init
-ARG LOGTO_VERSION
+ARG LOGTO_IMAGE
 ARG VERSION=0.0.0-dev
+ARG REVISION=
+ARG SOURCE=
+ARG CREATED=
 ARG INIT_USER
+# Each label that Logto's image may have is set, to nothing if need be: what it says there is not about this image.
 LABEL org.opencontainers.image.title="logto-migrate-init" \
       org.opencontainers.image.description="Brings Logto's database to the level of the image that is about to start" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.base.name="svhd/logto:${LOGTO_VERSION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.url="" \
+      org.opencontainers.image.documentation="" \
+      org.opencontainers.image.authors="" \
+      org.opencontainers.image.vendor="" \
+      org.opencontainers.image.ref.name="" \
+      org.opencontainers.image.base.digest="" \
+      org.opencontainers.image.licenses="MIT AND MPL-2.0" \
+      org.opencontainers.image.base.name="${LOGTO_IMAGE}"
 COPY --from=executable /logto-migrate-init /usr/local/bin/
 USER ${INIT_USER}
 ENTRYPOINT ["/usr/local/bin/logto-migrate-init"]

@@ -3,6 +3,7 @@
 #   nomad var put nomad/jobs/logto-migrate DB_URL='postgres://user:password@host:5432/logto'
 # and a host volume `logto-backups` on one client, whose folder belongs to user 65532.
 #   nomad job run -var logto_version=1.43.0 logto-migrate.nomad.hcl    then logto.nomad.hcl with the same version
+# Add -var init_image=REGISTRY/logto-migrate-init to each command: the clients pull it from there.
 # The way back: the allocation's log names the file. Stop Logto (nomad job stop logto), and
 #   nomad job run -var logto_version=1.43.0 -var 'arguments=["restore","--yes","/backups/FILE"]' logto-migrate.nomad.hcl
 # and start Logto with its old version.

@@ -1,6 +1,7 @@
 # The secret first:  nomad var put nomad/jobs/logto DB_URL='postgres://user:password@host:5432/logto'
 #                    nomad job run -var logto_version=1.43.0 -var seed=create logto.nomad.hcl     the first installation
 #                    nomad job run -var logto_version=1.43.0 logto.nomad.hcl                      ever after
+# The clients pull the gate's image from your registry: add -var init_image=REGISTRY/logto-migrate-init to each command.
 variable "logto_version" {
   type        = string
   default     = "1.43.0"
@@ -30,6 +31,8 @@ job "logto" {
   update {
     healthy_deadline  = "55m"
     progress_deadline = "1h"
+    # Never true: the database does not go back with the job. When the new Logto does not become healthy, read the log of `migrate` first.
+    auto_revert = false
   }
 
   group "logto" {

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+revision=$(git rev-parse HEAD)
+created=$(date --utc +%FT%TZ)
 readonly version=${1:?VERSION} folder=${2:?FOLDER} registry=${3:?REGISTRY}
 publish=false
 [ "${PUBLISH:-}" = true ] && publish=true
@@ -16,6 +18,7 @@ image() { # TAG TARGET OPTIONS… : one image of both architectures; each takes 
   for architecture in amd64 arm64; do
     docker buildx build --builder logto-migrate-init --platform "linux/$architecture" --target "$target" --tag "$tag-$architecture" \
       --build-arg EXECUTABLE=prebuilt --build-arg PREBUILT="$folder/logto-migrate-init-linux-$architecture" --build-arg VERSION="$version" \
+      --build-arg REVISION="$revision" --build-arg SOURCE="${SOURCE:-}" --build-arg CREATED="$created" \
       --sbom=true --provenance=mode=max --output "type=image,push=$publish" "$@" .
     references+=("$tag-$architecture")
   done

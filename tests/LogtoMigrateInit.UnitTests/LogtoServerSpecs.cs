@@ -71,7 +71,7 @@ public sealed class LogtoServerSpecs
     {
         var environment = ServerEnvironment.Build(Target(), "start", [4001, 4002], "data:guard", "--trace-warnings");
 
-        Assert.Equal("--trace-warnings --max-old-space-size=512 --import=data:guard", environment["NODE_OPTIONS"]);
+        Assert.Equal("--import=data:guard --trace-warnings --max-old-space-size=512", environment["NODE_OPTIONS"]);
         Assert.Equal(("http://127.0.0.1:4001", "http://127.0.0.1:4002"), (environment["ENDPOINT"], environment["ADMIN_ENDPOINT"]));
         Assert.All(
             new[] { "REDIS_URL", "POSTHOG_PUBLIC_KEY", "APPLICATIONINSIGHTS_CONNECTION_STRING", "HTTPS_CERT_PATH", "ADMIN_DISABLE_LOCALHOST", "TRUST_PROXY_HEADER" },
@@ -82,7 +82,15 @@ public sealed class LogtoServerSpecs
     [InlineData("--max-old-space-size=256")]
     [InlineData("--max_old_space_size=256")]
     public void A_limit_of_the_users_own_stays(string options) =>
-        Assert.Equal($"{options}  --import=data:guard", ServerEnvironment.Build(Target(), "start", [1, 2], "data:guard", options)["NODE_OPTIONS"]);
+        Assert.Equal($"--import=data:guard {options}", ServerEnvironment.Build(Target(), "start", [1, 2], "data:guard", options)["NODE_OPTIONS"]);
+
+    [Theory]
+    [InlineData("--inspect=0.0.0.0:9229")]
+    [InlineData("--inspect-brk")]
+    [InlineData("\"--inspect=0.0.0.0\"")]
+    public void No_debugger_is_opened_on_a_copy_of_all_users(string option) => Assert.Equal(
+        "--import=data:guard --trace-warnings --max-old-space-size=512",
+        ServerEnvironment.Build(Target(), "start", [1, 2], "data:guard", $"--trace-warnings {option}")["NODE_OPTIONS"]);
 
     private static ServerTarget Target() => SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!.Main;
 

@@ -61,6 +61,20 @@ test_the_images_say_what_they_are_and_start_the_binary_as_an_ordinary_user() {
   expect "the base label" "$(docker inspect --format '{{index .Config.Labels "org.opencontainers.image.base.name"}}' "logto-migrate-init:$new")" "svhd/logto:$new"
 }
 
+test_no_label_of_a_fork_of_logto_passes_as_ours() {
+  local label name=org.opencontainers.image
+  printf 'FROM svhd/logto:%s\nLABEL %s.source=theirs %s.revision=theirs %s.created=theirs %s.url=theirs %s.vendor=theirs\n' "$new" $name $name $name $name $name |
+    docker build --quiet --tag fork:labelled - >/dev/null
+  build labelled --build-arg LOGTO_IMAGE=fork:labelled --build-arg REVISION=abc --build-arg SOURCE=ours
+  label() { docker inspect --format "{{index .Config.Labels \"$name.$1\"}}" labelled; }
+  expect "the base" "$(label base.name)" fork:labelled
+  expect "the source" "$(label source)" ours
+  expect "the revision" "$(label revision)" abc
+  for label in created url vendor; do
+    expect "the label $label" "$(label $label)" ""
+  done
+}
+
 test_the_executable_is_the_tested_one_in_every_image_and_the_dockerfile_can_compile_it() {
   local image expected id
   expected=$(sha256sum <artifacts/native/logto-migrate-init)
@@ -95,6 +109,23 @@ test_the_gate_needs_no_shell_no_rights_no_writable_root_and_no_particular_user()
     --tmpfs /etc/logto/packages/cli/alteration-scripts:uid=12345 --env DB_URL="$(url no_shell)" shell-less 2>&1) || fail "$output"
   expect_text "$output" "$deployed"
   is_current no_shell
+}
+
+test_a_random_user_of_group_0_migrates_as_on_openshift() { # a user without a name, no tmpfs, and no rights beyond those of the group
+  local output user=$((1000660000 + RANDOM))
+  seeded openshift
+  output=$(gate --rm --cap-drop ALL --security-opt no-new-privileges --user $user:0 --env DB_URL="$(url openshift)" "logto-migrate-init:$new" 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current openshift
+}
+
+test_a_migration_needs_no_more_than_256_megabytes_and_half_a_processor() {
+  local output began=$SECONDS
+  seeded small
+  output=$(gate --rm --memory 256m --memory-swap 256m --cpus 0.5 --env DB_URL="$(url small)" "logto-migrate-init:$new" 2>&1) || fail "$output"
+  expect_text "$output" "$deployed"
+  is_current small
+  figure "migrate from $old with 256 MiB and 0.5 CPU: $((SECONDS - began)) s with the seed"
 }
 
 test_a_rehearsal_and_a_check_start_logto_as_an_ordinary_user_with_a_read_only_root() {
@@ -346,6 +377,25 @@ test_an_existing_compose_file_is_extended() {
   expect_text "$(gate_log)" 'seeding it with Logto'
 }
 
+test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
+  python3 $tests/paste.py docker/README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
+  in_project pasted "$scratch/compose.yaml"
+  code_of compose config >"$scratch/no-tag.log" 2>&1
+  [ "$code" -ne 0 ] || fail "it is accepted without TAG"
+  expect_text "$(cat "$scratch/no-tag.log")" 'the release that runs now, in .env'
+  export TAG=$old
+  code_of first_up $old
+  expect "the exit code of the first installation" "$code" 0
+  logto_runs $old app
+  export TAG=$new
+  code_of compose run --rm -T migrate
+  expect "the exit code of the migration" "$code" 0
+  logto_runs $old app
+  code_of compose up --detach
+  expect "the exit code of up" "$code" 0
+  logto_runs $new app
+}
+
 test_run_migrates_from_a_secret_file_and_becomes_logto() {
   in_project one_container docker/compose.run.yaml
   first_up $old
@@ -465,6 +515,26 @@ test_the_kubernetes_image_volume_migrates_with_an_unmodified_logto_image() {
   is_current image_volume
 }
 
+test_the_values_for_charts_are_those_of_the_component() {
+  python3 - <<'EOF'
+import yaml
+values = yaml.safe_load(open("docker/kubernetes/chart-values.yaml"))
+pod = yaml.safe_load(open("docker/kubernetes/component/patch.yaml"))["spec"]["template"]["spec"]
+pod["initContainers"][0]["image"] += ":1.43.0"
+assert values == {"initContainers": pod["initContainers"], "volumes": pod["volumes"]}, values
+EOF
+}
+
+test_the_kubernetes_job_of_another_version_has_another_name() { # a Job cannot be changed, so a second apply of the same name is refused
+  build_pod job
+  cp -r docker/kubernetes "$scratch/next"
+  sed -i 's/1\.43\.0/1.44.0/; s/1-43-0/1-44-0/' "$scratch/next/job/kustomization.yaml"
+  kubectl kustomize "$scratch/next/job" >"$scratch/next.yaml"
+  job_of() { python3 -c 'import sys, yaml; print(*[(d["metadata"]["name"], d["spec"]["template"]["spec"]["containers"][0]["image"]) for d in yaml.safe_load_all(sys.stdin) if d["kind"] == "Job"])' <"$1"; }
+  expect "the job of one version" "$(job_of "$scratch/job.yaml")" "('logto-migrate-1-43-0', 'logto-migrate-init:1.43.0')"
+  expect "the job of the next" "$(job_of "$scratch/next.yaml")" "('logto-migrate-1-44-0', 'logto-migrate-init:1.44.0')"
+}
+
 test_the_kubernetes_job_migrates_while_the_pods_wait() {
   seeded with_job
   run_pod job Deployment with_job --detach --name waiting-pod
@@ -482,6 +552,7 @@ test_the_nomad_files_are_hcl_with_a_prestart_task_and_a_backup_volume() { # synt
   local output
   [ -d $cache/hcl/node_modules/hcl2-parser ] || npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix $cache/hcl hcl2-parser@1.0.3
   expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^migrate docker prestart false'
+  expect_text "$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto.nomad.hcl)" '^auto_revert false'
   output=$(node $tests/hcl.mjs $cache/hcl docker/nomad/logto-migrate.nomad.hcl)
   expect_text "$output" '^migrate docker main'
   expect_text "$output" '^migrate mounts logto-backups at /backups'

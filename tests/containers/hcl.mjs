@@ -10,7 +10,9 @@ if (error || !content) {
   console.error(`${file} is not HCL`);
   process.exit(1);
 }
-const [group] = Object.values(content.job)[0][0].group.logto;
+const [job] = Object.values(content.job)[0];
+if (job.update) console.log('auto_revert', job.update[0].auto_revert);
+const [group] = job.group.logto;
 for (const [name, [task]] of Object.entries(group.task)) {
   console.log(name, task.driver, task.lifecycle?.[0].hook ?? 'main', task.lifecycle?.[0].sidecar ?? '');
   for (const mount of task.volume_mount ?? []) {

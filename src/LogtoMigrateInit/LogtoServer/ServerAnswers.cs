@@ -18,14 +18,13 @@ internal static class ServerAnswers
         Status when answer.Status == 204 => null,
         Status => Got(answer, 204),
         _ when answer.Status != 200 => Got(answer, 200),
-        Configuration => Find(answer.Body, "issuer") is { ValueKind: JsonValueKind.String } ? null : "without an issuer",
-        _ => KeysOf(answer.Body) is [_, ..] ? null : "without a key",
+        Configuration => IssuerOf(answer.Body) is not null ? null : "without an issuer",
+        _ => Find(answer.Body, "keys") is { ValueKind: JsonValueKind.Array } keys && keys.GetArrayLength() > 0 ? null : "without a key",
     };
 
-    /// <summary>Returns the ids of the keys; empty for an answer that has none.</summary>
-    public static IReadOnlyList<string> KeysOf(string body) => Find(body, "keys") is { ValueKind: JsonValueKind.Array } keys
-        ? [.. keys.EnumerateArray().Select(key => key.GetRawText())]
-        : [];
+    /// <summary>Returns the address that the tenant calls its own; null for an answer that has none.</summary>
+    public static string? IssuerOf(string body) =>
+        Find(body, "issuer") is { ValueKind: JsonValueKind.String } issuer ? issuer.GetString() : null;
 
     private static string Got(LoopbackAnswer answer, int wanted) =>
         answer.Status == 0 ? "with no HTTP" : $"with status {answer.Status} instead of {wanted}";

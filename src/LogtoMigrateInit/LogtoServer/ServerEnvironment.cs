@@ -18,6 +18,9 @@ internal static class ServerEnvironment
         "IS_CLOUD", "INTEGRATION_TEST", "APPLICATIONINSIGHTS_CONNECTION_STRING", "POSTHOG_PUBLIC_KEY", "TRUST_PROXY_HEADER",
     ];
 
+    /// <summary>The options of a debugger, which listens wherever it is told, or waits for somebody before Logto begins.</summary>
+    private const string Debugger = "--inspect";
+
     /// <param name="target">The database.</param>
     /// <param name="applicationName">The name of Logto's sessions there.</param>
     /// <param name="ports">The port of the default tenant, and that of the admin tenant, which core tells by the URL.</param>
@@ -38,9 +41,11 @@ internal static class ServerEnvironment
         environment["ADMIN_ENDPOINT"] = $"http://127.0.0.1:{ports[1]}";
         environment["FORCE_COLOR"] = "0";
         environment["NO_COLOR"] = null; // Node.js warns when both are there
-        var hasLimit = nodeOptions?.Replace('_', '-').Contains("--max-old-space-size", StringComparison.Ordinal) == true;
-        environment["NODE_OPTIONS"] =
-            $"{nodeOptions} {(hasLimit ? "" : $"--max-old-space-size={HeapMegabytes}")} --import={guard}".TrimStart();
+        var own = (nodeOptions ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Where(option => !option.TrimStart('"').StartsWith(Debugger, StringComparison.Ordinal));
+        var hasLimit = own.Any(option => option.Replace('_', '-').Contains("--max-old-space-size", StringComparison.Ordinal));
+        string[] limit = hasLimit ? [] : [$"--max-old-space-size={HeapMegabytes}"];
+        environment["NODE_OPTIONS"] = string.Join(' ', [$"--import={guard}", .. own, .. limit]);
         return environment;
     }
 }

@@ -18,13 +18,13 @@ internal static class ServerGuard
         import { Server } from 'node:net';
         import { Worker, isMainThread } from 'node:worker_threads';
         const listen = Server.prototype.listen;
-        Server.prototype.listen = function (...given) {
+        Server.prototype.listen = function (...given) { // a text that is a number for Node.js is a port, and any other a file
           const [first] = given;
           const callback = given.findLast((each) => typeof each === 'function');
-          if (typeof first === 'string' && !/^\d+$/.test(first)) return listen.apply(this, given);
+          if (typeof first === 'string' && !(Number(first) >= 0)) return listen.apply(this, given);
           const port = typeof first === 'function' ? 0 : first ?? 0;
           const options = typeof port === 'object' ? { ...port } : { port: Number(port) };
-          if (options.path !== undefined && options.port === undefined) return listen.apply(this, given);
+          if (typeof options.path === 'string' && options.port === undefined) return listen.apply(this, given);
           if (options.port === undefined) throw new Error('logto-migrate-init lets Logto listen on a port of 127.0.0.1 only');
           options.host = '127.0.0.1';
           this.once('listening', () => writeSync(2, '\n{{LinePrefix}}' + options.port + '\n'));

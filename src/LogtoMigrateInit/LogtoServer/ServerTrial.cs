@@ -166,7 +166,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
 
     private static async Task<string?> AskOnceAsync(IReadOnlyList<int> ports, IReadOnlyList<string> tenants, CancellationToken limit)
     {
-        var keys = new List<string>();
+        var issuers = new List<string>();
         foreach (var tenant in tenants)
         {
             foreach (var path in ServerAnswers.Paths)
@@ -179,7 +179,10 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
                         return $"answers GET {path} of the {tenant} tenant {wrong}";
                     }
 
-                    keys.AddRange(path == ServerAnswers.Keys ? ServerAnswers.KeysOf(answer.Body) : []);
+                    if (path == ServerAnswers.Configuration && ServerAnswers.IssuerOf(answer.Body) is { } issuer)
+                    {
+                        issuers.Add(issuer);
+                    }
                 }
                 catch (SocketException cut)
                 {
@@ -188,6 +191,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             }
         }
 
-        return keys.Distinct().Count() < keys.Count ? "signs with the same key for both tenants" : null;
+        // Not by their keys: a database that was seeded with OIDC_PRIVATE_KEYS has the same ones for both, and works.
+        return issuers is [var first, var second] && first == second ? $"answers as {first} for both tenants" : null;
     }
 }

@@ -79,7 +79,12 @@ public sealed class StartSpecs(SharedServers servers)
     [InlineData("hang-busy", "it did not answer within 3 s (LOGTO_INIT_START_TIMEOUT_SECONDS)")]
     [InlineData("refuse", "it ended with exit code 0 before it answered: Error: undeployed alterations")]
     [InlineData("killed", "SIGKILL, probably because the container or the machine ran out of memory")]
-    [InlineData("same-key", "it signs with the same key for both tenants")]
+    [InlineData("same-tenant", "/oidc for both tenants")]
+    [InlineData("redirect", "it answers GET /api/status of the default tenant with status 302 instead of 204")]
+    [InlineData("cut", "GET /api/status of the default tenant")]
+    [InlineData("header", "it answers GET /api/status of the default tenant with no HTTP")]
+    [InlineData("drip", "it did not answer within 3 s (LOGTO_INIT_START_TIMEOUT_SECONDS)")]
+    [InlineData("same-key", null)]
     [InlineData("late", null)]
     [InlineData("flood", null)]
     [InlineData("port-taken", null)]
@@ -114,6 +119,7 @@ public sealed class StartSpecs(SharedServers servers)
     [InlineData("hang", Signals.Kill)]
     [InlineData("hang-busy", Signals.Terminate)]
     [InlineData("hang-busy", Signals.Kill)]
+    [InlineData("text", Signals.Terminate)]
     public async Task A_started_Logto_answers_at_no_other_address_and_does_not_outlive_the_program(string mode, int signal)
     {
         await using var world = await LogtoWorld.CreateWithServerAsync(servers, 17, Before);
@@ -139,6 +145,34 @@ public sealed class StartSpecs(SharedServers servers)
 
         await NothingIsLeftAsync(world, folder);
         Expect.Ending(Expect.Success, await world.RunAsync(["rehearse", "--schema-only"]));
+        await world.LeavesNothingAsync();
+    }
+
+    [Theory(Timeout = 900_000)]
+    [InlineData(Signals.Terminate)]
+    [InlineData(Signals.Kill)]
+    public async Task Stopped_before_Logto_listens_it_leaves_no_role_that_can_log_in(int signal)
+    {
+        await using var world = await LogtoWorld.CreateWithServerAsync(servers, 17, Before);
+        using var folder = new Folder();
+        await using (var gate = Gate.Start(["rehearse", "--schema-only"], world.Variables(("STAND_IN", "deaf"), folder.Variable)))
+        {
+            while (!File.Exists(Path.Combine(folder.Path, "started-0")))
+            {
+                Assert.False(gate.HasExited, gate.Log);
+                await Task.Delay(20, Token);
+            }
+
+            gate.Signal(signal);
+            Assert.Equal(128 + signal, (await gate.WaitForExitAsync(cancellationToken: Token)).ExitCode);
+        }
+
+        await NothingIsLeftAsync(world, folder);
+        if (signal == Signals.Kill)
+        {
+            Expect.Ending(Expect.Success, await world.RunAsync(["rehearse", "--schema-only"])); // the next run cleans up
+        }
+
         await world.LeavesNothingAsync();
     }
 
