@@ -92,7 +92,7 @@ public sealed class RandomRestoreSpecs(SharedServers servers)
     /// <summary>The definitions, without those of the schema <c>public</c> if these lines name it.</summary>
     private static string Without(string[] named, string definitions) => named.Length == 0
         ? definitions
-        : string.Join('\n', definitions.Split('\n').Where(line => !line.Contains("SCHEMA public", StringComparison.Ordinal) && !line.Contains("Name: public; Type: SCHEMA;", StringComparison.Ordinal)));
+        : string.Join('\n', definitions.Split('\n').Where(line => line is not ("" or "--") && !line.Contains("SCHEMA public", StringComparison.Ordinal) && !line.Contains("Name: public; Type: SCHEMA;", StringComparison.Ordinal)));
 
     /// <summary>What <c>pg_dump</c> writes about a database, but for what depends on the moment.</summary>
     private static async Task<string> DefinitionsAsync(BackupWorld world, string database)

@@ -7,6 +7,8 @@ namespace LogtoMigrateInit.EndToEndTests.Recovery;
 /// <summary>A restore that is killed, stopped, or not alone: at every moment a database of the name is there, and the same command carries on.</summary>
 public sealed class RestoreFaultSpecs(SharedServers servers)
 {
+    private static readonly TimeSpan Soon = TimeSpan.FromMinutes(1);
+
     private static CancellationToken Token => FakeWorld.Token;
 
     [Theory(Timeout = 900_000)]
@@ -43,9 +45,10 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
     {
         await using var world = await BackupWorld.CreateAsync(servers);
         var dump = await world.BackUpAsync();
-        await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
+        await using (var gate = world.Start(["restore", dump, "--yes"]))
         {
-            await using var gate = world.Start(["restore", dump, "--yes"]);
+            await gate.WaitForLineAsync("Restoring", Soon, Token);
+            await using var superusers = await world.Server.OpenAsync(world.Database, Token); // the owner cannot end this session
             await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
 
             gate.Kill();
@@ -134,6 +137,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         var dump = await world.BackUpAsync();
         var before = await world.RowsAsync();
         await using var restore = world.Start(["restore", dump, "--yes"]);
+        await restore.WaitForLineAsync("Restoring", Soon, Token);
         await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
         {
             await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
@@ -177,6 +181,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         const string Swap = "state = 'active' and query like 'alter database % rename%'";
         Task<NpgsqlConnection> logto;
         Gate check;
+        await restore.WaitForLineAsync("Restoring", Soon, Token);
         await using (await world.Server.OpenAsync(world.Database, Token)) // a superuser's session, which the owner cannot end
         {
             await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where {Swap})", Token);
