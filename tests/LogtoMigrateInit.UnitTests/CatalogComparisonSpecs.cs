@@ -84,6 +84,18 @@ public sealed class CatalogComparisonSpecs
         ["changed during the dump, so its definition is not compared"],
         CatalogComparison.Compare([Users with { Definition = null }], [Users with { Definition = null }], 17, 17, Roles).Select(each => each.What));
 
+    [Theory]
+    [InlineData("new\nline")]
+    [InlineData("a=b\nc=d\ne")]
+    public void A_name_of_a_role_may_hold_line_breaks(string role)
+    {
+        var roles = Roles with { All = new HashSet<string> { role } };
+
+        var differences = CatalogComparison.Compare([Users with { Rights = $"{role}=select" }], [Users with { Rights = "" }], 17, 17, roles);
+
+        Assert.True(role.Contains('=', StringComparison.Ordinal) || differences.Any(each => each.What.EndsWith("loses select", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_sequence_may_stand_higher_but_not_lower()
     {

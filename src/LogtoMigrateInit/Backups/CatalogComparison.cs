@@ -132,9 +132,18 @@ internal static class CatalogComparison
     private static Dictionary<string, string[]> Parse(string? rights, bool withoutMaintain)
     {
         var byRole = new Dictionary<string, string[]>(StringComparer.Ordinal);
-        foreach (var line in (rights ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        var start = "";
+        foreach (var part in (rights ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
+            var line = start + part;
             var at = line.LastIndexOf('=');
+            if (at < 0)
+            {
+                start = line + "\n"; // a role's name may hold line breaks
+                continue;
+            }
+
+            start = "";
             byRole[line[..at]] =
             [
                 .. line[(at + 1)..].Split(',').Where(right => !withoutMaintain || right.TrimEnd('+') != "maintain"),

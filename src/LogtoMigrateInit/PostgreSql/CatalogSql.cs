@@ -70,7 +70,9 @@ internal static class CatalogSql
               ' ', r.relpersistence, format_type(q.seqtypid, null), q.seqstart, q.seqincrement, q.seqmax, q.seqmin, q.seqcache,
               q.seqcycle),
             case when $definitions and not q.seqcycle and has_sequence_privilege(r.oid, 'SELECT, USAGE')
-              then coalesce(pg_sequence_last_value(r.oid), q.seqstart - q.seqincrement) * sign(q.seqincrement)::bigint end
+              then greatest(-9223372036854775807, least(9223372036854775807,
+                coalesce(pg_sequence_last_value(r.oid)::numeric, q.seqstart::numeric - q.seqincrement) * sign(q.seqincrement)::int))::bigint
+              end
           from relation r
           join pg_sequence q on q.seqrelid = r.oid
         """;

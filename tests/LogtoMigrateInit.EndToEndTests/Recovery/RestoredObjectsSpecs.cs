@@ -181,6 +181,28 @@ public sealed class RestoredObjectsSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 600_000)]
+    public async Task Sequences_at_the_ends_of_their_ranges_and_a_role_whose_name_has_lines_are_recorded()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var role = $"two\nlines {world.Database}";
+        await world.Server.ExecuteAsync(
+            world.Database,
+            $"""
+            create role "{role}"; grant select on users to "{role}";
+            set role {world.Owner};
+            create sequence far increment -2 start -9223372036854775807 minvalue -9223372036854775808; select nextval('far');
+            create sequence farther increment 9223372036854775807 start -9223372036854775808 minvalue -9223372036854775808;
+            """,
+            Token);
+
+        var dump = await world.BackUpAsync();
+        var result = await world.RunAsync(["restore", dump, "--yes"]);
+
+        Expect.Ending(Expect.Success, result);
+        Expect.LogContains("objects that were dumped, with the same owners, rights and definitions", result);
+    }
+
+    [Fact(Timeout = 600_000)]
     public async Task A_damaged_dump_without_its_record_is_known_by_its_name()
     {
         await using var world = await BackupWorld.CreateAsync(servers);
