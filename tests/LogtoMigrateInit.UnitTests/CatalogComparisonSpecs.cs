@@ -81,7 +81,7 @@ public sealed class CatalogComparisonSpecs
 
     [Fact]
     public void What_is_unknown_is_never_equal() => Assert.Equal(
-        ["changed during the dump, so its definition is not compared"],
+        ["changed during the dump, or could not be read, so its definition is not compared"],
         CatalogComparison.Compare([Users with { Definition = null }], [Users with { Definition = null }], 17, 17, Roles).Select(each => each.What));
 
     [Theory]

@@ -61,7 +61,8 @@ internal static class CatalogComparison
 
             if (from == to && wanted.Definition is null)
             {
-                differences.Add(new(Describe(wanted), "changed during the dump, so its definition is not compared", null));
+                const string Unknown = "changed during the dump, or could not be read, so its definition is not compared";
+                differences.Add(new(Describe(wanted), Unknown, null));
             }
             else if (from == to && wanted.Definition != actual.Definition)
             {
@@ -78,6 +79,17 @@ internal static class CatalogComparison
             .Select(each => new CatalogDifference(Describe(each), "was not in the dumped database", null)));
         return differences;
     }
+
+    /// <summary>
+    /// The statements of the dump that the server refused. The catalog does not have the rights on what every database has, such as a
+    /// language, so a right that was denied counts as one that somebody loses or gains.
+    /// </summary>
+    public static IEnumerable<CatalogDifference> OfRefused(IEnumerable<RefusedStatement> statements) => statements.Select(statement =>
+    {
+        var isRight = statement.Text.StartsWith("GRANT ", StringComparison.Ordinal)
+            || statement.Text.StartsWith("REVOKE ", StringComparison.Ordinal);
+        return new CatalogDifference($"`{statement.Text}`", "was refused", isRight && statement.IsDenied ? AccessChange.Grants : null);
+    });
 
     private static IEnumerable<CatalogDifference> CompareOwners(CatalogObject wanted, CatalogObject actual, RolesHere roles)
     {

@@ -197,7 +197,11 @@ internal sealed class DatabaseBackup(
     private void ReportUnknown(DatabaseCatalog catalog)
     {
         string[] unknown = [.. catalog.Objects.Where(each => each.Definition is null).Select(each => $"{each.Kind} {each.Name}")];
-        if (unknown.Length > 0)
+        if (unknown.Length > 0 && unknown.Length == catalog.Objects.Count)
+        {
+            logger.DefinitionsNotRead();
+        }
+        else if (unknown.Length > 0)
         {
             logger.ChangedWhileDumped(CatalogText.List(unknown));
         }

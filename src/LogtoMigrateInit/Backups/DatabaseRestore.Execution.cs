@@ -33,13 +33,14 @@ internal sealed partial class DatabaseRestore
                 return new Outcome.RestoreRefused(difference);
             }
 
-            var (strayed, unfit) = await CompleteAsync(job, fresh, properties, made, held.Token);
+            var notDone = new List<RefusedStatement>();
+            var (strayed, unfit) = await CompleteAsync(job, fresh, properties, made, notDone, held.Token);
             if (unfit is not null)
             {
                 return new Outcome.RestoreRefused(unfit);
             }
 
-            var differences = await FindDifferencesAsync(job, fresh, held.Token);
+            var differences = await FindDifferencesAsync(job, fresh, notDone, held.Token);
             var (passwords, refused) = await AskAsync(job, fresh, differences, strayed, sessions, consent, held.Token);
             if (refused is not null)
             {
@@ -75,10 +76,16 @@ internal sealed partial class DatabaseRestore
     /// <param name="fresh">The new database.</param>
     /// <param name="properties">What the archive says about its database.</param>
     /// <param name="made">Gets the roles that it makes.</param>
+    /// <param name="notDone">Gets the statements that the server refused.</param>
     /// <param name="stop">Ends it.</param>
     /// <returns>The roles with other passwords, and why the database cannot be used; null when it can.</returns>
     private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
-        RestoreJob job, string fresh, IReadOnlyList<string> properties, List<string> made, CancellationToken stop)
+        RestoreJob job,
+        string fresh,
+        IReadOnlyList<string> properties,
+        List<string> made,
+        List<RefusedStatement> notDone,
+        CancellationToken stop)
     {
         await using var restored = server.DatabaseNamed(fresh);
         await using (var contents = await RestoredDatabase.OpenAsync(restored, logger, stop))
@@ -97,6 +104,8 @@ internal sealed partial class DatabaseRestore
             {
                 await contents.ClosePublicAsync(recorded.Objects, stop);
             }
+
+            notDone.AddRange(contents.Refused);
         }
 
         if (job.Record is null && !await IsLogtosAsync(restored, stop))
@@ -116,17 +125,19 @@ internal sealed partial class DatabaseRestore
     }
 
     /// <summary>Compares the new database with its record, and logs each difference.</summary>
-    private async Task<IReadOnlyList<CatalogDifference>> FindDifferencesAsync(RestoreJob job, string fresh, CancellationToken stop)
+    private async Task<IReadOnlyList<CatalogDifference>> FindDifferencesAsync(
+        RestoreJob job, string fresh, List<RefusedStatement> notDone, CancellationToken stop)
     {
+        var refused = CatalogComparison.OfRefused(notDone);
         if (job.Record?.Catalog is not { } catalog)
         {
-            return [];
+            return [.. refused];
         }
 
         var rights = await ClusterQueries.ReadRightsAsync(job.Scratch.Connection, stop); // with the roles that were made
         var differences = await copies.CompareObjectsAsync(
             fresh, job.Record, rights.ServerVersion, new RolesHere(rights.Roles, rights.LosingNothing), stop);
-        if (differences.Count == 0)
+        if (differences.Count == 0 && notDone.Count == 0)
         {
             var isSameMajor = job.Record.ServerVersion / 10000 == rights.Major;
             logger.ObjectsAreTheSame(
@@ -142,7 +153,7 @@ internal sealed partial class DatabaseRestore
             }
         }
 
-        return differences;
+        return [.. differences, .. refused];
     }
 
     /// <summary>Asks for changes of access, for the restore, and for other passwords.</summary>

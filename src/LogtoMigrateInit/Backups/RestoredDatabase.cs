@@ -6,6 +6,11 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
+/// <summary>A statement of a dump that a server refused.</summary>
+/// <param name="Text">As the log shows it.</param>
+/// <param name="IsDenied">For lack of rights, and not because of something that is missing.</param>
+internal sealed record RefusedStatement(string Text, bool IsDenied);
+
 /// <summary>A database that <c>pg_restore</c> has just filled, and the steps that <c>pg_restore</c> does not do.</summary>
 internal sealed class RestoredDatabase : IAsyncDisposable
 {
@@ -18,6 +23,9 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     /// <summary>In Logto's schema.</summary>
     public NpgsqlConnection Connection => _connection;
+
+    /// <summary>Statements of the dump that the server refused.</summary>
+    public List<RefusedStatement> Refused { get; } = [];
 
     private const string MissingRoles = """
         select name
@@ -149,7 +157,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
                 await ExecuteAsync(statement, cancellationToken);
                 if (notices.Find(IsAboutRights) is { } warning && !(isCompared && IsAboutPublic(statement)))
                 {
-                    _logger.NotCarriedOver(Shown(statement), warning.MessageText);
+                    Report(statement, warning.MessageText, isDenied: true);
                 }
             }
             catch (PostgresException refusal)
@@ -167,7 +175,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
                 if (!(isCompared && IsAboutPublic(statement)))
                 {
-                    _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+                    Report(statement, refusal.MessageText, refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege);
                 }
             }
         }
@@ -188,7 +196,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
             }
             catch (PostgresException refusal)
             {
-                _logger.NotCarriedOver(Shown(statement), refusal.MessageText);
+                Report(statement, refusal.MessageText, refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege);
                 await ExecuteAsync("rollback to statement", cancellationToken);
             }
         }
@@ -242,6 +250,12 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     // "privilege_not_granted" and "privilege_not_revoked" are warnings (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     private static bool IsAboutRights(PostgresNotice notice) => notice.SqlState is "01006" or "01007";
+
+    private void Report(string statement, string reason, bool isDenied)
+    {
+        Refused.Add(new RefusedStatement(Shown(statement), isDenied));
+        _logger.NotCarriedOver(Shown(statement), reason);
+    }
 
     private static bool IsAboutPublic(string statement) => statement.Contains(" ON SCHEMA public ", StringComparison.Ordinal);
 

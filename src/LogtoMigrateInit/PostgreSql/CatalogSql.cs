@@ -19,8 +19,7 @@ internal static class CatalogSql
           select n.*
             from pg_namespace n
             where (n.oid >= 16384 or n.nspname = 'public')
-              and n.nspname !~ '^pg_'
-              and not exists (select from member e where e.classid = 'pg_namespace'::regclass and e.objid = n.oid)),
+              and n.nspname !~ '^pg_'),
         relation as (
           select c.*
             from pg_class c
@@ -177,6 +176,7 @@ internal static class CatalogSql
     private const string Schemas = """
         select 'pg_namespace'::regclass, s.oid, 0, s.nspowner, s.nspacl, 'n', '', null
           from space s
+          where not exists (select from member e where e.classid = 'pg_namespace'::regclass and e.objid = s.oid)
         """;
 
     private const string Extensions = """

@@ -247,6 +247,10 @@ internal static partial class Log
     [LoggerMessage(1716, LogLevel.Debug, "Scratch databases were not looked for: {Reason}")]
     public static partial void ScratchNotSeen(this ILogger logger, string reason);
 
+    [LoggerMessage(
+        1717, LogLevel.Warning, "The definitions of the database's objects could not be read, and a restore does not compare them")]
+    public static partial void DefinitionsNotRead(this ILogger logger);
+
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
     public static partial void Restoring(this ILogger logger, string file, string database);
 
