@@ -46,7 +46,7 @@ internal sealed class RehearsedUpgrade(
             pending, survey, backup, settings.Rehearse, settings.RehearseStart, whileLocked);
         if (report is null || outcome is not Outcome.Rehearsed)
         {
-            return report is { Failure: { Alteration: null } difference }
+            return report is { Failure: { Alteration: null } difference, Start: not ServerStart.Failed }
                 ? new Outcome.RehearsalFailed(
                     _catalog, null, $"{difference.Reason} (`logto-migrate-init rehearse --schema-only` reports each difference)")
                 : outcome;

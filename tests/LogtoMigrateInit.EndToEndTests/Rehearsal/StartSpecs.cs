@@ -62,7 +62,9 @@ public sealed class StartSpecs(SharedServers servers)
         foreach (var result in new[] { rehearsal, migrate })
         {
             Expect.Ending(16, result);
-            Assert.Contains("it answers GET /api/status of the default tenant with status 500 instead of 204: Failed to create tenant: default Error: Expected object, received string.", result.LastLine, StringComparison.Ordinal);
+            Assert.True(
+                result.LastLine.Contains("it answers GET /api/status of the default tenant with status 500 instead of 204: Failed to create tenant: default Error: Expected object, received string.", StringComparison.Ordinal),
+                result.LastLine);
         }
 
         Assert.Equal(state, await world.StateAsync());
