@@ -56,7 +56,7 @@ internal static class BackupList
                 ? "no record that can be read"
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{record.TakenAt:yyyy-MM-dd HH:mm:ss} UTC ({(now - record.TakenAt).TotalHours:0.0} hours ago), database " +
+                    $"{record.TakenAt:yyyy-MM-dd HH:mm:ss} UTC ({record.Age(now)}), database " +
                     $"{record.Database}, state {record.State?.ToString() ?? "unknown"}, before Logto {record.Target}");
             text.AppendLine(
                 CultureInfo.InvariantCulture,

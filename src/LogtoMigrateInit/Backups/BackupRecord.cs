@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Platform;
@@ -59,6 +60,16 @@ internal sealed record BackupRecord
     /// </summary>
     public bool IsOfTheSame(BackupRecord other) =>
         Database == other.Database && Cluster is not null && Cluster == other.Cluster && Server is not null && Server == other.Server;
+
+    /// <summary>The time since the backup, such as <c>2.5 hours ago</c>.</summary>
+    /// <param name="now">By this machine's clock, which may be behind the server's.</param>
+    public string Age(DateTime now)
+    {
+        var age = now - TakenAt;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Math.Abs(age.TotalHours):0.0} hours {(age >= TimeSpan.Zero ? "ago" : "in the future by this machine's clock")}");
+    }
 
     public long Rows => Tables.Sum(table => table.Rows ?? 0);
 

@@ -231,12 +231,12 @@ internal sealed partial class DatabaseRestore
         };
     }
 
-    /// <summary>What the last line says about what was not compared, or is not the same.</summary>
+    /// <summary>A sentence for the last line about all that was not compared, or is not the same; empty when there is nothing.</summary>
     private static string Remark(RestoreJob job, int differences) =>
         job.Record is null ? " It has no record, so nobody compared its rows, owners and rights with what was dumped."
         : job.Record.Catalog is null ? " Its rows were compared, and not its owners and rights, which its record does not have."
         : differences + job.Plan.LeftOut.Count > 0
-            ? $" {Counted.Are(differences + job.Plan.LeftOut.Count, "object")} left out, or not as dumped (see the warnings above)."
+            ? " Something is left out, or not as dumped: see the warnings above."
             : "";
 
     /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
@@ -256,9 +256,10 @@ internal sealed partial class DatabaseRestore
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
         ? $"the database '{settings.Main.Database}' is in use by a prepared transaction (`select * from pg_prepared_xacts`) " +
-            "or by a session that has ended since; roll it back, or do it again"
+            "or by a session that has ended since; roll it back, or do it again. A running Logto may have lost its sessions: start it again"
         : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
-            $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to";
+            $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to. " +
+                "A running Logto may have lost its sessions: start it again";
 
     /// <summary>Compares the restored database with this image. The swap is done by now, so a failure is only reported.</summary>
     private async Task<string> DescribeAsync(CancellationToken stop)

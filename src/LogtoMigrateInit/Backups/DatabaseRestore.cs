@@ -1,4 +1,3 @@
-using System.Globalization;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
@@ -191,7 +190,7 @@ internal sealed partial class DatabaseRestore(
         {
             logger.BackupIs(
                 record.TakenAt,
-                Age(DateTime.UtcNow - record.TakenAt),
+                record.Age(DateTime.UtcNow),
                 record.State?.ToString() ?? "unknown",
                 record.Rows,
                 record.Tables.Count);
@@ -228,10 +227,6 @@ internal sealed partial class DatabaseRestore(
             logger.SessionInTheWay($"{session}");
         }
     }
-
-    private static string Age(TimeSpan age) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{Math.Abs(age.TotalHours):0.0} hours {(age >= TimeSpan.Zero ? "ago" : "in the future by this machine's clock")}");
 
     private void Report(NewerRows? newer)
     {

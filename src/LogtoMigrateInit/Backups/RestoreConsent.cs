@@ -1,6 +1,6 @@
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>What the operator has agreed to, and how to ask for the rest.</summary>
+/// <summary>The operator's consent so far, and a way to ask for more.</summary>
 /// <param name="IsConfirmed"><c>--yes</c>.</param>
 /// <param name="Accepted">The changes of access that <c>--accept</c> names.</param>
 /// <param name="MayAsk">Whether there is a terminal.</param>

@@ -104,14 +104,14 @@ internal sealed partial record RestorePlan(
         RoleNames().Matches(SqlText.WithoutLiterals(statement))
             .Select(match => match.Groups[1].Value)
             .Where(role => role != "PUBLIC")
-            .Select(Unquote);
+            .Select(SqlNames.Unquote);
 
     /// <summary>The same grant, default privilege or setting for other roles.</summary>
     public static string RenameRoles(string statement, Func<string, string> nameFor) => RoleNames().Replace(
         statement,
         match => match.Groups[1].Value is var role && role == "PUBLIC"
             ? match.Value
-            : match.Value.Replace(role, SqlNames.Quote(nameFor(Unquote(role))), StringComparison.Ordinal));
+            : match.Value.Replace(role, SqlNames.Quote(nameFor(SqlNames.Unquote(role))), StringComparison.Ordinal));
 
     /// <summary>The same statement for a database of another name.</summary>
     /// <param name="statement">About a database.</param>
@@ -203,8 +203,6 @@ internal sealed partial record RestorePlan(
                 ? "it is for all tables, and only a superuser may create that"
             : null;
     }
-
-    private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
 
     [GeneratedRegex($"^(?:{Kinds}) (.+) [^ ]*$", RegexOptions.CultureInvariant)]
     private static partial Regex Object();

@@ -27,7 +27,7 @@ internal static class DriftText
     /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";
 
-    /// <summary>What the last line says of the SQL: a clause, such as <c>2 of 5 have no SQL</c>.</summary>
+    /// <summary>A clause for the last line about the SQL, such as <c>2 of 5 have no SQL</c>.</summary>
     public static string OfSql(DriftReport drift)
     {
         var (all, without) = (drift.Differences.Count, drift.Differences.Count(difference => difference.Sql is null));

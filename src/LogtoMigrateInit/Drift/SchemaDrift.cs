@@ -134,7 +134,7 @@ internal static partial class SchemaDrift
             return objects;
         }
 
-        var (from, to) = (Unquote(own), Unquote(parent));
+        var (from, to) = (SqlNames.Unquote(own), SqlNames.Unquote(parent));
         return
         [
             .. objects.Select(each => each with
@@ -148,7 +148,7 @@ internal static partial class SchemaDrift
         string Rename(string text) => text.Contains(LogtoNames.RolePrefix, StringComparison.Ordinal)
             ? LogtoRole().Replace(
                 text,
-                match => Unquote(match.Value) is var role && role.StartsWith(from, StringComparison.Ordinal)
+                match => SqlNames.Unquote(match.Value) is var role && role.StartsWith(from, StringComparison.Ordinal)
                     ? QuoteLikeServer(to + role[from.Length..])
                     : match.Value)
             : text;
@@ -160,8 +160,6 @@ internal static partial class SchemaDrift
         .Where(match => match.Success)
         .GroupBy(match => match.Groups[1].Value)
         .MaxBy(same => same.Count())?.Key;
-
-    private static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
 
     /// <summary>As <c>quote_ident</c> does; no name with this prefix is a keyword.</summary>
     private static string QuoteLikeServer(string role) => PlainName().IsMatch(role) ? role : SqlNames.Quote(role);

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>What Logto answered.</summary>
+/// <summary>An answer of Logto's.</summary>
 /// <param name="Status">The HTTP status; 0: the answer was no HTTP.</param>
 /// <param name="Body">The text after the headers.</param>
 internal sealed record LoopbackAnswer(int Status, string Body);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>What a working Logto answers. Each request makes core load the tenant: its role, its configuration, its keys.</summary>
+/// <summary>The right answers of a working Logto. Each request makes core load the tenant: its role, its configuration, its keys.</summary>
 internal static class ServerAnswers
 {
     public const string Status = "/api/status";

@@ -42,4 +42,7 @@ internal static class SqlNames
 
         return at;
     }
+
+    /// <summary>The name that PostgreSQL has printed, with quotes only where it needs them.</summary>
+    public static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
 }

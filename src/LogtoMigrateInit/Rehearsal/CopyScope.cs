@@ -119,7 +119,7 @@ internal sealed record CopyScope(
         order by 1, 2
         """;
 
-    /// <summary>What is left out, as phrases for the operator.</summary>
+    /// <summary>The objects that are left out, as phrases for the operator.</summary>
     public IEnumerable<string> Phrases =>
         Schemas.Select(schema => $"schema {schema}").Concat(Extensions.Select(extension => $"extension {extension}"));
 

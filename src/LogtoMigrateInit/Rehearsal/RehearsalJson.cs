@@ -66,7 +66,7 @@ internal static class RehearsalJson
         WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
     }
 
-    /// <summary>What a started Logto did; docs/reference.md says what each field means.</summary>
+    /// <summary>The result of starting Logto; docs/reference.md says what each field means.</summary>
     public static void WriteStart(Utf8JsonWriter json, ServerStart? start)
     {
         if (start is null)

@@ -80,7 +80,9 @@ internal sealed record RehearsalReport
     /// <summary>Null when it failed before that.</summary>
     public required RehearsedDrift? Drift { get; init; }
 
-    /// <summary>What the target's Logto did on the copy; null: it is not part of this rehearsal, or an alteration failed before.</summary>
+    /// <summary>
+    /// The result of starting the target's Logto on the copy; null: it is not part of this rehearsal, or an alteration failed before.
+    /// </summary>
     public ServerStart? Start { get; init; }
 
     /// <summary>The schema of the copy afterwards, with the names of the real one; empty when it failed.</summary>

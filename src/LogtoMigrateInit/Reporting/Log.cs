@@ -241,7 +241,7 @@ internal static partial class Log
     [LoggerMessage(
         1715, LogLevel.Warning,
         "The scratch database {Database} is there: a backup, restore or rehearsal uses it, or a killed one has left it. " +
-        "Next: if none is running, start any of them, which removes it")]
+        "Next: if none is running, leave it to the next restore or rehearsal, which removes it")]
     public static partial void ScratchIsThere(this ILogger logger, string database);
 
     [LoggerMessage(1716, LogLevel.Debug, "Scratch databases were not looked for: {Reason}")]

@@ -55,6 +55,8 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
             await gate.WaitForExitAsync(cancellationToken: Token);
         }
 
+        Expect.LogContains("The scratch database " + Assert.Single(await world.RelativesAsync("scratch")), await world.RunAsync(["check", "--deep"]));
+
         // Its session notices only when the statement has ended.
         await world.Server.WaitUntilAsync("postgres", $"not exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%')", Token);
         Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));

@@ -90,7 +90,7 @@ public sealed class RestoredObjectsSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Success, result);
         Expect.LogContains($"table public.notes: belonged to '{gone}', which this server does not have, and belongs to '{world.Owner}' now", result);
-        Assert.Contains("1 object is left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
+        Assert.Contains("Something is left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 600_000)]
@@ -202,7 +202,7 @@ public sealed class RestoredObjectsSpecs(SharedServers servers)
         Expect.LogContains("loses select", refused);
         var result = await world.RunAsync(CommandIn(refused));
         Expect.Ending(Expect.Success, result);
-        Assert.Contains("1 object is left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
+        Assert.Contains("Something is left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 600_000)]
@@ -220,7 +220,7 @@ public sealed class RestoredObjectsSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
         var result = await world.RunAsync(CommandIn(refused));
         Expect.Ending(Expect.Success, result);
-        Assert.Contains("2 objects are left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
+        Assert.Contains("Something is left out, or not as dumped", result.LastLine, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 600_000)]
