@@ -57,6 +57,13 @@ public sealed class ReasonSpecs(SharedServers servers)
 
         var result = await scenario.RunAsync("migrate", url, ("LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "2"));
 
+        if (limit == 2 && result.ExitCode == 0)
+        {
+            // Two are enough when the CLI connects before the watch does, whose connection is the third.
+            Expect.Ending(Expect.Success, result);
+            return;
+        }
+
         Assert.True(result.ExitCode is 3 or 6, $"{result}");
         Assert.True(FakeWorld.LastLine(result).Contains($"alter role \"{user}\" connection limit", StringComparison.Ordinal), $"{result}");
         Assert.DoesNotContain("host", FakeWorld.LastLine(result), StringComparison.Ordinal);
