@@ -88,6 +88,19 @@ internal static class ClusterQueries
         order by a.pid
         """;
 
+    // PostgreSQL 16 asks for the admin option; before it, CREATEROLE was enough for all but superusers.
+    private const string FixedRoles = """
+        select r.rolname::text
+        from pg_catalog.pg_roles r
+        join pg_catalog.pg_roles m on m.rolname = current_user
+        where starts_with(r.rolname::text, $1)
+          and r.rolname <> current_user
+          and not m.rolsuper
+          and (r.rolsuper
+            or not m.rolcreaterole
+            or (current_setting('server_version_num')::int >= 160000 and not pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')))
+        """;
+
     // By the same rules as below. A session that walks the log counts as one in the database.
     private const string Unendable = """
         select format('prepared transaction %L of user %s, which `rollback prepared %L` ends', p.gid, p.owner, p.gid)
@@ -201,6 +214,15 @@ internal static class ClusterQueries
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return [.. (await reader.ReadNamesAsync(cancellationToken)).Where(names.IsOurs)];
+    }
+
+    /// <summary>The roles whose names begin so, and whose passwords this user may not change.</summary>
+    public static async Task<IReadOnlyList<string>> FindFixedRolesAsync(
+        NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FixedRoles, connection) { Parameters = { new() { Value = prefix } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadNamesAsync(cancellationToken);
     }
 
     /// <summary>What is in a database, so that it cannot be renamed, and what this user cannot end: a phrase each.</summary>
