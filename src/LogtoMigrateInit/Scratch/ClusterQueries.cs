@@ -198,8 +198,8 @@ internal static class ClusterQueries
         NpgsqlConnection connection, string database, IReadOnlyCollection<int> ours, CancellationToken cancellationToken)
     {
         var sql = Sessions.Replace("$2::int[]", $"'{{{string.Join(',', ours)}}}'::int[]", StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = database } } };
-        return await SessionQueries.ReadAsync(command, cancellationToken);
+        return await SessionQueries.ReadAsync(
+            connection, new NpgsqlBatchCommand(sql) { Parameters = { new() { Value = database } } }, cancellationToken);
     }
 
     /// <summary>The scratch databases for a database, those in use and those that a killed run has left.</summary>
@@ -229,8 +229,9 @@ internal static class ClusterQueries
     public static async Task<IReadOnlyList<string>> FindUnendableAsync(
         NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Unendable, connection) { Parameters = { new() { Value = database } } };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var query = new NpgsqlBatchCommand(Unendable) { Parameters = { new() { Value = database } } };
+        await using var batch = SessionQueries.AsLoginUser(connection, query);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadNamesAsync(cancellationToken);
     }
 
@@ -238,7 +239,7 @@ internal static class ClusterQueries
     public static async Task EndSessionsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         var sql = EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand(SqlNames.Do(sql), connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var batch = SessionQueries.AsLoginUser(connection, new NpgsqlBatchCommand(SqlNames.Do(sql)));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 }
