@@ -264,8 +264,9 @@ internal sealed partial class DatabaseRestore
     }
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
-        ? $"the database '{settings.Main.Database}' is in use by a prepared transaction (`select * from pg_prepared_xacts`) " +
-            "or by a session that has ended since; roll it back, or do it again. A running Logto may have lost its sessions: start it again"
+        ? $"the database '{settings.Main.Database}' is in use by what this user is not shown, such as a prepared transaction " +
+            "(`select * from pg_prepared_xacts`), or by a session that has ended since; end it, or start again. " +
+            "A running Logto may have lost its sessions: start it again"
         : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
             $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to. " +
                 "A running Logto may have lost its sessions: start it again";

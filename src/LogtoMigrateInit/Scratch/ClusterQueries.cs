@@ -101,22 +101,25 @@ internal static class ClusterQueries
             or (current_setting('server_version_num')::int >= 160000 and not pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')))
         """;
 
-    // By the same rules as below. A session that walks the log counts as one in the database.
+    // By the same rules as below. A session that walks the log counts as one in the database, and so does a worker of an extension, such
+    // as pg_cron. A rename itself ends the workers of autovacuum (CountOtherDBBackends), and a parallel worker goes with its leader.
     private const string Unendable = """
         select format('prepared transaction %L of user %s, which `rollback prepared %L` ends', p.gid, p.owner, p.gid)
         from pg_catalog.pg_prepared_xacts p
         where p.database = $1::name
         union all
         select format(
-          'session of pid %s (user %s%s), which this user cannot end', a.pid, a.usename,
-          coalesce(', application ' || nullif(a.application_name, ''), ''))
+          '%s of pid %s (user %s%s), which this user cannot end',
+          case when coalesce(a.backend_type, 'client backend') = 'client backend' then 'session' else a.backend_type end, a.pid,
+          coalesce(a.usename, 'none'), coalesce(', application ' || nullif(a.application_name, ''), ''))
         from pg_catalog.pg_stat_activity a
-        join pg_catalog.pg_roles r on r.oid = a.usesysid
+        left join pg_catalog.pg_roles r on r.oid = a.usesysid
         join pg_catalog.pg_roles m on m.rolname = current_user
         where a.datname = $1::name
-          and coalesce(a.backend_type, 'client backend') in ('client backend', 'walsender')
+          and coalesce(a.backend_type, 'client backend') not in ('autovacuum worker', 'parallel worker')
           and not m.rolsuper
-          and (r.rolsuper
+          and (r.oid is null
+            or r.rolsuper
             or not (
               pg_has_role(a.usesysid, 'USAGE')
               or pg_has_role('pg_signal_backend', 'USAGE')
