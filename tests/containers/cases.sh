@@ -84,7 +84,7 @@ test_the_executable_is_the_tested_one_in_every_image_and_the_dockerfile_can_comp
     docker rm "$id" >/dev/null
   done
   compile compiled:tool --target tool
-  expect "--version of the compiled one" "$(docker run --rm compiled:tool --version)" 1.2.3
+  expect "--version of the compiled one" "$(docker run --rm compiled:tool --version)" "logto-migrate-init 1.2.3"
 }
 
 test_one_file_runs_on_musl_on_glibc_and_in_an_empty_image() {
