@@ -151,7 +151,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Unstartable, refused);
         Assert.Contains($"start and fail: the role '{world.Role("admin")}' of the tenant 'admin' {reason}", FakeWorld.LastLine(refused), StringComparison.Ordinal);
-        await world.RepairAsync(refused, 16);
+        await world.RepairAsync(refused);
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
     }
 

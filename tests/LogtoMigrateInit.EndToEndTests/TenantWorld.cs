@@ -87,7 +87,7 @@ internal sealed class TenantWorld(PostgresServer server, string database, string
 
     /// <summary>Runs the command that the last line names, as the owner unless told otherwise.</summary>
     /// <param name="refused">The run that names it.</param>
-    /// <param name="exitCode">16 where the fake CLI cannot seed a schema to compare with; 12 while alterations are pending.</param>
+    /// <param name="exitCode">12 while alterations are pending.</param>
     /// <param name="asSuperuser">As the superuser instead.</param>
     public async Task<GateResult> RepairAsync(GateResult refused, int exitCode = Expect.Success, bool asSuperuser = false)
     {

@@ -76,7 +76,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
-        var failed = await FindFailedAsync(serverIsReadOnly, cancellationToken);
+        var failed = await FindFailedAsync(serverIsReadOnly, except: [], cancellationToken);
         foreach (var other in failed.Where(login => !login.IsNeeded))
         {
             logger.LoginOfOtherTenantFailed(other.Role, other.Reason);
@@ -87,11 +87,14 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
 
     /// <summary>Tries five at most, and says in the log which ones.</summary>
     /// <param name="serverIsReadOnly">See <see cref="TryAsync(bool, CancellationToken)"/>.</param>
+    /// <param name="except">Roles that are known not to work.</param>
     /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
-    public async Task<IReadOnlyList<FailedLogin>> FindFailedAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<FailedLogin>> FindFailedAsync(
+        bool serverIsReadOnly, IReadOnlyList<string> except, CancellationToken cancellationToken)
     {
-        var (tenants, count, schema) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
+        var (found, count, schema) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
+        (string Role, string? Password, bool IsNeeded)[] tenants = [.. found.Where(tenant => !except.Contains(tenant.Role))];
         var failed = new List<FailedLogin>();
         foreach (var (role, password, isNeeded) in tenants)
         {
@@ -101,7 +104,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
             }
         }
 
-        logger.TriedLogins(tenants.Count - failed.Count, tenants.Count, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
+        logger.TriedLogins(tenants.Length - failed.Count, tenants.Length, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
         return failed;
     }
 

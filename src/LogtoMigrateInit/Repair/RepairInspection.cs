@@ -72,10 +72,13 @@ internal sealed class RepairInspection(
             .. RoleFindings.OfSettings(inspection),
             .. catalog.Requirements.KeysHaveStatus ? SchemaFindings.OfKeys(inspection.Start?.Keys) : [],
         ];
-        var failed = await logins.FindFailedAsync(inspection.ReadOnly, held);
-        var byLogin = failed
-            .Where(login => !found.Any(finding => finding.What.Contains($"role '{login.Role}'", StringComparison.Ordinal)))
-            .Select(login => RoleFindings.OfLogin(login, inspection));
+        string[] unusable =
+        [
+            .. facts.Logins.Where(login => !login.CanWork).Select(login => login.Name),
+            .. (inspection.Start?.Tenants ?? []).Where(tenant => tenant.Setting is not null).Select(tenant => tenant.Role!),
+        ];
+        var failed = await logins.FindFailedAsync(inspection.ReadOnly, unusable, held);
+        var byLogin = failed.Select(login => RoleFindings.OfLogin(login, inspection));
         string[] problems = [.. ProblemsOf(verdict)];
         return (
             new RepairSurvey

@@ -13,7 +13,11 @@ namespace LogtoMigrateInit.Repair;
 /// <param name="HasPassword">The table has a password for it.</param>
 internal sealed record LoginRole(
     string Name, bool Exists, bool MayLogIn, bool Inherits, int ConnectionLimit, bool IsExpired, bool IsMember, bool HasParentsRights,
-    bool MayConnect, bool MayUseSchema, bool HasPassword);
+    bool MayConnect, bool MayUseSchema, bool HasPassword)
+{
+    /// <summary>Whether a login can show more than is known already.</summary>
+    public bool CanWork => Exists && MayLogIn && ConnectionLimit != 0 && !IsExpired && HasParentsRights && MayConnect && MayUseSchema;
+}
 
 /// <summary>The roles that Logto logs in as, and their parent, which holds the rights on Logto's tables.</summary>
 /// <param name="Parent">The parent's name.</param>
