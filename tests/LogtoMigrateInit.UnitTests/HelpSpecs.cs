@@ -38,7 +38,7 @@ public sealed partial class HelpSpecs
         Assert.All(command.Options.Where(option => option.Name is not ("--help" or "--version")), option => Assert.Contains(option.Name, page, StringComparison.Ordinal));
         Assert.All(command.Arguments, argument => Assert.Contains(argument.Name.ToUpperInvariant(), page, StringComparison.Ordinal));
         Assert.All(command.Subcommands, each => Assert.Contains($"\n  {each.Name} ", page, StringComparison.Ordinal));
-        var examples = new Regex(@"--rm|run --\s").Replace(page, "");
+        var examples = new Regex(@"--rm|run --\s|check --deep --drift").Replace(page, "");
         Assert.All(Option().Matches(examples), option => Assert.Contains(option.Value, known.Append("--help")));
     }
 
@@ -73,7 +73,7 @@ public sealed partial class HelpSpecs
     [GeneratedRegex(@"(?<=\s)--[a-z][a-z-]*")]
     private static partial Regex Option();
 
-    [GeneratedRegex("LOGTO_INIT_[A-Z_]+|DB_URL(_FILE)?")]
+    [GeneratedRegex("(?<=^  )(LOGTO_INIT_[A-Z_]+|DB_URL(_FILE)?)", RegexOptions.Multiline)]
     private static partial Regex Variable();
 
     [GeneratedRegex("[0-9]+")]

@@ -27,6 +27,7 @@ internal static class HelpPages
           backup              make a verified backup
           restore [FILE]      put a backup in the place of the database; without FILE, list the backups
           rollback VERSION    go back to an older release of Logto
+          repair              print the SQL for roles, rights and a schema that are not right, or apply it
           run -- COMMAND      migrate, then become COMMAND
           install DIRECTORY   copy this program into a folder
         `logto-migrate-init COMMAND --help` shows the options and the variables of each.
@@ -203,6 +204,31 @@ internal static class HelpPages
         {More}
         """;
 
+    private const string Repair = $"""
+        Prints the SQL that repairs what check --deep --drift finds, and applies what deletes nothing.
+        LOGTO_INIT_REPAIR is about something else: indexes that an interrupted deploy has left.
+
+        Usage: logto-migrate-init repair [OPTIONS]
+
+        Examples:
+          docker compose run --rm migrate repair           prints only, without a terminal
+          docker compose run --rm migrate repair --yes
+
+        Options:
+          --yes                  do not ask: apply the SQL that deletes nothing
+          --trim-signing-keys    also drop the signing keys that are too many for Logto, after a backup
+
+        Variables:
+        {Database}
+          LOGTO_INIT_BACKUP_DIR  the folder for the backup before signing keys are dropped
+          LOGTO_INIT_SCRATCH_URL another server, for the comparison of the schema
+
+        Exit codes: 0 looked at again, and right, 7 or 15 something is left, 17 not confirmed,
+        5 another run holds the lock, 12 alterations are pending: migrate first.
+
+        {More}
+        """;
+
     private const string Run = $"""
         Migrates, then becomes the command: the same process. After any failure the command never starts.
 
@@ -244,6 +270,7 @@ internal static class HelpPages
         "backup" => Backup,
         "restore" => Restore,
         "rollback" => Rollback,
+        "repair" => Repair,
         "run" => Run,
         "install" => Install,
         _ => Root,
