@@ -89,7 +89,7 @@ internal static class Variables
     public static readonly Variable BackupDirectory = new(
         "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback"],
         "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. " +
-        "See docs/backup.md");
+        "See docs/going-back.md");
 
     public static readonly Variable BackupKeep = new(
         "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback"],
