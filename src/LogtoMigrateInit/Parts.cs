@@ -8,6 +8,7 @@ using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Repair;
 using LogtoMigrateInit.Rollback;
 using LogtoMigrateInit.Scratch;
 using LogtoMigrateInit.Settings;
@@ -79,6 +80,10 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private DriftCheck Drift => new(settings, Database, ScratchPlace, ScratchCli, TargetSchema, logger);
 
+    private DatabaseRepair Repair => new(
+        settings, Catalog, Locked, new RepairInspection(settings, Catalog, Database, Watched, Drift, Logins),
+        new RepairSession(_sessionName, Database, logger), Backup);
+
     private BackupRun BackupRun => new(settings, Catalog, Locked, Backup);
 
     private DatabaseRestore Restore => new(settings, Catalog, Database, Server, ScratchCopies, logger);
@@ -103,7 +108,8 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
         .AddSingleton(host => host.GetRequiredService<Parts>().RehearsedUpgrade)
         .AddSingleton(host => host.GetRequiredService<Parts>().BackupRun)
         .AddSingleton(host => host.GetRequiredService<Parts>().Restore)
-        .AddSingleton(host => host.GetRequiredService<Parts>().Rollback);
+        .AddSingleton(host => host.GetRequiredService<Parts>().Rollback)
+        .AddSingleton(host => host.GetRequiredService<Parts>().Repair);
 
     public async ValueTask DisposeAsync()
     {

@@ -6,6 +6,7 @@ using LogtoMigrateInit.CommandLine;
 using LogtoMigrateInit.Migration;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Repair;
 using LogtoMigrateInit.Rollback;
 using LogtoMigrateInit.Settings;
 
@@ -26,6 +27,7 @@ internal static class RootCommands
             BackupCommand.Create(inHost),
             RestoreCommand.Create(inHost),
             RollbackCommand.Create(inHost),
+            RepairCommand.Create(inHost),
             InstallCommand.Create(report),
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));

@@ -88,7 +88,11 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         var lost = await Gate.RunAsync(
             ["check", "--deep"], world.Variables("nothing", ("DB_URL", world.Server.Url(world.Database, user, "pw"))), cancellationToken: FakeWorld.Token);
         Expect.Ending(7, lost);
-        Assert.Contains($"`alter role \"logto_tenant_{world.Database}_admin\" set search_path = own`", FakeWorld.LastLine(lost), StringComparison.Ordinal);
+        Assert.Contains("run `logto-migrate-init repair`", FakeWorld.LastLine(lost), StringComparison.Ordinal);
+        var printed = await Gate.RunAsync(
+            ["repair"], world.Variables("nothing", ("DB_URL", world.Server.Url(world.Database, user, "pw"))), cancellationToken: FakeWorld.Token);
+        Expect.Ending(17, printed);
+        Assert.Contains($"alter role \"logto_tenant_{world.Database}_admin\" in database \"{world.Database}\" set search_path = own;", printed.StandardOutput, StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 600_000)]

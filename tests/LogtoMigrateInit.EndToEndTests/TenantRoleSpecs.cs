@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
@@ -5,15 +6,15 @@ using Xunit;
 namespace LogtoMigrateInit.EndToEndTests;
 
 /// <summary>
-/// Logto logs in as roles of its own, one for each tenant, and answers nothing but errors where it cannot. The SQL that a message
-/// gives is run as given, by an ordinary owner, and after it each role does what Logto does as it.
+/// Logto logs in as roles of its own, one for each tenant, and answers nothing but errors where it cannot. The command that a message
+/// names is run, by an ordinary owner, and after it each role does what Logto does as it.
 /// </summary>
 public sealed class TenantRoleSpecs(SharedServers servers)
 {
     [Theory(Timeout = 900_000)]
     [InlineData(14)]
     [InlineData(18)]
-    public async Task A_database_restored_without_Logtos_roles_is_refused_until_the_named_SQL_has_made_them(int major)
+    public async Task A_database_restored_without_Logtos_roles_is_refused_until_repair_has_made_them(int major)
     {
         await using var world = await TenantWorld.SeedAsync(servers, major, LogtoRelease.Newest, LogtoRelease.Newest);
         await world.ForgetRolesAsync();
@@ -26,8 +27,10 @@ public sealed class TenantRoleSpecs(SharedServers servers)
             Assert.Contains(
                 $"the role '{world.Role("admin")}' of the tenant 'admin' is missing; the role '{world.Role("default")}' of the tenant 'default' is missing.",
                 FakeWorld.LastLine(refused), StringComparison.Ordinal);
-            await world.RunRemedyAsync(refused, end: command == "check" ? "rollback" : "commit");
+            Assert.Contains("run `logto-migrate-init repair`", FakeWorld.LastLine(refused), StringComparison.Ordinal);
         }
+
+        Expect.Ending(Expect.Success, await world.RunAsync("repair", "--yes"));
 
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
@@ -59,7 +62,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.Ending(Expect.Unstartable, refused);
         Assert.Contains("10 alterations are pending and nothing was begun", FakeWorld.LastLine(refused), StringComparison.Ordinal);
         Assert.Equal(new LogtoRelease("1.42.0").LastTimestamp, await world.StateAsync());
-        await world.RunRemedyAsync(refused);
+        await world.RepairAsync(refused, Expect.Pending);
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
         await world.AssertTenantsCanWorkAsync();
     }
@@ -67,7 +70,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
     [Theory(Timeout = 900_000)]
     [InlineData(14, "clone")]
     [InlineData(18, "Clone-of")]
-    public async Task A_clone_under_another_name_is_refused_until_the_named_SQL_has_made_its_role(int major, string prefix)
+    public async Task A_clone_under_another_name_is_refused_until_repair_has_made_its_role(int major, string prefix)
     {
         await using var original = await TenantWorld.SeedAsync(servers, major, new LogtoRelease("1.42.0"), LogtoRelease.Newest);
         await using var clone = await original.CloneAsync(prefix);
@@ -76,7 +79,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.Ending(14, refused);
         Assert.Contains($"the role 'logto_tenant_{clone.Database.Replace('-', '_')}' is missing", FakeWorld.LastLine(refused), StringComparison.Ordinal);
 
-        await clone.RunRemedyAsync(refused);
+        await clone.RepairAsync(refused, Expect.Pending);
         Expect.Ending(Expect.Success, await clone.RunAsync("migrate"));
         Expect.Ending(Expect.Success, await clone.RunAsync("check", "--deep"));
         await clone.AssertTenantsCanWorkAsync();
@@ -93,7 +96,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
 
         Expect.Ending(14, refused);
         Assert.Contains($"are no members of it ({original.Role("admin")}, {original.Role("default")})", FakeWorld.LastLine(refused), StringComparison.Ordinal);
-        await clone.RunRemedyAsync(refused, PostgresServer.Superuser, PostgresServer.Password);
+        await clone.RepairAsync(refused, Expect.Pending, asSuperuser: true);
         Expect.Ending(Expect.Success, await clone.RunAsync("migrate"));
         await clone.AssertTenantsCanWorkAsync();
     }
@@ -110,7 +113,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Unstartable, refused);
         Assert.Contains($"the role '{world.Role("default")}' of the tenant 'default' may not read and write 2 of Logto's tables, such as domains", FakeWorld.LastLine(refused), StringComparison.Ordinal);
-        await world.RunRemedyAsync(refused, PostgresServer.Superuser, PostgresServer.Password);
+        await world.RepairAsync(refused);
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
     }
 
@@ -148,7 +151,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
 
         Expect.Ending(Expect.Unstartable, refused);
         Assert.Contains($"start and fail: the role '{world.Role("admin")}' of the tenant 'admin' {reason}", FakeWorld.LastLine(refused), StringComparison.Ordinal);
-        await world.RunRemedyAsync(refused, PostgresServer.Superuser, PostgresServer.Password);
+        await world.RepairAsync(refused, 16);
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
     }
 
@@ -164,7 +167,7 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         Expect.Ending(Expect.Unstartable, refused);
         Expect.LogContains("Logged in as 1 of 2 of Logto's own roles (2 in all)", refused);
         Assert.Contains($"as '{world.Role("default")}': password authentication failed", FakeWorld.LastLine(refused), StringComparison.Ordinal);
-        await world.RunRemedyAsync(refused);
+        await world.RepairAsync(refused);
         Expect.Ending(Expect.Success, await world.RunAsync("check", "--deep"));
         await world.AssertTenantsCanWorkAsync();
     }
@@ -191,20 +194,22 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         var member = $"member_{world.Database}";
         await world.Server.CreateUserAsync(member, "pw", "in role postgres", FakeWorld.Token);
         await world.Server.ExecuteAsync(world.Database, $"drop role {world.Role("admin")}; update tenants set db_user_password = '{Secret}'", FakeWorld.Token);
-        var making = await world.RunAsync("check");
-        await world.Server.ExecuteAsync(world.Database, $"create role {world.Role("admin")} inherit login password 'other' in role logto_tenant_{world.Database}", FakeWorld.Token);
-        var setting = await world.RunAsync("check", "--deep");
+        var url = world.Server.Url(world.Database, member, "pw");
 
-        foreach (var (refused, reason) in new[] { (setting, "has kept its password: permission denied"), (making, "was not made: permission denied") })
+        var refused = await world.RunAsync("repair", ("DB_URL", url), "--yes");
+
+        Expect.Ending(Expect.Unstartable, refused);
+        Expect.LogContains("permission denied", refused);
+        var statements = Regex.Matches(refused.StandardOutput, @"do \$\$ .*? end \$\$").Select(match => match.Value).Distinct().ToArray();
+        Assert.Equal(2, statements.Length);
+        foreach (var statement in statements)
         {
-            if (refused == making)
-            {
-                await world.Server.ExecuteAsync(world.Database, $"drop role {world.Role("admin")}", FakeWorld.Token);
-            }
+            await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = world.Server.Port, Username = member, Password = "pw", Database = world.Database, Pooling = false }.ConnectionString);
+            await connection.OpenAsync(FakeWorld.Token);
+            await using var command = new NpgsqlCommand(statement, connection);
+            var failure = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync(FakeWorld.Token));
 
-            var failure = await Assert.ThrowsAsync<PostgresException>(() => world.RunRemedyAsync(refused, user: member, password: "pw"));
-
-            Assert.Contains(reason, failure.MessageText, StringComparison.Ordinal);
+            Assert.Contains("has kept its password", failure.MessageText, StringComparison.Ordinal);
             Assert.DoesNotContain(Secret, $"{failure} {failure.Where} {failure.InternalQuery}", StringComparison.Ordinal);
         }
 
@@ -278,6 +283,6 @@ public sealed class TenantRoleSpecs(SharedServers servers)
         var result = await world.RunAsync("check", ("DB_URL", pooler.Url(world.Database)), "--deep");
 
         Expect.Ending(Expect.Unstartable, result);
-        Assert.Contains("Make the pooler know these roles and their passwords (PgBouncer: auth_query", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("make the pooler know these roles and their passwords (PgBouncer: auth_query", FakeWorld.LastLine(result), StringComparison.Ordinal);
     }
 }

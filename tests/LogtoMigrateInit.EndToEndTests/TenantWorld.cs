@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using LogtoMigrateInit.Fixtures;
 using Npgsql;
 using Xunit;
@@ -6,7 +5,7 @@ using Xunit;
 namespace LogtoMigrateInit.EndToEndTests;
 
 /// <summary>A database whose tenants have roles, and the gate before it; no run of the gate may show one of their passwords.</summary>
-internal sealed partial class TenantWorld(PostgresServer server, string database, string directory, string url, IAsyncDisposable? installation) : IAsyncDisposable
+internal sealed class TenantWorld(PostgresServer server, string database, string directory, string url, IAsyncDisposable? installation) : IAsyncDisposable
 {
     private const string Owner = "logto_owner";
     private const string OwnersPassword = "owner";
@@ -86,14 +85,16 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
         return new TenantWorld(server, name, directory, server.Url(name, Owner, OwnersPassword), null);
     }
 
-    /// <summary>Runs the SQL of the last line, as the owner unless told otherwise.</summary>
-    public async Task RunRemedyAsync(GateResult refused, string user = Owner, string password = OwnersPassword, string end = "commit")
+    /// <summary>Runs the command that the last line names, as the owner unless told otherwise.</summary>
+    /// <param name="refused">The run that names it.</param>
+    /// <param name="exitCode">16 where the fake CLI cannot seed a schema to compare with; 12 while alterations are pending.</param>
+    /// <param name="asSuperuser">As the superuser instead.</param>
+    public async Task<GateResult> RepairAsync(GateResult refused, int exitCode = Expect.Success, bool asSuperuser = false)
     {
-        var sql = Remedy().Match(FakeWorld.LastLine(refused)).Groups[1].Value;
-        await using var connection = new NpgsqlConnection(ConnectionString(user, password));
-        await connection.OpenAsync(FakeWorld.Token);
-        await using var command = new NpgsqlCommand($"begin; {sql}; {end}", connection);
-        await command.ExecuteNonQueryAsync(FakeWorld.Token);
+        Assert.Contains("run `logto-migrate-init repair`", FakeWorld.LastLine(refused), StringComparison.Ordinal);
+        var result = await RunWithAsync(["repair", "--yes"], ("DB_URL", asSuperuser ? server.Url(database) : url));
+        Expect.Ending(exitCode, result);
+        return result;
     }
 
     /// <summary>As each tenant's role, with the password of the table: all tables are open but three, and only the tenant's own rows show.</summary>
@@ -151,7 +152,4 @@ internal sealed partial class TenantWorld(PostgresServer server, string database
         Database = database,
         Pooling = false,
     }.ConnectionString;
-
-    [GeneratedRegex(@"`(do \$\$ .* end \$\$)`")]
-    private static partial Regex Remedy();
 }

@@ -92,6 +92,12 @@ public sealed class EndingsSpecs
         new Outcome.RestoredUnusable("logto", "logto_before_20261126t151202117", "logto_tenant_logto_default: the login is refused"),
         new Outcome.RestoreUnknown("logto", "logto_scratch_0123456789abcdef", "logto_before_20261126t151202117", "the connection was lost"),
         new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, "Logto's CLI failed with exit code 1: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
+        new Outcome.Repaired(Catalog, Now, 3, 1067),
+        new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, ["the role 'logto_tenant_logto_default' of the tenant 'default' may not log in"]),
+        new Outcome.RepairIncomplete(ExitCode.Drift, 0, ["column users.name is character varying(200) instead of character varying(128)", "constraint roles__name on roles is missing"]),
+        new Outcome.RepairNotConfirmed(2, 3),
+        new Outcome.RepairRefused("the database (state 1790000000) is newer than Logto 1.43.0; run `repair` in the image of the newer Logto"),
+        new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
 
@@ -107,8 +113,14 @@ public sealed class EndingsSpecs
             Assert.DoesNotContain('\n', sample.Message);
             Assert.DoesNotContain("..", sample.Message, StringComparison.Ordinal);
             Assert.DoesNotContain("secret", sample.Message, StringComparison.Ordinal);
-            Assert.InRange(string.Concat(sample.Message.Split('`').Where((_, index) => index % 2 == 0)).Length, 20, 800); // SQL to paste is as long as it is
+            Assert.InRange(string.Concat(sample.Message.Split('`').Where((_, index) => index % 2 == 0)).Length, 20, 800);
         });
+
+    [Fact]
+    public void None_holds_SQL_of_more_than_100_characters() =>
+        Assert.All(Samples, sample => Assert.All(
+            sample.Message.Split('`').Where((quoted, index) => index % 2 == 1 && !quoted.StartsWith("logto-migrate-init", StringComparison.Ordinal) && !quoted.StartsWith("ignore_startup_parameters", StringComparison.Ordinal)),
+            sql => Assert.InRange(sql.Length, 0, 100)));
 
     [Fact]
     public void The_page_of_exit_codes_has_their_lines()
@@ -123,6 +135,6 @@ public sealed class EndingsSpecs
 
         static string WithLastLines(string part) =>
             string.Join('\n', part.TrimEnd().Split('\n').Where(line => !DocumentSpecs.LastLine().IsMatch(line))
-                .Concat(Samples.DistinctBy(sample => sample.Name).Where(sample => $"{(int)sample.ExitCode}" == part.Split('\n')[0]).Select(sample => $"- *{sample.Name}*: {sample.Message}"))) + "\n";
+                .Concat(Samples.DistinctBy(sample => (sample.Name, sample.ExitCode)).Where(sample => $"{(int)sample.ExitCode}" == part.Split('\n')[0]).Select(sample => $"- *{sample.Name}*: {sample.Message}"))) + "\n";
     }
 }

@@ -26,6 +26,17 @@ public sealed class ScratchNamesSpecs
     }
 
     [Theory]
+    [InlineData("Logto-$$ \"q\" 'x'", "_ogto-____q___x__scratch_")]
+    [InlineData("my-ログト_1", "my-ログト_1_scratch_")]
+    public void Logtos_seed_can_use_the_name_unquoted_whatever_the_real_database_is_called(string database, string prefix)
+    {
+        var names = new ScratchNames(database);
+
+        Assert.Equal(prefix, names.Prefix);
+        Assert.True(names.IsOurs(names.New()));
+    }
+
+    [Theory]
     [InlineData("logto_scratch_0123456789abcdef")]
     [InlineData("logto_scratch_")]
     [InlineData("logto_scratch_copy_of_mine")]

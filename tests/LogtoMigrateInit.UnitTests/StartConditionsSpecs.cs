@@ -43,13 +43,6 @@ public sealed class StartConditionsSpecs
     public void A_tenant_that_names_no_role_is_a_fault() =>
         Assert.Contains("names no role", Assert.Single(Faults(With(Healthy.Tenants[1] with { Role = null }))).What, StringComparison.Ordinal);
 
-    [Fact]
-    public void A_setting_is_corrected_by_its_name() =>
-        Assert.Contains(
-            "set row_security = on`",
-            Assert.Single(Faults(With(Healthy.Tenants[1] with { RoleProblem = "has a setting with which Logto fails: row_security", Setting = "row_security" }))).Remedy,
-            StringComparison.Ordinal);
-
     [Theory]
     [InlineData(1, 1, 0, 0, true)]
     [InlineData(2, 1, 0, 1, true)]
@@ -73,8 +66,7 @@ public sealed class StartConditionsSpecs
     {
         var remedy = Assert.Single(Faults(With(new KeySet("default", KeySet.PrivateKeys, 4, 1, 0, 3)))).Remedy;
 
-        Assert.Contains("config trim oidc.privateKeys 2`", remedy, StringComparison.Ordinal);
-        Assert.Contains("tenant_id = 'default'", remedy, StringComparison.Ordinal);
+        Assert.Contains("`logto-migrate-init repair --trim-signing-keys`", remedy, StringComparison.Ordinal);
     }
 
     [Fact]

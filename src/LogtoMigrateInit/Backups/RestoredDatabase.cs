@@ -272,7 +272,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     private void Report(string statement, string reason, bool isDenied)
     {
         Refused.Add(new RefusedStatement(Shown(statement), isDenied));
-        _logger.NotCarriedOver(Shown(statement), reason);
+        _logger.NotCarriedOver(SqlText.ForLog(statement), reason);
     }
 
     private static bool IsAboutPublic(string statement) => statement.Contains(" ON SCHEMA public ", StringComparison.Ordinal);
@@ -310,7 +310,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
         catch (PostgresException refusal)
         {
-            _logger.StatementRefused(Shown(statement), refusal.MessageText);
+            _logger.StatementRefused(SqlText.ForLog(statement), refusal.MessageText);
         }
     }
 

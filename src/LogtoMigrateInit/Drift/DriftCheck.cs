@@ -24,17 +24,18 @@ internal abstract record DriftResult
 internal sealed class DriftCheck(
     ProgramSettings settings, LogtoDatabase database, ScratchPlace place, ScratchCli cli, TargetSchema target, ILogger logger)
 {
+    /// <summary>Reads the name of the role that the comparison expects to hold the rights on Logto's tables.</summary>
+    /// <exception cref="DatabaseException">The real database was not reached.</exception>
+    public async Task<string> ReadParentAsync(CancellationToken stop)
+    {
+        var (_, found, roles) = await ReadAsync(stop);
+        return SqlNames.Unquote(ParentOf(found, roles));
+    }
+
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<DriftResult> RunAsync(CancellationToken stop)
     {
-        var (inspection, (found, roles)) = await database.WithWorkConnectionAsync(
-            async (connection, token) =>
-            {
-                var inspection = await InspectionQuery.ReadAsync(connection, [], token);
-                var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
-                return (inspection, Found: (objects, await TenantRoles.ReadAsync(connection, token)));
-            },
-            stop);
+        var (inspection, found, roles) = await ReadAsync(stop);
         return await place.UseAsync<DriftResult>(
             async (scratch, rights) =>
             {
@@ -51,11 +52,24 @@ internal sealed class DriftCheck(
 
                 logger.ComparingSchema();
                 var seed = await target.ReadAsync(scratch, inspection, folder, seeded: null, stop, stop);
-                var expected = SchemaDrift.WithRoles(seed, roles.Parent ?? SchemaDrift.ParentRole(found, settings.Main.Database));
+                var expected = SchemaDrift.WithRoles(seed, ParentOf(found, roles));
                 return new DriftResult.Compared(SchemaDrift.Compare(
                     [.. expected, .. roles.Objects.Select(TenantRoles.AsExpected)], [.. found, .. roles.Objects]));
             },
             reason => new DriftResult.Impossible(reason),
             stop);
     }
+
+    private string ParentOf(IReadOnlyList<SchemaObject> found, TenantRoles roles) =>
+        roles.Parent ?? SchemaDrift.ParentRole(found, settings.Main.Database);
+
+    private Task<(Inspection Inspection, IReadOnlyList<SchemaObject> Found, TenantRoles Roles)> ReadAsync(CancellationToken stop) =>
+        database.WithWorkConnectionAsync(
+            async (connection, token) =>
+            {
+                var inspection = await InspectionQuery.ReadAsync(connection, [], token);
+                var objects = await SchemaObjects.ReadAsync(connection, inspection.Schema!, token);
+                return (inspection, objects, await TenantRoles.ReadAsync(connection, token));
+            },
+            stop);
 }

@@ -6,13 +6,14 @@ namespace LogtoMigrateInit.Drift;
 internal static class DriftText
 {
     private const int Few = 3;
+    private const int Longest = 100;
 
     /// <summary>Returns the first missing or different objects, for a sentence.</summary>
     public static string Some(DriftReport drift)
     {
         var differences = drift.Differences.Where(difference => difference.What != Difference.Added).ToArray();
         var more = differences.Length > Few ? $" and {differences.Length - Few} more" : "";
-        return $"{string.Join(", ", differences.Take(Few).Select(Of))}{more}";
+        return $"{string.Join(", ", differences.Take(Few).Select(Short))}{more}";
     }
 
     /// <summary>One difference as a phrase, such as <c>index users__name on users is missing</c>.</summary>
@@ -23,6 +24,12 @@ internal static class DriftText
         _ when IsLong(difference) => $"{difference.Kind} {difference.Name} is another one",
         _ => $"{difference.Kind} {difference.Name} is {Value(difference.Found)} instead of {Value(difference.Expected)}",
     };
+
+    /// <summary>The phrase for a line of the log, which holds no long definition.</summary>
+    public static string Short(SchemaDifference difference) =>
+        difference.What == Difference.Different && (difference.Expected?.Length > Longest || difference.Found?.Length > Longest)
+            ? $"{difference.Kind} {difference.Name} is another one"
+            : Of(difference);
 
     /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";

@@ -96,6 +96,7 @@ internal static partial class SchemaDrift
         differences.AddRange(
             from each in present.Values
             where !keys.Contains(Key(each)) && !Alone.Contains(each.Kind) && (each.Table is null || wholes.Contains(each.Table))
+                && !IsUseOfSchema(each)
             select (each, new SchemaDifference(
                 Difference.Added, each.Kind, each.Name, null, each.Definition, DriftRepair.OfAdded(each))));
         var all = differences.ConvertAll(each => each.Difference);
@@ -167,6 +168,9 @@ internal static partial class SchemaDrift
     /// <summary>The operator decides on the rights of roles that are not Logto's, and of all others on its schema.</summary>
     private static bool IsLogtos(SchemaObject each) =>
         each.Kind != "grant" || Grantee().IsMatch(each.Name) || (each.Table is not null && IsOfOwnerOrPublic(each.Kind, each.Name));
+
+    /// <summary>Logto's roles need this right themselves where the operator has taken it from PUBLIC.</summary>
+    private static bool IsUseOfSchema(SchemaObject each) => each is { Kind: "grant", Table: null, Definition: "usage" };
 
     /// <summary>Whether it is a right of an object's owner, or of all roles.</summary>
     public static bool IsOfOwnerOrPublic(string kind, string name) =>

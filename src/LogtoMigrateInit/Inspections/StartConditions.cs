@@ -35,7 +35,7 @@ internal static class StartConditions
         return
         [
             .. isOld ? [] : FindMissingTenants(target, start),
-            .. start.Tenants.SelectMany(tenant => FindFaults(tenant, database.Database)),
+            .. start.Tenants.SelectMany(tenant => FindFaults(tenant)),
             .. isOld || start.Keys is null ? [] : FindKeyFaults(target, start, start.Keys),
             .. FindTableFaults([.. database.UnprotectedTables.Where(table => !isMended(table.Table))]),
         ];
@@ -76,7 +76,7 @@ internal static class StartConditions
         where start.Tenants.All(found => found.Tenant != tenant)
         select new Fault($"the table 'tenants' has no row '{tenant}'", Restore);
 
-    private static IEnumerable<Fault> FindFaults(TenantFacts tenant, string database)
+    private static IEnumerable<Fault> FindFaults(TenantFacts tenant)
     {
         if (tenant.Role is not { } role)
         {
@@ -84,18 +84,17 @@ internal static class StartConditions
         }
         else if (tenant.RoleProblem is { } problem)
         {
-            yield return new Fault($"the role '{role}' of the tenant '{tenant.Tenant}' {problem}", Remedy(tenant, role, database));
+            yield return new Fault($"the role '{role}' of the tenant '{tenant.Tenant}' {problem}", Remedy(tenant));
         }
     }
 
-    private static string Remedy(TenantFacts tenant, string role, string database) => tenant switch
+    private static string Remedy(TenantFacts tenant) => tenant switch
     {
         { RoleProblem: TenantFacts.HasNoPassword } => Restore,
         { RoleProblem: TenantFacts.IsAboveRowSecurity } =>
-            $"give that tenant a role of its own, which is no superuser, has no BYPASSRLS and does not own Logto's tables",
-        { Setting: { } setting } => $"run `{TenantRolesSql.Correct(role, database, setting)}` as a superuser or as the role that " +
-            $"created it",
-        _ => $"{TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, and start again",
+            $"{RepairAdvice.Run}, which takes SUPERUSER and BYPASSRLS from it; or give that tenant a role of its own that does not own " +
+            "Logto's tables",
+        _ => RepairAdvice.Run,
     };
 
     private static IEnumerable<Fault> FindKeyFaults(LogtoRequirements target, StartFacts start, IReadOnlyList<KeySet> keys)
@@ -116,13 +115,17 @@ internal static class StartConditions
                         $"'{name}' of the tenant '{tenant}' holds {set.Count} keys ({set.Current} Current, {set.Next} Next, " +
                         $"{set.Previous} Previous), and Logto from 1.39 on accepts exactly one Current, at most one Next and at most one " +
                         "Previous key",
-                        set is { Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
-                            ? TenantRolesSql.TrimKeys(tenant, set.Previous - 1)
-                            : $"correct the statuses of these keys, or {Restore}");
+                        SurplusKeys(set) > 0 ? RepairAdvice.TrimKeys : $"correct the statuses of these keys, or {Restore}");
                 }
             }
         }
     }
+
+    /// <summary>How many of the oldest Previous keys are too many; 0 where dropping these does not make the set acceptable.</summary>
+    public static int SurplusKeys(KeySet set) =>
+        set is { Key: KeySet.PrivateKeys, Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
+            ? set.Previous - 1
+            : 0;
 
     private static bool IsAccepted(KeySet set) =>
         set is { Current: 1, Next: <= 1, Previous: <= 1 } && set.Current + set.Next + set.Previous == set.Count;
@@ -136,7 +139,7 @@ internal static class StartConditions
             yield return new Fault(
                 $"{tables.Count} of Logto's tables {(tables.Count == 1 ? "lacks" : "lack")} a policy or a trigger: " +
                 $"{some}{(tables.Count > Few ? ", …" : "")}",
-                "run `check --drift`, which prints the SQL that restores each");
+                RepairAdvice.RunForTables);
         }
     }
 }

@@ -32,7 +32,11 @@ internal enum LoginTrouble
 /// <param name="Reason">The server's words, or a clause.</param>
 /// <param name="Trouble">The kind of reason.</param>
 /// <param name="Schema">The schema of Logto's tables, for a role whose <c>search_path</c> does not lead there; otherwise null.</param>
-internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble, string? Schema = null);
+internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble, string? Schema = null)
+{
+    /// <summary>Whether it is the role of the tenant <c>default</c> or <c>admin</c>. Other tenants do no harm to these.</summary>
+    public bool IsNeeded { get; init; } = true;
+}
 
 /// <summary>
 /// Logs in as Logto's own roles, as core does: same server, same trust, the user and the password of the table <c>tenants</c>
@@ -65,34 +69,39 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
 
     private const string IsReadOnly = "select current_setting('transaction_read_only')";
 
-    /// <summary>Tries five at most, and says in the log which ones.</summary>
+    /// <summary>Tries five at most, says in the log which ones, and warns of those of other tenants that failed.</summary>
     /// <param name="serverIsReadOnly">Whether all sessions are read-only there, and so not because of a role.</param>
     /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
-    /// <returns>
-    /// Those of the tenants <c>default</c> and <c>admin</c> that failed. Other tenants do no harm to these, and are warned of.
-    /// </returns>
+    /// <returns>Those that failed and are needed.</returns>
     /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
+        var failed = await FindFailedAsync(serverIsReadOnly, cancellationToken);
+        foreach (var other in failed.Where(login => !login.IsNeeded))
+        {
+            logger.LoginOfOtherTenantFailed(other.Role, other.Reason);
+        }
+
+        return [.. failed.Where(login => login.IsNeeded)];
+    }
+
+    /// <summary>Tries five at most, and says in the log which ones.</summary>
+    /// <param name="serverIsReadOnly">See <see cref="TryAsync(bool, CancellationToken)"/>.</param>
+    /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
+    /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
+    public async Task<IReadOnlyList<FailedLogin>> FindFailedAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
+    {
         var (tenants, count, schema) = await database.WithConnectionAsync(ReadAsync, cancellationToken);
         var failed = new List<FailedLogin>();
-        var succeeded = 0;
         foreach (var (role, password, isNeeded) in tenants)
         {
-            var failure = await TryAsync(role, password, serverIsReadOnly, cancellationToken);
-            failure = failure?.Trouble == LoginTrouble.SearchPath ? failure with { Schema = schema } : failure;
-            succeeded += failure is null ? 1 : 0;
-            if (failure is not null && isNeeded)
+            if (await TryAsync(role, password, serverIsReadOnly, cancellationToken) is { } failure)
             {
-                failed.Add(failure);
-            }
-            else if (failure is not null)
-            {
-                logger.LoginOfOtherTenantFailed(failure.Role, failure.Reason);
+                failed.Add(failure with { IsNeeded = isNeeded, Schema = failure.Trouble == LoginTrouble.SearchPath ? schema : null });
             }
         }
 
-        logger.TriedLogins(succeeded, tenants.Count, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
+        logger.TriedLogins(tenants.Count - failed.Count, tenants.Count, count, string.Join(", ", tenants.Select(tenant => tenant.Role)));
         return failed;
     }
 
@@ -118,10 +127,13 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         }
     }
 
-    private static LoginTrouble TroubleOf(DatabaseException refusal) => refusal.InnerException is PostgresException { SqlState: var state }
-        ? state switch
+    private static LoginTrouble TroubleOf(DatabaseException refusal) => refusal.InnerException is PostgresException answer
+        ? answer.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword => LoginTrouble.Password,
+
+            // PgBouncer's words for a wrong password.
+            PostgresErrorCodes.ProtocolViolation when answer.MessageText == "SASL authentication failed" => LoginTrouble.Password,
             PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidAuthorizationSpecification => LoginTrouble.Right,
             PostgresErrorCodes.UndefinedTable => LoginTrouble.SearchPath,
             PostgresErrorCodes.QueryCanceled or "25P03" or "25P04" or "57P05" => LoginTrouble.TimeOut,

@@ -4,64 +4,30 @@ using LogtoMigrateInit.Reporting;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// SQL that an operator runs when Logto cannot log in as its tenants' roles. One line each, without backquotes, to be copied from a
-/// message. Passwords go from the table to the role inside the server: they are in no text, and no error shows the statement that
-/// holds one.
+/// SQL for the roles that Logto logs in as, and for signing keys; one line each. Passwords go from the table to the role inside the
+/// server: they are in no text, and no error shows the statement that holds one.
 /// </summary>
 internal static class TenantRolesSql
 {
-    /// <summary>Where to run the SQL; a backquote follows.</summary>
-    public const string HowToRun = "In psql, connected to this database as the owner of Logto's tables or as a superuser, run";
-
-    /// <summary>The remedy for more Previous keys than core accepts: an imperative clause.</summary>
-    /// <param name="tenant">The tenant's id.</param>
-    /// <param name="surplus">How many keys are too many.</param>
-    public static string TrimKeys(string tenant, int surplus) =>
-        $"drop the {surplus} oldest {(surplus == 1 ? "key" : "keys")} of that tenant: with `npm run cli db config trim oidc.privateKeys " +
-        $"{surplus}` in the image of a Logto older than 1.39, or with `update logto_configs set value = jsonb_path_query_array(value, " +
-        $"'$[0 to 1]') where key = 'oidc.privateKeys' and tenant_id = {SqlNames.Literal(tenant)}` in this database. Tokens that the " +
-        "dropped keys signed are no longer accepted. Then start again";
-
-    /// <summary>Takes a setting back that a role has in all databases, or in this one.</summary>
-    public static string Reset(string role, string setting) => $"alter role {SqlNames.Quote(role)} reset {setting}";
-
-    /// <summary>Gives a role the value of a setting that core needs. One for a role in a database counts before all others.</summary>
-    public static string Correct(string role, string database, string setting) =>
-        $"alter role {SqlNames.Quote(role)} in database {SqlNames.Quote(database)} set {setting} = " +
-        $"{(setting == "row_security" ? "on" : "off")}";
-
-    /// <summary>
-    /// Makes what is missing and mends what is there: the parent role with the rights that Logto's seed grants
-    /// (<c>packages/schemas/tables/_after_all.sql</c>), and each tenant's role as its member. Whoever may log in already is only made a
-    /// member.
-    /// </summary>
-    public static readonly string MakeRoles = OneLine("""
-        do $$
-        declare parent text := 'logto_tenant_' || replace(current_database(), '-', '_'); columns text; t record;
-        begin
-        if not exists (select from pg_roles where rolname = parent)
-        and exists (select from pg_roles where rolname = 'logto_tenant_' || current_database()) then
-        parent := 'logto_tenant_' || current_database(); end if;
-        if not exists (select from pg_roles where rolname = parent) then execute format('create role %I noinherit', parent); end if;
-        select string_agg(attname, ', ') into columns from pg_attribute
-        where attrelid = 'tenants'::regclass and attname in ('id', 'db_user', 'is_suspended', 'tag');
-        execute format('grant connect on database %I to %I', current_database(), parent);
-        execute format('grant usage on schema %I to %I', current_schema(), parent);
-        execute format('grant select, insert, update, delete on all tables in schema %I to %I', current_schema(), parent);
-        execute format('revoke all on systems, service_logs, tenants from %I', parent);
-        execute format('grant select (%s) on tenants to %I', columns, parent);
-        for t in select db_user, db_user_password, r.* from tenants
-        left join pg_roles r on rolname = db_user::name where db_user is not null loop
-        if t.rolname is null then
-        begin execute format('create role %I inherit login password %L', t.db_user, t.db_user_password);
-        exception when others then raise exception 'role % was not made: %', t.db_user, sqlerrm; end;
-        elsif not (t.rolcanlogin and t.rolinherit) or t.rolconnlimit = 0 or t.rolvaliduntil <= now() then
-        execute format('alter role %I inherit login connection limit -1 valid until ''infinity''', t.db_user);
-        end if;
-        if not pg_has_role(t.db_user::name, parent::name, 'USAGE') then execute format('grant %I to %I', parent, t.db_user); end if;
-        end loop;
-        end $$
+    /// <summary>Keeps the Current key and the newest Previous one of a tenant's signing keys, which stand in this order.</summary>
+    public static string TrimKeys(string tenant) => OneLine($$"""
+        update logto_configs set value = (
+        select jsonb_agg(key order by number) from (
+        select key, number, row_number() over (partition by status order by number) as place from (
+        select key, number, coalesce(key ->> 'status', case number when 1 then 'Current' else 'Previous' end) as status
+        from jsonb_array_elements(value) with ordinality as keys (key, number)) as judged) as ranked
+        where place = 1)
+        where key = 'oidc.privateKeys' and tenant_id = {{SqlNames.Literal(tenant)}}
         """);
+
+    /// <summary>Gives a setting to a role in this database, where it counts before all others.</summary>
+    /// <param name="value">As SQL writes it.</param>
+    public static string Set(string role, string database, string setting, string value) =>
+        $"alter role {SqlNames.Quote(role)} in database {SqlNames.Quote(database)} set {setting} = {value}";
+
+    /// <summary>Gives a role the value of a setting that core needs.</summary>
+    public static string Correct(string role, string database, string setting) =>
+        Set(role, database, setting, setting == "row_security" ? "on" : "off");
 
     /// <summary>Gives these roles the passwords that Logto will use.</summary>
     public static string SetPasswords(IEnumerable<string> roles) => SqlNames.Do(OneLine($$"""
@@ -78,7 +44,7 @@ internal static class TenantRolesSql
     /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that
     /// nobody knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
     /// </summary>
-    /// <param name="parent">Its name; see <see cref="MakeRoles"/>.</param>
+    /// <param name="parent">Its name.</param>
     public static string MakeRolesFor(string parent) => SqlNames.Do(OneLine($$"""
         declare parent text := {{SqlNames.Literal(parent)}}; t record;
         begin

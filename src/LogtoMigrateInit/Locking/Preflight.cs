@@ -52,14 +52,13 @@ internal static partial class Preflight
             if (!privileges.Roles.Contains(role) && !privileges.Roles.Contains($"logto_tenant_{inspection.Database}"))
             {
                 problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations " +
-                    $"grant rights to it. {TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`, which makes it and lets Logto's " +
-                    "tenants use it");
+                    $"grant rights to it; {RepairAdvice.Run}, which creates it and lets Logto's roles use it");
             }
             else if (privileges.StrangersToParent is { Count: > 0 } strangers)
             {
                 problems.Add($"pending alterations grant rights to the role '{role}', and roles that Logto logs in as are no members of " +
                     $"it ({string.Join(", ", strangers)}{(strangers.Count == 5 ? ", …" : "")}), so that new tables would be closed to " +
-                    $"them. {TenantRolesSql.HowToRun} `{TenantRolesSql.MakeRoles}`");
+                    $"them; {RepairAdvice.Run}");
             }
         }
 

@@ -271,5 +271,5 @@ internal static class SessionQueries
 
     private static async Task<ServerSession> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken) => new(
         reader.GetInt32(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetString(1),
-        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), SqlText.WithoutLiterals(reader.GetString(5)));
+        reader.GetString(2), reader.GetString(3), reader.GetDouble(4), SqlText.ForLog(reader.GetString(5)));
 }

@@ -93,7 +93,7 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
     {
         foreach (var index in inspection.InvalidIndexes)
         {
-            logger.InvalidIndex(index, SqlNames.Quote(index));
+            logger.InvalidIndex(index);
         }
 
         if (inspection.InRecovery || inspection.ReadOnly)

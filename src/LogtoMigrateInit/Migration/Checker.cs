@@ -106,7 +106,7 @@ internal sealed class Checker(
             (not (Outcome.Matches or Outcome.AheadAllowed), _) => outcome,
             (_, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
             (_, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) =>
-                new Outcome.Drifted(catalog, outcome.State!, found.Differences.Count, DriftText.Of(first), DriftText.OfSql(found)),
+                new Outcome.Drifted(catalog, outcome.State!, found.Differences.Count, DriftText.Short(first), DriftText.OfSql(found)),
             (Outcome.Matches, DriftResult.Compared { Report: var same }) =>
                 new Outcome.Matches(catalog, outcome.State!, $"and all {same.Compared} objects are what this image itself creates"),
             (_, DriftResult.Compared { Report: var same }) => new Outcome.AheadAllowed(

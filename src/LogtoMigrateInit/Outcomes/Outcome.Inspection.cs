@@ -1,6 +1,5 @@
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
-using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 
@@ -43,14 +42,14 @@ internal abstract partial record Outcome
             "rowSecurityOff", ExitCode.Unstartable,
             $"{Before(Pending)} Logto would refuse to start: {Tables.Count} {(Tables.Count == 1 ? "table has" : "tables have")} no " +
             $"row-level security{(Pending.Count > 0 ? ", and no pending alteration names them" : "")}: " +
-            $"{Some(Tables)}. Move tables that are not Logto's to another schema; for Logto's own run `alter table " +
-            $"{SqlNames.Quote(Tables[0])} enable row level security` and restore its policies from a backup.", State, Pending);
+            $"{Some(Tables)}. Next: move tables that are not Logto's to another schema; for Logto's own {RepairAdvice.RunForTables}.",
+            State, Pending);
 
     public sealed record WouldFail(AlterationState State, IReadOnlyList<Alteration> Pending, IReadOnlyList<Fault> Faults)
         : Outcome(
             "wouldFail", ExitCode.Unstartable,
             $"{Before(Pending)} Logto would start and fail: {string.Join("; ", Faults.Select(fault => fault.What))}. " +
-            string.Join(". ", Faults.Select(fault => Sentence(fault.Remedy)).Distinct()) + ".",
+            $"Next: {string.Join("; ", Faults.Select(fault => fault.Remedy).Distinct())}.",
             State, Pending);
 
     public sealed record LoginsFailed(
@@ -60,7 +59,7 @@ internal abstract partial record Outcome
             $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, " +
             "because it cannot work as its tenants' roles: " +
             $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. " +
-            $"{RoleAdvice.Remedy(Failed, BehindPooler)}", State);
+            $"Next: {RoleAdvice.Remedy(Failed, BehindPooler)}.", State);
 
     public sealed record StartFailed(AlterationCatalog Catalog, AlterationState State, string Reason)
         : Outcome(

@@ -10,6 +10,10 @@ namespace LogtoMigrateInit.PostgreSql;
 internal static partial class SqlText
 {
     private const int Longest = 200;
+    private const int LongestInLog = 100;
+
+    /// <summary>The same, short enough for a line of the log.</summary>
+    public static string ForLog(string sql) => Cut(WithoutLiterals(sql), LongestInLog);
 
     /// <summary>
     /// The statement on one line, without literals, and shortened. It is read as PostgreSQL reads it, also when its end is missing.
@@ -34,8 +38,10 @@ internal static partial class SqlText
         }
 
         var line = RolePassword().Replace(Blanks().Replace(shown.ToString(), " ").Trim(), "$1 ***");
-        return line.Length > Longest ? $"{line[..Longest]}…" : line;
+        return Cut(line, Longest);
     }
+
+    private static string Cut(string line, int longest) => line.Length > longest ? $"{line[..longest]}…" : line;
 
     /// <summary>PostgreSQL's comments nest.</summary>
     private static int EndOfComment(string sql, int start)

@@ -4,7 +4,7 @@ namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
 /// Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify,
-/// 1700 backup, 1800 restore, 1900 rehearsal and drift, 2000 rollback.
+/// 1700 backup, 1800 restore, 1900 rehearsal and drift, 2000 rollback, 2100 repair.
 /// </summary>
 internal static partial class Log
 {
@@ -69,8 +69,8 @@ internal static partial class Log
 
     [LoggerMessage(
         1206, LogLevel.Warning,
-        "The index {Index} is invalid, so PostgreSQL does not use it; mend it with: reindex index concurrently {Quoted}")]
-    public static partial void InvalidIndex(this ILogger logger, string index, string quoted);
+        "The index {Index} is invalid, so PostgreSQL does not use it. Next: run `logto-migrate-init repair`, which builds it again")]
+    public static partial void InvalidIndex(this ILogger logger, string index);
 
     [LoggerMessage(1209, LogLevel.Warning, "{Warning}")]
     public static partial void StartWarning(this ILogger logger, string warning);
@@ -392,4 +392,13 @@ internal static partial class Log
         1912, LogLevel.Warning,
         "The rotation of a signing key is due for {Tenants}: the start of Logto carries it out, as the next start would anyway")]
     public static partial void RotationIsDue(this ILogger logger, string tenants);
+
+    [LoggerMessage(2100, LogLevel.Information, "Repaired: {Problem}")]
+    public static partial void Repaired(this ILogger logger, string problem);
+
+    [LoggerMessage(2101, LogLevel.Warning, "Not repaired: {Problem}: {Reason}")]
+    public static partial void NotRepaired(this ILogger logger, string problem, string reason);
+
+    [LoggerMessage(2102, LogLevel.Information, "Repairing, which may take as long as its table is large: {Problem}")]
+    public static partial void RepairingIndex(this ILogger logger, string problem);
 }

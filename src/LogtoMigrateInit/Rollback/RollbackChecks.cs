@@ -75,7 +75,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         return different is [var first, ..]
             ? new Outcome.RollbackFailed(
                 report.Version, count, count, null,
-                $"the state is {state}, and the schema is not what it was on the copy: {DriftText.Of(first)}" +
+                $"the state is {state}, and the schema is not what it was on the copy: {DriftText.Short(first)}" +
                 $"{(different.Length > 1 ? $", and {different.Length - 1} more" : "")}")
             : new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
     }

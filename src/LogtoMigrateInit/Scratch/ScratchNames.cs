@@ -26,7 +26,7 @@ internal sealed class ScratchNames(string database)
     public const string Mark = "made by logto-migrate-init for the database ";
 
     /// <summary>The beginning of all of them.</summary>
-    public string Prefix { get; } = Shorten(database, Ending, LongestPrefix) + Ending;
+    public string Prefix { get; } = Shorten(Seedable(database), Ending, LongestPrefix) + Ending;
 
     private int Length => Prefix.Length + (2 * NumberLength);
 
@@ -69,6 +69,15 @@ internal sealed class ScratchNames(string database)
 
         return Encoding.UTF8.GetString(bytes, 0, length);
     }
+
+    /// <summary>
+    /// Logto's seed uses the name of a database unquoted in SQL (<c>packages/schemas/tables/_before_all.sql</c>). So other characters than
+    /// lower-case letters, digits, underscores and hyphens become underscores; the hash is that of the real name.
+    /// </summary>
+    private static string Seedable(string name) => string.Concat(name.Select(character =>
+        !char.IsAscii(character) || char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character is '_' or '-'
+            ? character
+            : '_'));
 
     private string Sign(string number)
     {

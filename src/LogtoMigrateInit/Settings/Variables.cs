@@ -12,7 +12,7 @@ internal static class Variables
 {
     public const string Prefix = "LOGTO_INIT_";
 
-    private static readonly string[] Every = ["migrate", "run", "check", "rehearse", "backup", "restore", "rollback"];
+    private static readonly string[] Every = ["migrate", "run", "check", "rehearse", "backup", "restore", "rollback", "repair"];
 
     public static readonly Variable DatabaseUrl = new(
         "DB_URL", "", Every,
@@ -47,7 +47,8 @@ internal static class Variables
 
     public static readonly Variable Repair = new(
         "LOGTO_INIT_REPAIR", "true", ["migrate", "run", "rehearse", "rollback"],
-        "drop what an interrupted concurrent index build left behind");
+        "a deploy or a rollback drops what an interrupted concurrent index build of its own left behind; the command `repair` does not " +
+        "read it");
 
     public static readonly Variable ConnectTimeout = new(
         "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", "60", Every,
@@ -58,7 +59,7 @@ internal static class Variables
         "how long to wait for another replica's migration, counted from the first time that the lock was found taken");
 
     public static readonly Variable LockLease = new(
-        "LOGTO_INIT_LOCK_LEASE_SECONDS", "60", ["migrate", "run", "rehearse", "backup", "restore", "rollback"],
+        "LOGTO_INIT_LOCK_LEASE_SECONDS", "60", ["migrate", "run", "rehearse", "backup", "restore", "rollback", "repair"],
         "how long a holder that is silent keeps the lock (at least 6)");
 
     public static readonly Variable DeployTimeout = new(
@@ -83,20 +84,20 @@ internal static class Variables
         "a plain file in which the last line is written too, when it exists and is not the log itself");
 
     public static readonly Variable Node = new(
-        "LOGTO_INIT_NODE", "node", ["migrate", "run", "check", "rehearse", "rollback"],
+        "LOGTO_INIT_NODE", "node", ["migrate", "run", "check", "rehearse", "rollback", "repair"],
         "the Node.js executable");
 
     public static readonly Variable BackupDirectory = new(
-        "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback"],
+        "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback", "repair"],
         "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. " +
         "See docs/going-back.md");
 
     public static readonly Variable BackupKeep = new(
-        "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback"],
+        "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback", "repair"],
         "how many backups of this database are kept");
 
     public static readonly Variable BackupVerify = new(
-        "LOGTO_INIT_BACKUP_VERIFY", "read", ["migrate", "run", "backup", "rollback"],
+        "LOGTO_INIT_BACKUP_VERIFY", "read", ["migrate", "run", "backup", "rollback", "repair"],
         "`read` unpacks the whole file; `restore` also restores it into a scratch database and compares it row for row");
 
     public static readonly Variable DirectUrl = new(
@@ -130,7 +131,7 @@ internal static class Variables
         "how long a Logto that is started on the copy, or by `check --start`, may take to answer (at least 1)");
 
     public static readonly Variable ScratchUrl = new(
-        "LOGTO_INIT_SCRATCH_URL", "", ["migrate", "run", "check", "rehearse", "rollback"],
+        "LOGTO_INIT_SCRATCH_URL", "", ["migrate", "run", "check", "rehearse", "rollback", "repair"],
         "a database URL of the server on which copies are made; unset: beside the real database");
 
     public static readonly Variable ScratchMaximum = new(

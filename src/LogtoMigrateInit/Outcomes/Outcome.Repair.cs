@@ -1,0 +1,44 @@
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Reporting;
+
+namespace LogtoMigrateInit.Outcomes;
+
+internal abstract partial record Outcome
+{
+    public sealed record Repaired(AlterationCatalog Catalog, AlterationState State, int Count, int Compared)
+        : Outcome(
+            "repaired", ExitCode.Success,
+            $"{RepairedSoFar(Count)}. The schema matches Logto {Catalog.TargetVersion} (state {State}): all {Compared} objects are " +
+            "what this image itself creates, and the tenants' roles that were tried can log in, read and write. Logto can start.", State);
+
+    /// <param name="Code">7 when Logto would refuse to start or fail; otherwise 15.</param>
+    /// <param name="Left">What is left: clauses.</param>
+    public sealed record RepairIncomplete(ExitCode Code, int Count, IReadOnlyList<string> Left)
+        : Outcome(
+            "repairIncomplete", Code,
+            $"{RepairedSoFar(Count)}, and {Counted.Are(Left.Count, "problem")} left: " +
+            $"{string.Join("; ", Left.Take(Few))}{(Left.Count > Few ? "; …" : "")}. " +
+            "Next: read the report on standard output, which has the reasons and the SQL; correct what it names, and run " +
+            "`logto-migrate-init repair` again.")
+    {
+        private const int Few = 3;
+    }
+
+    public sealed record RepairNotConfirmed(int Repairable, int Found)
+        : Outcome(
+            "repairNotConfirmed", ExitCode.RestoreRefused,
+            $"Nothing was repaired and nothing was changed, because it was not confirmed. {Counted.Of(Found, "problem")} " +
+            $"{(Found == 1 ? "was" : "were")} found, and this command can repair {Repairable}. Next: read the SQL on standard output, " +
+            "and run `logto-migrate-init repair --yes`, or answer y at a terminal.");
+
+    public sealed record RepairRefused(string Reason)
+        : Outcome("repairRefused", ExitCode.RestoreRefused, $"Nothing was repaired and nothing was changed: {Reason}.");
+
+    public sealed record RepairUncompared(int Count, string Reason)
+        : Outcome(
+            "repairUncompared", ExitCode.RehearsalFailed,
+            $"{RepairedSoFar(Count)}, and no other problem is known. But the schema could not be compared with what this image itself " +
+            $"creates: {Reason.TrimEnd('.')}.");
+
+    private static string RepairedSoFar(int count) => count == 0 ? "Nothing was repaired" : $"Repaired {Counted.Of(count, "problem")}";
+}

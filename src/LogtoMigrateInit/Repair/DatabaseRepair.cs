@@ -1,0 +1,108 @@
+using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Settings;
+
+namespace LogtoMigrateInit.Repair;
+
+/// <summary>What the operator asked for, and how to ask back.</summary>
+/// <param name="TrimsKeys">Whether to drop surplus signing keys.</param>
+/// <param name="Print">Gets each report.</param>
+/// <param name="Confirm">Asks the operator, after the report.</param>
+internal sealed record RepairRequest(bool TrimsKeys, Func<string, Task> Print, Func<string, bool> Confirm);
+
+/// <summary>
+/// <c>repair</c>, under the migration lock: inspect → print → ask → apply → inspect again, until nothing is left that was not tried.
+/// </summary>
+internal sealed class DatabaseRepair(
+    ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, RepairInspection inspection, RepairSession session,
+    DatabaseBackup backup)
+{
+    /// <summary>One repair can show what another one hid, such as a wrong password of a role that could not log in.</summary>
+    private const int MostRounds = 5;
+
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
+    public Task<Outcome> RunAsync(RepairRequest request, CancellationToken stop)
+    {
+        var progress = new RepairProgress();
+        return locked.RunAsync(
+            new LockedTask
+            {
+                Settle = inspection.Settle,
+                Work = (run, _) => RepairAsync(request, progress, run),
+                LockLost = run => Task.FromResult<Outcome>(run.HasBegun
+                    ? new Outcome.RepairIncomplete(ExitCode.Unstartable, progress.Done, [Outcome.WhyLockLost])
+                    : new Outcome.RepairRefused($"{Outcome.WhyLockLost}; start again")),
+            },
+            stop);
+    }
+
+    private async Task<Outcome> RepairAsync(RepairRequest request, RepairProgress progress, LockedRun run)
+    {
+        for (var round = 1; ; round++)
+        {
+            var (survey, instead) = await inspection.ReadAsync(run.WhileLocked);
+            if (survey is null)
+            {
+                return instead!;
+            }
+
+            if (survey.Findings.Count > 0)
+            {
+                await request.Print(RepairText.Of(settings.Main.Database, survey, progress));
+            }
+
+            Finding[] chosen = [.. survey.Findings.Where(finding => IsChosen(finding, request) && !progress.HasTried(finding))];
+            if (chosen.Length == 0 || round > MostRounds)
+            {
+                return Judge(survey, progress);
+            }
+
+            if (!request.Confirm(Question(chosen, survey)))
+            {
+                return progress.Done == 0 ? new Outcome.RepairNotConfirmed(chosen.Length, survey.Findings.Count) : Judge(survey, progress);
+            }
+
+            if (chosen.Any(finding => finding.By == RepairBy.CommandAfterBackup) && run.RestoreCommand is null)
+            {
+                var result = await backup.MakeAsync(survey.State, run.WhileLocked);
+                if (result is BackupResult.Failed failed)
+                {
+                    return new Outcome.BackupFailed(failed.Reason, "repaired");
+                }
+
+                run.RestoreCommand = ((BackupResult.Made)result).Restore;
+            }
+
+            run.HasBegun = true;
+            await session.ApplyAsync(chosen, survey, progress, run);
+        }
+    }
+
+    private static bool IsChosen(Finding finding, RepairRequest request) =>
+        finding.By == RepairBy.Command || (finding.By == RepairBy.CommandAfterBackup && request.TrimsKeys);
+
+    private string Question(Finding[] chosen, RepairSurvey survey)
+    {
+        var trims = Array.Exists(chosen, finding => finding.By == RepairBy.CommandAfterBackup);
+        return $"Repair {chosen.Length} of {Counted.Of(survey.Findings.Count, "finding")} in the database '{settings.Main.Database}' " +
+            $"with the SQL above{(trims ? ", and drop signing keys after a backup" : "")}?";
+    }
+
+    private Outcome Judge(RepairSurvey survey, RepairProgress progress)
+    {
+        var fails = survey.Problems.Count > 0 || (survey.Pending.Count > 0 && survey.Findings.Count > 0);
+        return survey switch
+        {
+            { Problems: [_, ..] problems } => new Outcome.RepairIncomplete(ExitCode.Unstartable, progress.Done, problems),
+            { Findings: [_, ..] findings } => new Outcome.RepairIncomplete(
+                fails ? ExitCode.Unstartable : ExitCode.Drift, progress.Done, [.. findings.Select(finding => finding.What)]),
+            { Pending: [_, ..] pending } => new Outcome.AlterationsPending(catalog, survey.State, pending),
+            { NotCompared: { } reason } => new Outcome.RepairUncompared(progress.Done, reason),
+            _ => new Outcome.Repaired(catalog, survey.State, progress.Done, survey.Compared),
+        };
+    }
+}

@@ -1,0 +1,103 @@
+using System.Text.RegularExpressions;
+using LogtoMigrateInit.Drift;
+using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.PostgreSql;
+
+namespace LogtoMigrateInit.Repair;
+
+/// <summary>Finds what is wrong with the schema and with signing keys, and the SQL for it.</summary>
+internal static partial class SchemaFindings
+{
+    private const string Invalid = " (invalid)";
+
+    private const string OnlyPrinted = "`repair` changes no column, constraint or type, and drops nothing of yours; run it when you agree";
+
+    /// <summary>What the comparison with the target's own schema shows, in the order of the report.</summary>
+    /// <param name="drift">The differences; null: the schema was not compared.</param>
+    /// <param name="inspection">The database.</param>
+    public static IEnumerable<Finding> Of(DriftReport? drift, Inspection inspection)
+    {
+        var differences = (drift?.Differences ?? []).Where(difference => !IsInvalidIndex(difference)).ToArray();
+        foreach (var difference in differences)
+        {
+            var isCovered = difference.Sql is not null && IsCovered(difference);
+            yield return new Finding(
+                DriftText.Short(difference), isCovered ? RepairBy.Command : RepairBy.Operator,
+                DriftText.IsLong(difference) ? difference.Sql : DriftText.Line(difference.Sql) is { Length: > 0 } line ? line : null)
+            {
+                Of = (difference.Kind, difference.Name),
+                Why = isCovered ? null : difference.Sql is null ? "no statement is certain to repair it" : OnlyPrinted,
+            };
+        }
+
+        foreach (var table in inspection.TablesWithoutRowSecurity.Where(table => drift is not null && !IsAmong(differences, table)))
+        {
+            yield return new Finding(
+                $"the table '{table}' has no row-level security and is not Logto's, and Logto refuses to start", RepairBy.Operator,
+                $"alter table {SqlNames.Quote(table)} enable row level security")
+            {
+                Why = "move it to another schema; or enable row-level security, which hides its rows from all but its owner",
+            };
+        }
+
+        foreach (var index in inspection.InvalidIndexes)
+        {
+            yield return OfInvalid(index);
+        }
+    }
+
+    /// <summary>The key sets with more Previous keys than Logto accepts, and nothing else wrong.</summary>
+    /// <param name="keys">The key sets; null: they are in an old form.</param>
+    public static IEnumerable<Finding> OfKeys(IReadOnlyList<KeySet>? keys) =>
+        from set in keys ?? []
+        let surplus = StartConditions.SurplusKeys(set)
+        where surplus > 0
+        select new Finding(
+            $"'{set.Key}' of the tenant '{set.Tenant}' holds {surplus} Previous {(surplus == 1 ? "key" : "keys")} too many",
+            RepairBy.CommandAfterBackup, TenantRolesSql.TrimKeys(set.Tenant))
+        {
+            Why = "tokens that a dropped key has signed are no longer accepted",
+        };
+
+    /// <summary>
+    /// Whether the command runs the SQL. It restores rights, policies, triggers and functions of Logto's own, and builds indexes.
+    /// </summary>
+    private static bool IsCovered(SchemaDifference difference) => difference switch
+    {
+        { What: Difference.Added } => difference.Kind == "grant",
+        { Kind: "function" or "trigger" or "policy" or "row-level security" or "role" or "owner" or "grant" } => true,
+        { Kind: "index" } => difference.What == Difference.Missing,
+        { Kind: "constraint" } => difference.Sql!.EndsWith(" enable trigger all", StringComparison.Ordinal),
+        _ => false,
+    };
+
+    /// <summary>The inspection lists these too, with those that are not Logto's.</summary>
+    private static bool IsInvalidIndex(SchemaDifference difference) =>
+        difference.Kind.StartsWith("index", StringComparison.Ordinal) && difference.Found is { } found
+        && found.EndsWith(Invalid, StringComparison.Ordinal)
+        && (difference.Expected is null || found == $"{difference.Expected}{Invalid}");
+
+    private static bool IsAmong(IEnumerable<SchemaDifference> differences, string table) =>
+        differences.Any(difference => difference.Kind == "row-level security" && SqlNames.Unquote(difference.Name) == table);
+
+    /// <summary>
+    /// PostgreSQL leaves a second index beside the first when a concurrent rebuild is cut off
+    /// (https://www.postgresql.org/docs/current/sql-reindex.html). To drop that one loses nothing.
+    /// </summary>
+    private static Finding OfInvalid(string index) => LeftByReindex().IsMatch(index)
+        ? new Finding(
+            $"the index '{index}' is what an interrupted rebuild left behind", RepairBy.Command,
+            $"drop index concurrently {SqlNames.Quote(index)}")
+        {
+            Of = ("index", index),
+        }
+        : new Finding(
+            $"the index '{index}' is invalid, so PostgreSQL does not use it", RepairBy.Command,
+            $"reindex index concurrently {SqlNames.Quote(index)}")
+        {
+            Of = ("index", index),
+        };
+
+    [GeneratedRegex("_cc(?:new|old)[0-9]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex LeftByReindex();
+}
