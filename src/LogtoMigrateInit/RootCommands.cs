@@ -17,8 +17,8 @@ internal static class RootCommands
 {
     public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost, ReportOutcome report)
     {
-        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so " +
-            "that it does not start. Configured by environment variables.")
+        var root = new RootCommand("Upgrades Logto's database to match the image that is about to start, or exits non-zero so that Logto " +
+            "does not start. Configured by environment variables.")
         {
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),

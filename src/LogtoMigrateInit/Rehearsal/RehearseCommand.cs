@@ -28,7 +28,7 @@ internal static class RehearseCommand
         output.AcceptOnlyFromAmong("text", "json", "markdown");
         var command = new Command(
             "rehearse",
-            "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.")
+            "Deploy what is pending to a temporary copy of the database, measured from inside; the real one is only read.")
         {
             schemaOnly,
             noStart,
