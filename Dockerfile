@@ -43,7 +43,7 @@ ARG REVISION=
 ARG SOURCE=
 ARG CREATED=
 LABEL org.opencontainers.image.title="logto-migrate-init" \
-      org.opencontainers.image.description="The gate's executable, to be installed beside a Logto image" \
+      org.opencontainers.image.description="The executable alone, to be installed beside a Logto image" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \
@@ -61,7 +61,7 @@ ARG POSTGRES_CLIENT
 ARG INIT_USER
 # Only for the next line: a fork of Logto's image may run as somebody who cannot install.
 USER 0:0
-# A volume that is new takes over the owner of the folder that it is mounted on, so the gate may write to it without being root.
+# A volume that is new takes over the owner of the folder that it is mounted on, so logto-migrate-init may write to it without being root.
 RUN if command -v apk >/dev/null; then \
       apk add --no-cache "postgresql${POSTGRES_CLIENT}-client"; \
     elif command -v apt-get >/dev/null; then \
@@ -85,7 +85,7 @@ ARG CREATED=
 ARG INIT_USER
 # Each label that Logto's image may have is set, to nothing if need be: what it says there is not about this image.
 LABEL org.opencontainers.image.title="logto-migrate-init" \
-      org.opencontainers.image.description="Brings Logto's database to the level of the image that is about to start" \
+      org.opencontainers.image.description="Upgrades Logto's database to match the image that is about to start" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \

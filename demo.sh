@@ -81,13 +81,13 @@ export LOGTO_INIT_TERMINATION_LOG=$work/none
 LOGTO_INIT_SEED=create step 0 "A first installation: Logto 1.40.1 is seeded into a database that does not exist yet" logto 1.40.1 migrate
 step 12 "The operator upgrades the image to 1.43.0. What would happen?" logto 1.43.0 check
 export LOGTO_INIT_PG_BIN=$root/.cache/clients/18/bin
-step 0 "Look before the leap: the upgrade is rehearsed on a copy" logto 1.43.0 rehearse
+step 0 "Before the upgrade, it is rehearsed on a copy" logto 1.43.0 rehearse
 mkdir "$work/backups"
-LOGTO_INIT_BACKUP_DIR=$work/backups step 0 "The gate backs up and migrates, with the new image's own CLI" logto 1.43.0 migrate
+LOGTO_INIT_BACKUP_DIR=$work/backups step 0 "The upgrade: a backup, then the migration with the new image's own CLI" logto 1.43.0 migrate
 step 0 "The container restarts: nothing to do" logto 1.43.0 migrate
-step 0 "Users complain: back to what was there before, and nothing is thrown away" logto 1.43.0 restore --yes "$work"/backups/*.dump
+step 0 "Users complain: the backup is restored, and the newer database is kept" logto 1.43.0 restore --yes "$work"/backups/*.dump
 step 12 "The database is as it was before the upgrade" logto 1.43.0 check
-step 0 "And once more, with better luck" logto 1.43.0 migrate
+step 0 "The upgrade once more" logto 1.43.0 migrate
 step 0 "Nothing differs from what 1.43.0 itself creates" logto 1.43.0 check --drift
 step 8 "Somebody starts the old image by mistake" logto 1.40.1 migrate
 LOGTO_INIT_AHEAD=allow step 0 "… or on purpose, in a rolling update (LOGTO_INIT_AHEAD=allow)" logto 1.40.1 migrate
@@ -100,5 +100,5 @@ if [ "$failures" -gt 0 ]; then
   echo "$failures steps ended otherwise than they should."
   exit 1
 fi
-echo "All steps ended as they should. Try next: the compose file in README.md, or"
+echo "All steps ended as they should. Try next: docker/compose.yaml, or"
 echo "  DB_URL=postgresql://… LOGTO_INIT_LOGTO_DIR=$root/.cache/logto/1.43.0 $gate check"

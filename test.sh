@@ -116,6 +116,14 @@ within_limit() { # NAME COMMAND… : the command prints a file's size
   [ "$bytes" -gt 0 ] && [ "$bytes" -le "$limit" ]
 }
 
+near_the_table() { # bench/README.md is the one page with the size
+  local bytes shown
+  bytes=$(stat -c %s artifacts/native/logto-migrate-init)
+  shown=$(sed -nE 's/^([0-9,]+) bytes, [0-9,]+ with gzip.*/\1/p' bench/README.md | tr -d ,)
+  echo "$bytes bytes, and $shown in bench/README.md"
+  [ -n "$shown" ] && [ $(((bytes > shown ? bytes - shown : shown - bytes) * 20)) -le "$shown" ]
+}
+
 compressed_size() { gzip -9 --stdout "$1" | wc -c; }
 
 publish_without_a_warning() {
@@ -185,6 +193,7 @@ check "format" in_turn dotnet format LogtoMigrateInit.sln --verify-no-changes --
 check "the native binary answers" artifacts/native/logto-migrate-init --version
 check "the native binary is within its limit" within_limit Binary stat -c %s
 check "the compressed native binary is within its limit" within_limit CompressedBinary compressed_size
+check "the native binary is within 5 % of the size in bench/README.md" near_the_table
 
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400

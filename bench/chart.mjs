@@ -6,14 +6,14 @@ import { compile } from 'vega-lite';
 const { nothingPending } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const values = nothingPending.map(({ name, cost }) => ({
   name,
-  kind: name.startsWith('gate') ? 'the gate' : 'others',
+  kind: name.startsWith('this program') ? 'this program' : 'others',
   wall: cost.wallMs.median,
   low: cost.wallMs.q1,
   high: cost.wallMs.q3,
   memory: cost.peakMb.median,
 }));
 const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 200 } };
-const color = { field: 'kind', type: 'nominal', legend: null, scale: { domain: ['the gate', 'others'], range: ['#7958ff', '#a9b1bc'] } };
+const color = { field: 'kind', type: 'nominal', legend: null, scale: { domain: ['this program', 'others'], range: ['#7958ff', '#a9b1bc'] } };
 const origin = 8; // a logarithmic axis has no zero for bars to begin at
 const panel = (field, title, format, more = []) => ({
   width: 320,

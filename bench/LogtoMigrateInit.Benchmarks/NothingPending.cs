@@ -13,8 +13,8 @@ internal sealed record NothingPendingRow(string Name, Cost Cost, long? DiskBytes
 /// <summary>The start of a container whose database is right: by far the most frequent one.</summary>
 internal static class NothingPending
 {
-    public const string Gate = "gate";
-    public const string GateTls = "gate through TLS";
+    public const string Gate = "this program";
+    public const string GateTls = "this program, TLS";
     public const string Psql = "psql";
     public const string PsqlTls = "psql through TLS";
     public const string Cli = "Logto's CLI";

@@ -72,7 +72,6 @@ async Task WriteAsync(Results all)
 {
     await File.WriteAllTextAsync(Path.Combine(output, "results.json"), JsonSerializer.Serialize(all, json) + "\n");
     await File.WriteAllTextAsync(Path.Combine(output, "README.md"), Report.Full(all));
-    await File.WriteAllTextAsync(Path.Combine(output, "summary.md"), Report.Summary(all));
     foreach (var target in all.Quick ? [] : all.Targets) // single runs say nothing about a target
     {
         Console.WriteLine($"{(target.Met ? "met    " : "NOT MET")} {target.Name}: {target.Measured} (wanted {target.Wanted})");
@@ -94,5 +93,6 @@ static async Task<Machine> DescribeMachineAsync(Field field)
     var kernel = (await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim();
     var server = await field.Server.QuerySingleAsync<string>("postgres", "show server_version");
     var node = (await Tool.RunAsync(Repository.Node, ["--version"])).StandardOutput.Trim();
-    return new Machine(DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Environment.ProcessorCount, processor, kernel, server, node);
+    var commit = (await Tool.RunAsync("git", ["-C", Repository.Root, "rev-parse", "--short=12", "HEAD"])).StandardOutput.Trim();
+    return new Machine(DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Environment.ProcessorCount, processor, kernel, server, node, commit);
 }

@@ -9,14 +9,6 @@ internal sealed class Report(Results results)
 {
     private readonly StringBuilder _text = new();
 
-    /// <summary>The table that the project's README shows.</summary>
-    public static string Summary(Results results)
-    {
-        var report = new Report(results);
-        report.NothingPending(full: false);
-        return report._text.ToString();
-    }
-
     public static string Full(Results results)
     {
         var report = new Report(results);
@@ -27,21 +19,21 @@ internal sealed class Report(Results results)
     private void Write()
     {
         var machine = results.Machine;
-        Line("# What the gate costs");
+        Line("# Size, memory and time");
         Line();
         Line("Written by `bench/run.sh`, which measures everything by turns in one run on one machine, and shows medians with their quartiles. The machine is small and shared: compare the ratios, not the milliseconds.");
         Line();
-        Line($"{machine.Date}, {machine.Cores} cores ({machine.Processor}), Linux {machine.Kernel}, PostgreSQL {machine.PostgreSql} on loopback with SCRAM, Node.js {machine.Node}, Logto 1.43.0.{(results.Quick ? " **A quick run: it shows that the benchmark works, and no more.**" : "")}");
+        Line($"{machine.Date}, commit {machine.Commit ?? "not recorded"}, {machine.Cores} cores ({machine.Processor}), Linux {machine.Kernel}, PostgreSQL {machine.PostgreSql} on loopback with SCRAM, Node.js {machine.Node}, Logto 1.43.0.{(results.Quick ? " **A quick run: it shows that the benchmark works, and no more.**" : "")}");
         Line();
         Line("## What was to be reached");
         Table(["", "wanted", "measured", ""], results.Targets.Select(target => new[] { target.Name, target.Wanted, target.Measured, target.Met ? "met" : "**not met**" }));
         Line("## Nothing pending");
         Line();
         Line("![Wall time and memory of those that are compared](chart.svg)");
-        NothingPending(full: true);
-        Line("`psql` is the program itself with the gate's own query, `sslmode=disable`; through TLS it does not check the certificate, which the gate does. `dbmate` and `node-pg-migrate` have as many applied migrations as Logto ships alterations, in a database of their own. Memory is that of the largest process, CPU time that of all. Round trips are without TCP's handshake; those after authentication cannot be told through TLS. On disk: the program or the npm packages with Node.js and all they depend on, without the system's libraries.");
+        NothingPending();
+        Line("`psql` is the executable itself with this program's own query, `sslmode=disable`; through TLS it does not check the certificate, which the program does. `dbmate` and `node-pg-migrate` have as many applied migrations as Logto ships alterations, in a database of their own. Memory is that of the largest process, CPU time that of all. Round trips are without TCP's handshake; those after authentication cannot be told through TLS. On disk: the program or the npm packages with Node.js and all they depend on, without the system's libraries.");
         Line();
-        Line("What bounds it: of the gate's 67 million instructions 33 are OpenSSL's, nearly all of them SCRAM's 4,096 hashes, and 8 unpack the program's own types (`valgrind --tool=callgrind`). The rest of the wall time is the server's, which starts a process for every connection and reads its catalogue afresh.");
+        Line("What bounds it: of the program's 67 million instructions 33 are OpenSSL's, nearly all of them SCRAM's 4,096 hashes, and 8 unpack the program's own types (`valgrind --tool=callgrind`). The rest of the wall time is the server's, which starts a process for every connection and reads its catalogue afresh.");
         Line();
         Pending();
         Waiting();
@@ -74,24 +66,23 @@ internal sealed class Report(Results results)
             Line($"What a rehearsal of the schema (`LOGTO_INIT_REHEARSE=schema`) costs before a deploy of {schema.Alterations} alterations, by turns:");
             Line();
             Table(
-                ["gate", "with the rehearsal", "the rehearsal adds", "Logto's CLI alone"],
+                ["this program", "with the rehearsal", "the rehearsal adds", "Logto's CLI alone"],
                 [[Milliseconds(schema.Gate.WallMs), Milliseconds(schema.Rehearsed.WallMs), $"{Number(schema.AddedMs, "#,##0")} ms", Milliseconds(schema.Cli.WallMs)]]);
         }
 
         static double Others(RehearsalCost rehearsal, Func<RehearsedTime, double> seconds) => rehearsal.Alterations.OrderByDescending(alteration => alteration.RealSeconds).Skip(Longest).Sum(seconds);
     }
 
-    private void NothingPending(bool full)
+    private void NothingPending()
     {
         var gate = results.Row(Benchmarks.NothingPending.Gate).Cost;
-        string[] head = ["nothing pending", "wall", "× gate", "CPU", "× gate", "peak memory", "on disk", "round trips"];
         Table(
-            full ? [.. head, "after authentication", "bytes sent", "received"] : head,
+            ["nothing pending", "wall", "× this", "CPU", "× this", "peak memory", "on disk", "round trips", "after authentication", "bytes sent", "received"],
             results.NothingPending.Select(row => (string[])
             [
                 row.Name, Milliseconds(row.Cost.WallMs), Ratio(row.Cost.WallMs, gate.WallMs), Milliseconds(row.Cost.CpuMs), Ratio(row.Cost.CpuMs, gate.CpuMs),
                 $"{Number(row.Cost.PeakMb.Median, "0.0")} MB", row.DiskBytes is { } bytes ? $"{Number(bytes / 1e6, "0.0")} MB" : "", $"{row.Traffic?.RoundTrips}",
-                .. full ? new[] { $"{row.Traffic?.AfterAuthentication}", $"{row.Traffic?.Sent}", $"{row.Traffic?.Received}" } : [],
+                $"{row.Traffic?.AfterAuthentication}", $"{row.Traffic?.Sent}", $"{row.Traffic?.Received}",
             ]));
     }
 
@@ -99,7 +90,7 @@ internal sealed class Report(Results results)
     {
         Line("## Alterations pending");
         Table(
-            ["alterations", "gate", "Logto's CLI alone", "`npm run alteration deploy next`", "the gate adds"],
+            ["alterations", "this program", "Logto's CLI alone", "`npm run alteration deploy next`", "the program adds"],
             results.Pending.Select(row => new[]
             {
                 $"{row.Alterations}", Milliseconds(row.Gate.WallMs), Milliseconds(row.Cli.WallMs), Milliseconds(row.NpmRun.WallMs),
@@ -109,9 +100,9 @@ internal sealed class Report(Results results)
         Table(["", "wall", "CPU"], results.CliSteps.Select(step => new[] { step.Name, Milliseconds(step.Cost.WallMs), Milliseconds(step.Cost.CpuMs) })
             .Concat(results.Pending.Select(row => new[] { $"{row.Alterations} alterations (`deploy next`)", Milliseconds(row.Cli.WallMs), Milliseconds(row.Cli.CpuMs) })));
         Line("""
-            Most of it is Node.js finding and linking some 1,300 small files; compiling them is a tenth, waiting for the database a thirtieth (`node --cpu-prof`). So what could the gate save?
+            Most of it is Node.js finding and linking some 1,300 small files; compiling them is a tenth, waiting for the database a thirtieth (`node --cpu-prof`). So what could the program save?
 
-            - A compile cache in the image saves what its row shows, on Node.js 22.1 or later. `NODE_COMPILE_CACHE` reaches the CLI when it is set for the gate. The image does not come with one: it would be 5.5 MB larger for what happens once a release.
+            - A compile cache in the image saves what its row shows, on Node.js 22.1 or later. `NODE_COMPILE_CACHE` reaches the CLI when it is set for the program. The image does not come with one: it would be 5.5 MB larger for what happens once a release.
             - Starting Node.js before the last look would overlap its own start (the first row) with some 20 ms of looking. It would then have to be told its environment later, and be killed when there turns out to be nothing to do. Not done.
             - While a replica waits for the lock, there is nothing to start: it will pass without a CLI.
             - The CLI copies every alteration of the image at every run; only Logto can change that.
@@ -125,7 +116,7 @@ internal sealed class Report(Results results)
         Line("## Waiting");
         Table(["", "Q1", "median", "Q3", "longest"],
         [
-            Spread("from \"ready to accept connections\" to the end of the gate", waiting.AfterServerMs, " ms"),
+            Spread("from \"ready to accept connections\" to the end of the program", waiting.AfterServerMs, " ms"),
             Spread($"from the end of the migrating replica to that of the median of {waiting.Replicas} waiting ones", waiting.MedianOfReplicasMs, " ms"),
             Spread($"to that of the last of {waiting.Replicas}", waiting.LastOfReplicasMs, " ms"),
             Spread($"connections a second while {waiting.Replicas} wait", waiting.SessionsPerSecond, ""),
@@ -168,7 +159,7 @@ internal sealed class Report(Results results)
                     Milliseconds(way.Cost.CpuMs), Milliseconds(way.ServerCpuMs), $"{Number(way.FileMb, "#,##0.0")} MB",
                 })));
             Table(
-                ["peak memory", "gate", "its largest tool", "all at one moment", "`pg_dump` alone"],
+                ["peak memory", "this program", "its largest tool", "all at one moment", "`pg_dump` alone"],
                 release.Rows.Select(row => new[] { Size(row) }.Concat(
                     new[] { row.Gate.Memory.OwnMb, row.Gate.Memory.ChildMb, row.Gate.Memory.TogetherMb, row.Same.Memory.TogetherMb }.Select(sample => $"{Number(sample.Median, "0.0")} MB")).ToArray()));
             Table(
@@ -191,7 +182,7 @@ internal sealed class Report(Results results)
         Table(
             ["replicas at once", "until the last has passed", "divided by their number", "one of them", "psql: until the last"],
             results.Replicas.Select(row => new[] { $"{row.Replicas}", Milliseconds(row.LastMs), $"{Number(row.EachMs, "0.0")} ms", Milliseconds(row.OneMs), Milliseconds(row.FloorMs) }));
-        Line("Reading the folder bounds the first table: `ls -U` of it takes as long as the gate takes longer. The latency is added by a proxy to every answer, but not to TCP's handshake.");
+        Line("Reading the folder bounds the first table: `ls -U` of it takes as long as the program takes longer. The latency is added by a proxy to every answer, but not to TCP's handshake.");
         Line();
     }
 
@@ -204,7 +195,7 @@ internal sealed class Report(Results results)
     }
 
     private void Sizes(string what, string floor, IReadOnlyList<ScaleRow> rows) => Table(
-        [what, "gate", "CPU", "memory", floor],
+        [what, "this program", "CPU", "memory", floor],
         rows.Select(row => new[]
         {
             $"{row.Size:N0}", Milliseconds(row.Gate.WallMs), Milliseconds(row.Gate.CpuMs), $"{Number(row.Gate.PeakMb.Median, "0.0")} MB", Milliseconds(row.Floor.WallMs),

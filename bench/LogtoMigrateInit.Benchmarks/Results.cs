@@ -5,8 +5,8 @@ namespace LogtoMigrateInit.Benchmarks;
 /// <summary>What was to be reached, and whether it was.</summary>
 internal sealed record Target(string Name, string Wanted, string Measured, bool Met);
 
-/// <summary>The machine, so that the figures can be judged.</summary>
-internal sealed record Machine(string Date, int Cores, string Processor, string Kernel, string PostgreSql, string Node);
+/// <summary>The machine and the commit, so that the figures can be judged; results of before have no commit.</summary>
+internal sealed record Machine(string Date, int Cores, string Processor, string Kernel, string PostgreSql, string Node, string? Commit = null);
 
 /// <summary>All of one run.</summary>
 internal sealed record Results(

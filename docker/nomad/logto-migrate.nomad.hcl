@@ -10,7 +10,7 @@
 variable "logto_version" {
   type        = string
   default     = "1.43.0"
-  description = "The Logto release; the gate's image has the same tag."
+  description = "The Logto release; the image of logto-migrate-init has the same tag."
 }
 
 variable "init_image" {

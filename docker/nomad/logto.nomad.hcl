@@ -1,11 +1,11 @@
 # The secret first:  nomad var put nomad/jobs/logto DB_URL='postgres://user:password@host:5432/logto'
 #                    nomad job run -var logto_version=1.43.0 -var seed=create logto.nomad.hcl     the first installation
 #                    nomad job run -var logto_version=1.43.0 logto.nomad.hcl                      ever after
-# The clients pull the gate's image from your registry: add -var init_image=REGISTRY/logto-migrate-init to each command.
+# The clients pull the image of logto-migrate-init from your registry: add -var init_image=REGISTRY/logto-migrate-init to each command.
 variable "logto_version" {
   type        = string
   default     = "1.43.0"
-  description = "The Logto release; the gate's image has the same tag."
+  description = "The Logto release; the image of logto-migrate-init has the same tag."
 }
 
 variable "seed" {

@@ -29,7 +29,7 @@ internal static class Program
         LinkedLibraries.KeepToThemselves();
         SystemRoots.Hide();
         StandardStream.TakeOver();
-        return GuardAsync(() => RootCommands.InvokeAsync(arguments, RunAsync, Report));
+        return GuardAsync(() => RootCommands.InvokeAsync(arguments, Version, RunAsync, Report));
     }
 
     /// <summary>Turns a bug outside of a run, as in the reading of variables or the text of a report, into the documented exit.</summary>
@@ -47,6 +47,9 @@ internal static class Program
         }
     }
 
+    private static string Version =>
+        typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
     /// <summary>See <see cref="RunInHost"/>.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
@@ -56,7 +59,7 @@ internal static class Program
         using var host = BuildHost(settings, log);
         await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
         var logger = host.Services.GetRequiredService<ILogger>();
-        logger.Started(typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, command);
+        logger.Started(Version, command);
 
         var outcome = settings is null ? new Outcome.WrongUsage(problems) : await RunAsync(host, settings, logger, body);
         return Report(outcome, settings?.TerminationLog ?? SettingsReader.ReadTerminationLog(environment), logger);

@@ -15,10 +15,10 @@ namespace LogtoMigrateInit;
 /// <summary>The commands and their words; everything else is configured by variables.</summary>
 internal static class RootCommands
 {
-    public static async Task<int> InvokeAsync(string[] arguments, RunInHost inHost, ReportOutcome report)
+    /// <summary>The commands with their options and arguments.</summary>
+    public static RootCommand Create(RunInHost inHost, ReportOutcome report)
     {
-        var root = new RootCommand("Brings Logto's database to the level of the image that is about to start, or ends with an error so " +
-            "that it does not start. Configured by environment variables.")
+        var root = new RootCommand
         {
             MigrateCommand.Create(inHost),
             CheckCommand.Create(inHost),
@@ -31,8 +31,16 @@ internal static class RootCommands
             InstallCommand.Create(report),
         };
         root.SetAction((_, _) => MigrateCommand.RunAsync(inHost));
-        var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithVariables((HelpAction)help.Action!);
+        return root;
+    }
+
+    public static async Task<int> InvokeAsync(string[] arguments, string version, RunInHost inHost, ReportOutcome report)
+    {
+        var root = Create(inHost, report);
+        root.Options.OfType<HelpOption>().Single().Action = new Print(parsed => HelpPages.Of(parsed.CommandResult.Command.Name));
+        var showVersion = root.Options.OfType<VersionOption>().Single();
+        showVersion.Aliases.Add("-V");
+        showVersion.Action = new Print(_ => $"logto-migrate-init {version}");
 
         // An argument that begins with @ is itself.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -49,15 +57,39 @@ internal static class RootCommands
             new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
 
-    /// <summary>The nearest words to those that are none of this command's.</summary>
+    /// <summary>What is meant by words that are none of this command's: words of other programs, and misspelt ones.</summary>
     private static IEnumerable<string> Guess(ParseResult parsed)
     {
         const int Farthest = 2;
         var command = parsed.CommandResult.Command;
         var words = command.Subcommands.Select(each => each.Name).Concat(command.Options.Select(each => each.Name)).ToArray();
         return parsed.UnmatchedTokens
-            .Select(token => NearestName.Of(token, words, Farthest))
-            .OfType<string>()
-            .Select(word => $"Did you mean {word}?");
+            .Select(token => ForeignWord(token) ?? (NearestName.Of(token, words, Farthest) is { } word ? $"Did you mean {word}?" : null))
+            .OfType<string>();
+    }
+
+    /// <summary>What a word of other migration tools is called here; null: it is no such word.</summary>
+    private static string? ForeignWord(string word) => word switch
+    {
+        "status" or "info" or "plan" or "validate" or "diff" => "Did you mean check?",
+        "up" or "deploy" or "apply" or "upgrade" or "update" => "Did you mean migrate?",
+        "down" or "undo" or "revert" or "downgrade" => "Did you mean rollback?",
+        "dump" => "Did you mean backup?",
+        "--dry-run" or "-n" => "`check` says what migrate would do and changes nothing; `rehearse` does it on a copy.",
+        "-q" or "--quiet" => "LOGTO_INIT_LOG_LEVEL=warning logs less.",
+        "-v" or "--verbose" => "LOGTO_INIT_LOG_LEVEL=debug logs more.",
+        "--no-color" or "--no-colour" => "The log has no colours; NO_COLOR=1 turns those of a report off.",
+        "-y" or "--force" => "Did you mean --yes?",
+        _ => null,
+    };
+
+    /// <summary>Prints a text.</summary>
+    private sealed class Print(Func<ParseResult, string> text) : AsynchronousCommandLineAction
+    {
+        public override async Task<int> InvokeAsync(ParseResult parseResult, CancellationToken cancellationToken = default)
+        {
+            await StandardOutput.WriteAsync($"{text(parseResult)}{Environment.NewLine}");
+            return 0;
+        }
     }
 }

@@ -54,7 +54,7 @@ public sealed partial class SecuritySpecs
     {
         await using var server = await PostgresServer.StartAsync(17, cancellationToken: Token);
         var database = await FakeCli.CreateDatabaseAsync(server, FakeWorld.Before, Token);
-        foreach (var query in (await SqlOfAsync("troubleshooting.md")).Concat(await SqlOfAsync(Path.Combine("zh-CN", "exit-codes.md"))))
+        foreach (var query in (await SqlOfAsync("exit-codes.md")).Concat(await SqlOfAsync(Path.Combine("zh-CN", "exit-codes.md"))))
         {
             await server.ExecuteAsync(database, query, Token);
         }

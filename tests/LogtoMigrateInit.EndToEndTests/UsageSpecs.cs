@@ -12,7 +12,8 @@ public sealed class UsageSpecs(SharedServers servers)
     [Theory(Timeout = 300_000)]
     [Trait("Run", "quick")]
     [InlineData("--help", "migrate")]
-    [InlineData("--version", "0.")]
+    [InlineData("--version", "logto-migrate-init 0.")]
+    [InlineData("-V", "logto-migrate-init 0.")]
     public async Task Help_and_version_are_printed(string option, string text)
     {
         var result = await Gate.RunAsync([option], Nothing, cancellationToken: FakeWorld.Token);
@@ -73,6 +74,11 @@ public sealed class UsageSpecs(SharedServers servers)
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
     [InlineData("check --drft", "See logto-migrate-init check --help.")]
+    [InlineData("status", "Did you mean check?")]
+    [InlineData("up", "Did you mean migrate?")]
+    [InlineData("migrate --dry-run", "`check` says what migrate would do")]
+    [InlineData("check -q", "LOGTO_INIT_LOG_LEVEL=warning")]
+    [InlineData("check --output yaml", "'yaml' is no format of --output, which takes text or json.")]
     public async Task The_nearest_word_is_named(string words, string expected) =>
         Assert.Contains(expected, (await Gate.RunAsync(words.Split(' '), Nothing, cancellationToken: FakeWorld.Token)).StandardError, StringComparison.Ordinal);
 
@@ -85,15 +91,30 @@ public sealed class UsageSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 300_000)]
-    [InlineData("migrate", "LOGTO_INIT_SEED [default: false]", "LOGTO_INIT_BACKUP_DIR")]
-    [InlineData("restore", "LOGTO_INIT_PG_BIN", "LOGTO_INIT_DIRECT_URL")]
-    [InlineData("rollback", "LOGTO_INIT_SCRATCH_MAX_MB [default: 2048]", "--schema-only")]
-    public async Task The_help_of_a_command_shows_its_variables(string command, params string[] expected)
+    [InlineData("check", "--json")]
+    [InlineData("rehearse", "--json")]
+    [InlineData("backup", "--list", "--json")]
+    public async Task Json_is_one_word(params string[] words)
     {
-        var result = await Gate.RunAsync([command, "--help"], Nothing, cancellationToken: FakeWorld.Token);
+        await using var world = await BackupWorld.CreateAsync(servers);
 
-        Assert.All(expected, words => Assert.Contains(words, result.StandardOutput, StringComparison.Ordinal));
-        Assert.Equal(command == "migrate", result.StandardOutput.Contains("LOGTO_INIT_SEED", StringComparison.Ordinal));
+        var result = await world.RunAsync(words);
+
+        Assert.NotEmpty(JsonDocument.Parse(result.StandardOutput).RootElement.ToString());
+    }
+
+    [Theory(Timeout = 300_000)]
+    [InlineData("check")]
+    [InlineData("rehearse --no-start")]
+    public async Task The_last_sentence_is_printed_once(string words)
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+
+        var result = await world.RunAsync(words.Split(' '));
+
+        var sentence = result.LastLine[(result.LastLine.IndexOf(' ', StringComparison.Ordinal) + 5)..result.LastLine.IndexOf(" (exit code", StringComparison.Ordinal)];
+        Assert.InRange(sentence.Length, 20, 2000);
+        Assert.DoesNotContain(sentence, result.StandardOutput, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 300_000)]

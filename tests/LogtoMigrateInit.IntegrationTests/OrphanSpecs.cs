@@ -44,6 +44,25 @@ public sealed class OrphanSpecs(TestServer server)
         }
     }
 
+    /// <summary>As Vault's short-lived users: each works as the owner that they share, who may not end their sessions.</summary>
+    [Fact(Timeout = 150_000)]
+    public async Task A_session_of_a_role_that_works_as_another_one_is_seen_and_ended_too()
+    {
+        await using var owner = await OwnerAsync();
+        var user = $"user_of_{owner.Database}";
+        await server.ExecuteAsync("postgres", $"create role {user} login password 'secret' connection limit 5 in role {owner.User}; alter role {user} set role {owner.User}");
+        await using var other = owner with { User = user, Connection = server.Connect(owner.Database, ("DB_URL", server.Server.Url(owner.Database, user, "secret"))) };
+        await using var session = await OpenAsync(other, user, Other);
+        await ExecuteAsync(session, "begin; lock table t in access exclusive mode");
+
+        var free = await FreeSlotsAsync(other);
+        var fenced = await FenceAsync(other);
+
+        Assert.Empty(fenced.AtWork);
+        Assert.Single(fenced.Ended);
+        Assert.InRange(free, 0, 3);
+    }
+
     [Theory(Timeout = 150_000)]
     [InlineData("lock table t in share update exclusive mode; select pg_sleep(1000)", true)]
     [InlineData("lock table t in access exclusive mode; select pg_sleep(1000)", true)]

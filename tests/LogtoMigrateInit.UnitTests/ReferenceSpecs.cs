@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Reflection;
-using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
@@ -29,26 +27,10 @@ public sealed class ReferenceSpecs
         Assert.Empty(Variables.All.SelectMany(variable => variable.Commands).Distinct().Except(CommandsInTable()));
 
     [Fact]
-    public void The_table_of_exit_codes_and_the_code_agree() =>
+    public void Every_outcome_has_one_name_of_its_own() =>
         Assert.Equal(
-            Enum.GetValues<ExitCode>().Select(code => (int)code),
-            Rows("Exit codes").SelectMany(row => row[0].Split(", ")).Select(code => int.Parse(code, CultureInfo.InvariantCulture)));
-
-    [Fact]
-    public void Every_ending_has_a_name_of_its_own_and_no_other_is_documented()
-    {
-        var names = EndingsSpecs.Samples.GroupBy(sample => sample.GetType()).Select(samples => Assert.Single(samples.Select(sample => sample.Name).Distinct())).ToArray();
-        Assert.Equal(EndingsSpecs.Cases.Count, names.Distinct().Count());
-        Assert.Equal(names.Order(), Rows("Endings").Select(row => row[0].Trim('`')).Order());
-    }
-
-    [Fact]
-    public void The_exit_code_of_each_ending_is_the_documented_one() =>
-        Assert.All(
-            EndingsSpecs.Samples,
-            outcome => Assert.Contains(
-                $"{(int)outcome.ExitCode}",
-                Rows("Endings").Single(row => row[0] == $"`{outcome.Name}`")[1].Split(", ")));
+            EndingsSpecs.Cases.Count,
+            EndingsSpecs.Samples.GroupBy(sample => sample.GetType()).Select(samples => Assert.Single(samples.Select(sample => sample.Name).Distinct())).Distinct().Count());
 
     [Fact]
     public void Every_event_has_a_number_of_its_own_and_is_documented_with_its_sentence()
@@ -67,7 +49,6 @@ public sealed class ReferenceSpecs
         var readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
 
         Assert.All(CommandsInTable(), command => Assert.Contains($"`{command}", readme, StringComparison.Ordinal));
-        Assert.True(readme.Split('\n').Length < 200);
     }
 
     private static string[] CommandsInTable() => [.. Rows("Commands").Select(row => row[0].Split('`')[1].Split(' ')[0]).Where(word => !word.StartsWith('-'))];

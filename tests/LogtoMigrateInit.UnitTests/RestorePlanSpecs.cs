@@ -20,6 +20,18 @@ public sealed class RestorePlanSpecs
 
     private static readonly HashSet<string> ForAllTables = ["everything"];
 
+    /// <summary>Seen with pg_cron 1.4.2: "can only create extension in database logto", and the scratch database has another name.</summary>
+    [Fact]
+    public void An_extension_that_exists_in_one_database_only_is_left_out_for_a_superuser_too()
+    {
+        ArchiveEntry[] entries = [.. Entries(), Entry("3079 9", "EXTENSION - pg_cron ")];
+        var rights = Rights(isSuperuser: true) with { Extensions = new HashSet<string> { "pg_trgm", "postgis", "pg_cron" } };
+
+        var plan = RestorePlan.Of(entries, rights, ForAllTables);
+
+        Assert.StartsWith("extension pg_cron (the server creates it in the database that cron.database_name names", Assert.Single(plan.LeftOut), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void An_owner_restores_what_he_may_and_is_told_of_the_rest()
     {

@@ -84,7 +84,7 @@ test_the_executable_is_the_tested_one_in_every_image_and_the_dockerfile_can_comp
     docker rm "$id" >/dev/null
   done
   compile compiled:tool --target tool
-  expect "--version of the compiled one" "$(docker run --rm compiled:tool --version)" 1.2.3
+  expect "--version of the compiled one" "$(docker run --rm compiled:tool --version)" "logto-migrate-init 1.2.3"
 }
 
 test_one_file_runs_on_musl_on_glibc_and_in_an_empty_image() {
@@ -378,7 +378,7 @@ test_an_existing_compose_file_is_extended() {
 }
 
 test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
-  python3 $tests/paste.py docker/README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
+  python3 $tests/paste.py README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
   in_project pasted "$scratch/compose.yaml"
   code_of compose config >"$scratch/no-tag.log" 2>&1
   [ "$code" -ne 0 ] || fail "it is accepted without TAG"
@@ -388,8 +388,9 @@ test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
   expect "the exit code of the first installation" "$code" 0
   logto_runs $old app
   export TAG=$new
-  code_of compose run --rm -T migrate
+  code_of compose run -T --name pasted-migration migrate # kept, because compose may attach too late to show the first line
   expect "the exit code of the migration" "$code" 0
+  [ $new != 1.43.0 ] || docker logs pasted-migration 2>&1 | python3 $tests/shown.py README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file
   logto_runs $old app
   code_of compose up --detach
   expect "the exit code of up" "$code" 0
@@ -522,6 +523,14 @@ values = yaml.safe_load(open("docker/kubernetes/chart-values.yaml"))
 pod = yaml.safe_load(open("docker/kubernetes/component/patch.yaml"))["spec"]["template"]["spec"]
 pod["initContainers"][0]["image"] += ":1.43.0"
 assert values == {"initContainers": pod["initContainers"], "volumes": pod["volumes"]}, values
+
+# The lines of README are a part of them.
+import re
+block = re.search(r"<!-- run: test_the_values_for_charts[^\n]*\n```yaml\n(.*?)```", open("README.md").read(), re.S)[1]
+lines = yaml.safe_load(block.replace("REGISTRY/", ""))
+shown, whole = lines["initContainers"][0], values["initContainers"][0]
+assert all(whole[key] == value for key, value in shown.items()), shown
+assert lines["volumes"] == values["volumes"], lines
 EOF
 }
 

@@ -11,15 +11,11 @@ internal static class BackupCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var list = new Option<bool>("--list") { Description = "List the backups that are there, and make none." };
-        var output = new Option<string>("--output")
-        {
-            Description = "How to print the list on standard output.",
-            DefaultValueFactory = _ => "text",
-        };
-        output.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("backup", "Make a verified backup in LOGTO_INIT_BACKUP_DIR now, while nobody migrates.") { list, output };
-        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(list), parsed.GetValue(output) == "json"));
+        var list = new Option<bool>("--list");
+        var output = new OutputFormat("text", OutputFormat.Json);
+        var command = new Command("backup") { list };
+        output.AddTo(command);
+        command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(list), output.In(parsed) == OutputFormat.Json));
         return command;
     }
 

@@ -6,7 +6,7 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The record beside a backup, as <c>.json</c>. Its names are a contract (docs/backup.md).</summary>
+/// <summary>The record beside a backup, as <c>.json</c>. Its names are a contract (docs/going-back.md).</summary>
 internal sealed record BackupRecord
 {
     /// <summary>Increases with every incompatible change of the format.</summary>

@@ -48,7 +48,7 @@ internal sealed partial class DatabaseRestore
             }
 
             held.Token.ThrowIfCancellationRequested();
-            var result = await SwapAsync(job, fresh, passwords, differences.Count, stop);
+            var result = await SwapAsync(job, fresh, passwords, made, differences.Count, stop);
             fresh = result is Outcome.RestoreRefused ? fresh : null;
             return result;
         }
@@ -96,7 +96,7 @@ internal sealed partial class DatabaseRestore
             }
 
             await contents.AnalyzeAsync(stop);
-            await contents.MakeRolesAsync(job.Parent, made, stop);
+            await contents.MakeRolesAsync(job.Parent, ScratchNames.MarkOf(fresh), made, stop);
             var isCompared = job.Record?.Catalog is not null;
             await contents.GrantAsync(job.PossibleGrants(), job.IsLogtos, RestorePlan.RolesIn, stop, isCompared);
             await contents.ApplyAsync(job.PropertiesFor(properties, fresh), stop);
@@ -207,7 +207,12 @@ internal sealed partial class DatabaseRestore
 
     /// <summary>Puts the new database in the place of the present one, and sets the passwords, all or nothing.</summary>
     private async Task<Outcome> SwapAsync(
-        RestoreJob job, string fresh, IReadOnlyList<(string Role, string Password)> passwords, int differences, CancellationToken stop)
+        RestoreJob job,
+        string fresh,
+        IReadOnlyList<(string Role, string Password)> passwords,
+        IReadOnlyList<string> made,
+        int differences,
+        CancellationToken stop)
     {
         var ending = $"_before_{DateTime.UtcNow.ToString("yyyyMMdd't'HHmmssfff", CultureInfo.InvariantCulture)}";
         var former = job.Present is null ? null : ScratchNames.Shorten(job.Database, ending) + ending;
@@ -220,7 +225,11 @@ internal sealed partial class DatabaseRestore
             former,
             () => job.Place?.LeaveAsync() ?? Task.CompletedTask,
             endSessions: true,
-            renamer => RestoredDatabase.SetPasswordsAsync(renamer, passwords, stop),
+            async renamer =>
+            {
+                await RestoredDatabase.SetPasswordsAsync(renamer, passwords, stop);
+                await RestoredDatabase.KeepRolesAsync(renamer, made, stop);
+            },
             stop);
         return result switch
         {
@@ -255,8 +264,9 @@ internal sealed partial class DatabaseRestore
     }
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
-        ? $"the database '{settings.Main.Database}' is in use by a prepared transaction (`select * from pg_prepared_xacts`) " +
-            "or by a session that has ended since; roll it back, or do it again. A running Logto may have lost its sessions: start it again"
+        ? $"the database '{settings.Main.Database}' is in use by what this user is not shown, such as a prepared transaction " +
+            "(`select * from pg_prepared_xacts`), or by a session that has ended since; end it, or start again. " +
+            "A running Logto may have lost its sessions: start it again"
         : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
             $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to. " +
                 "A running Logto may have lost its sessions: start it again";

@@ -7,6 +7,7 @@ using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Scratch;
 using LogtoMigrateInit.Settings;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
@@ -123,6 +124,11 @@ internal sealed partial class DatabaseRestore(
                 $"run `alter role {SqlNames.Quote(rights.User)} createrole` as a superuser");
         }
 
+        if (await WhyPasswordsStayAsync(job, stop) is { } kept)
+        {
+            return new Outcome.RestoreRefused(kept);
+        }
+
         var ours = place is null ? Array.Empty<int>() : [place.Pid];
         var sessions = present is null ? [] : await ClusterQueries.FindSessionsAsync(scratch.Connection, name, ours, stop);
         await ReportAsync(job, sessions, stop);
@@ -134,6 +140,41 @@ internal sealed partial class DatabaseRestore(
         return present is not null && await WhyInUseAsync(scratch, name, stop) is { } inUse
             ? new Outcome.RestoreRefused(inUse)
             : await RestoreAsync(job, sessions, consent, stop);
+    }
+
+    /// <summary>
+    /// Roles that have another password than the dump holds for them, and that this user may not change: found before the copy. It reads
+    /// the dump only when there are roles that this user may not change.
+    /// </summary>
+    private async Task<string?> WhyPasswordsStayAsync(RestoreJob job, CancellationToken stop)
+    {
+        var kept = await ClusterQueries.FindFixedRolesAsync(job.Scratch.Connection, job.Parent, stop);
+        if (kept.Count == 0)
+        {
+            return null;
+        }
+
+        var dumped = DumpedPasswords.Of(await job.Archive.ReadRowsAsync("tenants", stop));
+        await using var maintenance = server.DatabaseNamed(job.Scratch.Connection.Database);
+        foreach (var (role, password) in dumped.Where(each => kept.Contains(each.Role)))
+        {
+            try
+            {
+                await maintenance.WithConnectionAsync(role, password, (_, _) => Task.FromResult(true), stop);
+            }
+            catch (DatabaseException refusal)
+                when (refusal.InnerException is PostgresException { SqlState: PostgresErrorCodes.InvalidPassword })
+            {
+                return $"the role {role} has another password than this backup, and user '{job.Rights.User}' may not change it; " +
+                    "restore as a superuser, or as who made this role";
+            }
+            catch (DatabaseException)
+            {
+                // The server checks the password before it refuses for another reason, which the logins after the copy will find.
+            }
+        }
+
+        return null;
     }
 
     /// <summary>

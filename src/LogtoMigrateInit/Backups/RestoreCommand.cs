@@ -12,12 +12,7 @@ internal static class RestoreCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var file = new Argument<string?>("file")
-        {
-            Description = "A backup of this program's, or any dump of the database in PostgreSQL's custom format. Without it the backups " +
-                "in LOGTO_INIT_BACKUP_DIR are listed, and nothing is restored.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        var file = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne };
         file.Validators.Add(given =>
         {
             // As in `restore "$UNSET"`.
@@ -26,15 +21,8 @@ internal static class RestoreCommand
                 given.AddError("The name of the file is empty.");
             }
         });
-        var yes = new Option<bool>("--yes")
-        {
-            Description = "Do not ask: end the sessions that are in the way, and give Logto's roles the passwords of the backup.",
-        };
-        var accept = new Option<string?>("--accept")
-        {
-            Description = "Changes of access that the restore may make, separated by commas: public (everybody may do more in the schema " +
-                "public), owners (an owner loses objects), grants (a role has other rights). A refused restore names those that it needs.",
-        };
+        var yes = new Option<bool>("--yes");
+        var accept = new Option<string?>("--accept");
         accept.Validators.Add(given =>
         {
             string[] unknown = [.. (given.GetValueOrDefault<string?>() ?? "public").Split(',').Where(word => !AccessChange.IsOne(word))];
@@ -43,12 +31,7 @@ internal static class RestoreCommand
                 given.AddError($"--accept does not know '{string.Join("', '", unknown)}'; it takes public, owners and grants.");
             }
         });
-        var command = new Command("restore", "Put a backup in the place of the database; what was there is kept under another name.")
-        {
-            file,
-            yes,
-            accept,
-        };
+        var command = new Command("restore") { file, yes, accept };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(file), parsed.GetValue(yes), parsed.GetValue(accept)));
         return command;
     }

@@ -34,6 +34,9 @@ internal sealed partial record RestorePlan(
     /// <summary>Every new database has these.</summary>
     private static readonly string[] OfEveryDatabase = ["SCHEMA - public ", "COMMENT - EXTENSION plpgsql "];
 
+    /// <summary>A new database has another name until the swap (pg_cron's <c>pg_cron.sql</c> raises an exception in it).</summary>
+    private const string OnlyInItsDatabase = "pg_cron";
+
     /// <summary>Only its owner may comment on this schema, who is not always the user. So a failure does not end the restore.</summary>
     private const string CommentOnPublic = "COMMENT - SCHEMA public ";
 
@@ -195,7 +198,9 @@ internal sealed partial record RestorePlan(
     private static string? WhyNot(ArchiveEntry entry, ClusterRights rights, IReadOnlySet<string> publicationsOfAllTables)
     {
         var name = NamedObject().Match(entry.Description).Groups[2].Value;
-        return entry.Is("EXTENSION ") && name.Length > 0 && !rights.Extensions.Contains(name)
+        return entry.Is("EXTENSION ") && name == OnlyInItsDatabase
+                ? "the server creates it in the database that cron.database_name names, and in no other one"
+            : entry.Is("EXTENSION ") && name.Length > 0 && !rights.Extensions.Contains(name)
                 ? "this server does not have it, or only a superuser may create it"
             : rights.IsSuperuser ? null
             : OfSuperuser.Any(entry.Is) ? "only a superuser may create it"

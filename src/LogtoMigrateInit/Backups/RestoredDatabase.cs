@@ -109,10 +109,11 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
     /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
+    /// <param name="mark">Their comment until the swap: <see cref="ScratchNames.MarkOf"/>.</param>
     /// <param name="made">Gets the names of those that are missing, before one is made.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
-    public async Task MakeRolesAsync(string parent, List<string> made, CancellationToken cancellationToken)
+    public async Task MakeRolesAsync(string parent, string mark, List<string> made, CancellationToken cancellationToken)
     {
         try
         {
@@ -122,7 +123,14 @@ internal sealed class RestoredDatabase : IAsyncDisposable
                 made.AddRange(await reader.ReadNamesAsync(cancellationToken));
             }
 
+            await using var transaction = await _connection.BeginTransactionAsync(cancellationToken);
             await ExecuteAsync(TenantRolesSql.MakeRolesFor(parent), cancellationToken);
+            foreach (var role in made)
+            {
+                await ExecuteAsync($"comment on role {SqlNames.Quote(role)} is {SqlNames.Literal(mark)}", cancellationToken);
+            }
+
+            await transaction.CommitAsync(cancellationToken);
         }
         catch (PostgresException refusal)
         {
@@ -243,6 +251,16 @@ internal sealed class RestoredDatabase : IAsyncDisposable
                     $"the role {role} has another password than this backup, and could not be given that one: {refusal.MessageText}",
                     "restore as a superuser, or as who made this role", refusal);
             }
+        }
+    }
+
+    /// <summary>Removes the mark of a restore from the roles that it made, in the transaction that is open.</summary>
+    public static async Task KeepRolesAsync(NpgsqlConnection connection, IEnumerable<string> made, CancellationToken cancellationToken)
+    {
+        foreach (var role in made)
+        {
+            await using var command = new NpgsqlCommand($"comment on role {SqlNames.Quote(role)} is null", connection);
+            await command.ExecuteNonQueryAsync(cancellationToken);
         }
     }
 

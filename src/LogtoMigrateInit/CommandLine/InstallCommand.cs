@@ -13,7 +13,7 @@ internal static class InstallCommand
 
     public static Command Create(ReportOutcome report)
     {
-        var directory = new Argument<string>("directory") { Description = "An existing folder, such as the mount of an emptyDir." };
+        var directory = new Argument<string>("directory");
         directory.Validators.Add(given =>
         {
             // As in `install "$UNSET"`. An empty name would mean the working folder.
@@ -22,7 +22,7 @@ internal static class InstallCommand
                 given.AddError("The name of the folder is empty.");
             }
         });
-        var command = new Command("install", "Copy this program into a folder, under its own name.") { directory };
+        var command = new Command("install") { directory };
         command.SetAction(parsed => (int)report(Install(parsed.GetValue(directory)!)).ExitCode);
         return command;
     }

@@ -5,7 +5,7 @@ internal static class RepairAdvice
 {
     /// <summary>The command, also where the program runs in a container.</summary>
     public const string Run =
-        "run `logto-migrate-init repair` (compose: `docker compose run --rm migrate repair`; Kubernetes: the Job of docs/repair.md)";
+        "run `logto-migrate-init repair` (compose: `docker compose run --rm migrate repair`; Kubernetes: the Job docker/kubernetes/repair)";
 
     /// <summary>For what only a comparison with the target's own schema can repair.</summary>
     public const string RunForTables = $"{Run}, while alterations are pending in the image of the older Logto";

@@ -132,6 +132,16 @@ internal static class SessionQueries
         """;
 
     /// <summary>
+    /// A query that sees and ends sessions as the user who logged in. A role with <c>alter role … set role …</c> works as another one,
+    /// which the server lets neither see nor end the sessions of the first.
+    /// </summary>
+    /// <param name="connection">Outside of a transaction, so that this lasts for this query only.</param>
+    internal static NpgsqlBatch AsLoginUser(NpgsqlConnection connection, NpgsqlBatchCommand query) => new(connection)
+    {
+        BatchCommands = { new("do $$ begin perform set_config('role', 'none', true); end $$"), query },
+    };
+
+    /// <summary>
     /// Ends the sessions of every other run's CLI: whoever holds the lock knows that they have no right to be there, be their program
     /// frozen, cut off or dead. What works is left to end by itself.
     /// </summary>
@@ -142,7 +152,7 @@ internal static class SessionQueries
     public static async Task<FencedSessions> FenceAsync(
         NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Fence, connection)
+        var fence = new NpgsqlBatchCommand(Fence)
         {
             Parameters =
             {
@@ -152,7 +162,8 @@ internal static class SessionQueries
                 new() { Value = lockPid },
             },
         };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = AsLoginUser(connection, fence);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -187,16 +198,16 @@ internal static class SessionQueries
     /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>
     public static async Task<long> CountFreeSlotsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(FreeSlots, connection);
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(FreeSlots));
+        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Sessions that wait behind a statement of our CLI which itself waits for a lock.</summary>
     /// <returns>Null when nobody does.</returns>
     public static async Task<SessionQueue?> FindQueueAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Queue, connection) { Parameters = { new() { Value = name } } };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Queue) { Parameters = { new() { Value = name } } });
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new SessionQueue(reader.GetInt32(0), reader.GetInt64(1), TimeSpan.FromSeconds(reader.GetDouble(2)))
             : null;
@@ -205,8 +216,9 @@ internal static class SessionQueries
     /// <summary>Cancels the statement that this server process runs; its session goes on.</summary>
     public static async Task CancelAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select pg_cancel_backend($1)", connection) { Parameters = { new() { Value = pid } } };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        var cancel = new NpgsqlBatchCommand("select pg_cancel_backend($1)") { Parameters = { new() { Value = pid } } };
+        await using var batch = AsLoginUser(connection, cancel);
+        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Sessions that our CLI waits for.</summary>
@@ -218,34 +230,36 @@ internal static class SessionQueries
     public static async Task<SessionActivity> ReadActivityAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Activity, connection) { Parameters = { new() { Value = name } } };
-        return (SessionActivity)(int)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Activity) { Parameters = { new() { Value = name } } });
+        return (SessionActivity)(int)(await batch.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Ends the sessions of this run's CLI.</summary>
     /// <returns>How many there were; 0 means that all are gone.</returns>
     public static async Task<long> TerminateAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Terminate, connection) { Parameters = { new() { Value = name } } };
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Terminate) { Parameters = { new() { Value = name } } });
+        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
     }
 
     internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
         NpgsqlConnection connection, string query, string? name, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(query, connection);
+        var command = new NpgsqlBatchCommand(query);
         if (name is not null)
         {
             command.Parameters.Add(new NpgsqlParameter { Value = name });
         }
 
-        return await ReadAsync(command, cancellationToken);
+        return await ReadAsync(connection, command, cancellationToken);
     }
 
     /// <summary>Reads what a query for <see cref="Columns"/> finds.</summary>
-    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
+        NpgsqlConnection connection, NpgsqlBatchCommand query, CancellationToken cancellationToken)
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = AsLoginUser(connection, query);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var sessions = new List<ServerSession>();
         while (await reader.ReadAsync(cancellationToken))
         {

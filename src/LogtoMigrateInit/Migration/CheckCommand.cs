@@ -13,35 +13,16 @@ internal static class CheckCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var wait = new Option<bool>("--wait")
-        {
-            Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed.",
-        };
-        var deep = new Option<bool>("--deep")
-        {
-            Description = "When the schema matches, log in as Logto's own roles too, as Logto will (five at most).",
-        };
-        var drift = new Option<bool>("--drift")
-        {
-            Description = "When the state is right, compare the schema with what this image itself creates in a scratch database; " +
-                "exit code 15 when it differs.",
-        };
-        var start = new Option<bool>("--start")
-        {
-            Description = "When nothing is pending, start this image's Logto on the database for a moment, on 127.0.0.1 only, and ask " +
-                "it; exit code 7 when it does not answer.",
-        };
-        var output = new Option<string>("--output")
-        {
-            Description = "How to print the plan on standard output.",
-            DefaultValueFactory = _ => "text",
-        };
-        output.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when " +
-            "alterations are pending.") { wait, deep, drift, start, output };
+        var wait = new Option<bool>("--wait");
+        var deep = new Option<bool>("--deep");
+        var drift = new Option<bool>("--drift");
+        var start = new Option<bool>("--start");
+        var output = new OutputFormat("text", OutputFormat.Json);
+        var command = new Command("check") { wait, deep, drift, start };
+        output.AddTo(command);
         command.SetAction((parsed, _) => RunAsync(
             inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(drift), parsed.GetValue(start),
-            parsed.GetValue(output) == "json"));
+            output.In(parsed) == OutputFormat.Json));
         return command;
     }
 

@@ -20,13 +20,8 @@ internal static partial class RunCommand
 
     public static Command Create(RunInHost inHost, ReportOutcome report)
     {
-        var words = new Argument<string[]>("command")
-        {
-            Description = "The command and its arguments, after --.",
-            Arity = ArgumentArity.OneOrMore,
-        };
-        var command = new Command("run", "Migrate, then become the given command (same process); on any failure it never " +
-            "starts.") { words };
+        var words = new Argument<string[]>("command") { Arity = ArgumentArity.OneOrMore };
+        var command = new Command("run") { words };
         command.SetAction((parsed, _) => RunAsync(inHost, report, parsed.GetValue(words)!));
         return command;
     }

@@ -2,7 +2,7 @@ namespace LogtoMigrateInit.Outcomes;
 
 /// <summary>
 /// How a run ended, for orchestrators that act on numbers (Kubernetes' <c>podFailurePolicy</c>). The numbers are a contract:
-/// they never change, and docs/reference.md lists each.
+/// they never change, and docs/exit-codes.md lists each.
 /// </summary>
 internal enum ExitCode
 {

@@ -6,7 +6,8 @@ namespace LogtoMigrateInit.PostgreSql;
 /// </summary>
 /// <remarks>
 /// <c>$definitions</c> is true or false. The functions that print definitions do not use the transaction's snapshot. Objects below the OID
-/// 16384 came with the database (<c>FirstNormalObjectId</c> in PostgreSQL's <c>transam.h</c>).
+/// 16384 came with the database (<c>FirstNormalObjectId</c> in PostgreSQL's <c>transam.h</c>). Options of columns that begin with
+/// <c>pg_</c> are the server's own and differ in each database: Debian's 15.20 has <c>pg_attver</c>.
 /// </remarks>
 internal static class CatalogSql
 {
@@ -33,7 +34,8 @@ internal static class CatalogSql
                 concat_ws(
                   ' ', a.attname, format_type(a.atttypid, a.atttypmod), nullif(l.collname, 'default'), a.attnotnull, a.attidentity,
                   a.attgenerated, case when $definitions then pg_get_expr(d.adbin, d.adrelid) end,
-                  nullif(to_jsonb(a)->>'attstattarget', '-1'), a.attstorage, a.attcompression, a.attoptions::text),
+                  nullif(to_jsonb(a)->>'attstattarget', '-1'), a.attstorage, a.attcompression,
+                  (select string_agg(o, ',' order by o) from unnest(a.attoptions) o where o not like 'pg\_%')),
                 ', ' order by a.attnum) as columns
             from relation r
             join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped

@@ -44,7 +44,7 @@ internal static class RehearsalFacts
 
         foreach (var unchanging in report.Unchanging)
         {
-            yield return ("in vain", $"{unchanging.Version} {unchanging.Name} reports success and changes nothing");
+            yield return ("no effect", $"{unchanging.Version} {unchanging.Name} reports success and changes nothing");
         }
 
         if (report.Drift is { WhyNot: { } unknown })

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using LogtoMigrateInit.Logto;
-using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Rehearsal;
@@ -14,12 +13,6 @@ internal static class RehearsalText
     private const string Red = "\e[31m";
     private const string Yellow = "\e[33m";
     private const string Plain = "\e[0m";
-
-    /// <param name="outcome">How it ended.</param>
-    /// <param name="report">Null when nothing was rehearsed.</param>
-    /// <param name="inColour">Colours as a terminal shows them.</param>
-    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour) =>
-        report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
 
     /// <param name="report">What was seen.</param>
     /// <param name="inColour">Colours as a terminal shows them.</param>

@@ -12,32 +12,15 @@ internal static class RehearseCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var schemaOnly = new Option<bool>("--schema-only")
-        {
-            Description = "Copy only the rows of small tables: fast, and blind to what rows can do.",
-        };
-        var noStart = new Option<bool>("--no-start")
-        {
-            Description = "Do not start the target's Logto on the copy at the end.",
-        };
-        var output = new Option<string>("--output")
-        {
-            Description = "How to print the report on standard output.",
-            DefaultValueFactory = _ => "text",
-        };
-        output.AcceptOnlyFromAmong("text", "json", "markdown");
-        var command = new Command(
-            "rehearse",
-            "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.")
-        {
-            schemaOnly,
-            noStart,
-            output,
-        };
+        var schemaOnly = new Option<bool>("--schema-only");
+        var noStart = new Option<bool>("--no-start");
+        var output = new OutputFormat("text", OutputFormat.Json, "markdown");
+        var command = new Command("rehearse") { schemaOnly, noStart };
+        output.AddTo(command);
         command.SetAction((parsed, _) =>
         {
             var mode = parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full;
-            return RunAsync(inHost, mode, parsed.GetValue(noStart), parsed.GetValue(output)!);
+            return RunAsync(inHost, mode, parsed.GetValue(noStart), output.In(parsed));
         });
         return command;
     }
@@ -54,9 +37,9 @@ internal static class RehearseCommand
         });
         await StandardOutput.WriteAsync(output switch
         {
-            "json" => RehearsalJson.Of(outcome, catalog, report),
+            OutputFormat.Json => RehearsalJson.Of(outcome, catalog, report),
             "markdown" => RehearsalMarkdown.Of(outcome, report),
-            _ => RehearsalText.Of(outcome, report, StandardOutput.TakesColours),
+            _ => report is null ? "" : RehearsalText.Of(report, StandardOutput.TakesColours),
         });
         return (int)outcome.ExitCode;
     }

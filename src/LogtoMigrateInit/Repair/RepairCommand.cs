@@ -11,14 +11,9 @@ internal static class RepairCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var yes = new Option<bool>("--yes") { Description = "Do not ask: apply the SQL that deletes nothing." };
-        var trim = new Option<bool>("--trim-signing-keys")
-        {
-            Description = "Also drop signing keys that are too many for Logto, after a backup in LOGTO_INIT_BACKUP_DIR.",
-        };
-        var command = new Command("repair", "Print the SQL that repairs what `check --deep --drift` finds, and apply what deletes " +
-            "nothing, after a question or with --yes. " +
-            "LOGTO_INIT_REPAIR is about something else: left-over indexes during a deploy.") { yes, trim };
+        var yes = new Option<bool>("--yes");
+        var trim = new Option<bool>("--trim-signing-keys");
+        var command = new Command("repair") { yes, trim };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(yes), parsed.GetValue(trim)));
         return command;
     }

@@ -13,7 +13,7 @@ internal static class RollbackCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var version = new Argument<string>("version") { Description = "The release of Logto to go back to, such as 1.40.1." };
+        var version = new Argument<string>("version");
         version.Validators.Add(given =>
         {
             if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(text))
@@ -21,13 +21,9 @@ internal static class RollbackCommand
                 given.AddError($"'{text}' is no release of Logto; write it with its three numbers, such as 1.40.1.");
             }
         });
-        var yes = new Option<bool>("--yes") { Description = "Do not ask: revert, and lose what the report names." };
-        var schemaOnly = new Option<bool>("--schema-only")
-        {
-            Description = "Rehearse with the rows of small tables only: fast, and blind to what rows can do.",
-        };
-        var command = new Command("rollback", "Go back to an older release of Logto, rehearsed on a copy and backed up first; run it in " +
-            "the newer image, with Logto stopped.") { version, yes, schemaOnly };
+        var yes = new Option<bool>("--yes");
+        var schemaOnly = new Option<bool>("--schema-only");
+        var command = new Command("rollback") { version, yes, schemaOnly };
         command.SetAction((parsed, _) => RunAsync(
             inHost, parsed.GetValue(version)!, parsed.GetValue(yes),
             parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full));

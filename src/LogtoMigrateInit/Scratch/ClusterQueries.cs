@@ -88,22 +88,38 @@ internal static class ClusterQueries
         order by a.pid
         """;
 
-    // By the same rules as below. A session that walks the log counts as one in the database.
+    // PostgreSQL 16 asks for the admin option; before it, CREATEROLE was enough for all but superusers.
+    private const string FixedRoles = """
+        select r.rolname::text
+        from pg_catalog.pg_roles r
+        join pg_catalog.pg_roles m on m.rolname = current_user
+        where starts_with(r.rolname::text, $1)
+          and r.rolname <> current_user
+          and not m.rolsuper
+          and (r.rolsuper
+            or not m.rolcreaterole
+            or (current_setting('server_version_num')::int >= 160000 and not pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')))
+        """;
+
+    // By the same rules as below. A session that walks the log counts as one in the database, and so does a worker of an extension, such
+    // as pg_cron. A rename itself ends the workers of autovacuum (CountOtherDBBackends), and a parallel worker goes with its leader.
     private const string Unendable = """
         select format('prepared transaction %L of user %s, which `rollback prepared %L` ends', p.gid, p.owner, p.gid)
         from pg_catalog.pg_prepared_xacts p
         where p.database = $1::name
         union all
         select format(
-          'session of pid %s (user %s%s), which this user cannot end', a.pid, a.usename,
-          coalesce(', application ' || nullif(a.application_name, ''), ''))
+          '%s of pid %s (user %s%s), which this user cannot end',
+          case when coalesce(a.backend_type, 'client backend') = 'client backend' then 'session' else a.backend_type end, a.pid,
+          coalesce(a.usename, 'none'), coalesce(', application ' || nullif(a.application_name, ''), ''))
         from pg_catalog.pg_stat_activity a
-        join pg_catalog.pg_roles r on r.oid = a.usesysid
+        left join pg_catalog.pg_roles r on r.oid = a.usesysid
         join pg_catalog.pg_roles m on m.rolname = current_user
         where a.datname = $1::name
-          and coalesce(a.backend_type, 'client backend') in ('client backend', 'walsender')
+          and coalesce(a.backend_type, 'client backend') not in ('autovacuum worker', 'parallel worker')
           and not m.rolsuper
-          and (r.rolsuper
+          and (r.oid is null
+            or r.rolsuper
             or not (
               pg_has_role(a.usesysid, 'USAGE')
               or pg_has_role('pg_signal_backend', 'USAGE')
@@ -185,8 +201,8 @@ internal static class ClusterQueries
         NpgsqlConnection connection, string database, IReadOnlyCollection<int> ours, CancellationToken cancellationToken)
     {
         var sql = Sessions.Replace("$2::int[]", $"'{{{string.Join(',', ours)}}}'::int[]", StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = database } } };
-        return await SessionQueries.ReadAsync(command, cancellationToken);
+        return await SessionQueries.ReadAsync(
+            connection, new NpgsqlBatchCommand(sql) { Parameters = { new() { Value = database } } }, cancellationToken);
     }
 
     /// <summary>The scratch databases for a database, those in use and those that a killed run has left.</summary>
@@ -203,12 +219,22 @@ internal static class ClusterQueries
         return [.. (await reader.ReadNamesAsync(cancellationToken)).Where(names.IsOurs)];
     }
 
+    /// <summary>The roles whose names begin so, and whose passwords this user may not change.</summary>
+    public static async Task<IReadOnlyList<string>> FindFixedRolesAsync(
+        NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FixedRoles, connection) { Parameters = { new() { Value = prefix } } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadNamesAsync(cancellationToken);
+    }
+
     /// <summary>What is in a database, so that it cannot be renamed, and what this user cannot end: a phrase each.</summary>
     public static async Task<IReadOnlyList<string>> FindUnendableAsync(
         NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Unendable, connection) { Parameters = { new() { Value = database } } };
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var query = new NpgsqlBatchCommand(Unendable) { Parameters = { new() { Value = database } } };
+        await using var batch = SessionQueries.AsLoginUser(connection, query);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadNamesAsync(cancellationToken);
     }
 
@@ -216,7 +242,7 @@ internal static class ClusterQueries
     public static async Task EndSessionsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         var sql = EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal);
-        await using var command = new NpgsqlCommand(SqlNames.Do(sql), connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var batch = SessionQueries.AsLoginUser(connection, new NpgsqlBatchCommand(SqlNames.Do(sql)));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -22,6 +22,9 @@ internal sealed class ScratchNames(string database)
     /// <summary>The hexadecimal digits of the number, and of its hash.</summary>
     private const int NumberLength = 8;
 
+    /// <summary>The beginning of <see cref="MarkOf"/>.</summary>
+    public const string Mark = "made by logto-migrate-init for the database ";
+
     /// <summary>The beginning of all of them.</summary>
     public string Prefix { get; } = Shorten(Seedable(database), Ending, LongestPrefix) + Ending;
 
@@ -47,6 +50,9 @@ internal sealed class ScratchNames(string database)
             ? null
             : string.Concat(Prefix, role.AsSpan(start + Prefix.Length, 2 * NumberLength));
     }
+
+    /// <summary>The comment on a role that has another name, and was made for a scratch database that is to become the real one.</summary>
+    public static string MarkOf(string name) => Mark + name;
 
     /// <summary>Shortens a name so that PostgreSQL does not truncate it with its ending.</summary>
     /// <param name="name">The name.</param>

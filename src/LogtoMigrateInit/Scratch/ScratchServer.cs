@@ -37,6 +37,19 @@ internal sealed class ScratchServer : IAsyncDisposable
         order by 1 desc
         """;
 
+    private const string MarkedRoles = """
+        select rolname::text
+        from pg_catalog.pg_roles
+        where pg_catalog.shobj_description(oid, 'pg_authid') = $1
+        order by 1 desc
+        """;
+
+    private static readonly string Marks = $"""
+        select distinct substr(pg_catalog.shobj_description(oid, 'pg_authid'), {ScratchNames.Mark.Length + 1})
+        from pg_catalog.pg_roles
+        where starts_with(pg_catalog.shobj_description(oid, 'pg_authid'), $1)
+        """;
+
     /// <summary>A drop waits for a checkpoint, which takes long on a busy disk. A server that stopped answering gets no longer.</summary>
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
 
@@ -275,7 +288,13 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
         }
 
-        foreach (var role in (await ReadNamesAsync(Roles, LogtoNames.RolePrefix + name, cancellationToken)).Concat(made ?? []))
+        IEnumerable<string> roles =
+        [
+            .. await ReadNamesAsync(Roles, LogtoNames.RolePrefix + name, cancellationToken),
+            .. await ReadNamesAsync(MarkedRoles, ScratchNames.MarkOf(name), cancellationToken),
+            .. made ?? [],
+        ];
+        foreach (var role in roles)
         {
             await ExecuteAsync($"drop role if exists {SqlNames.Quote(role)}", cancellationToken);
         }
@@ -285,7 +304,8 @@ internal sealed class ScratchServer : IAsyncDisposable
     {
         var databases = await ReadNamesAsync(Databases, _names.Prefix, cancellationToken);
         var roles = await ReadNamesAsync(Roles, LogtoNames.RolePrefix + _names.Prefix, cancellationToken);
-        foreach (var name in databases.Concat(roles.Select(_names.OfRole).OfType<string>()).Distinct().Where(_names.IsOurs))
+        var marks = await ReadNamesAsync(Marks, ScratchNames.MarkOf(_names.Prefix), cancellationToken);
+        foreach (var name in databases.Concat(roles.Select(_names.OfRole).OfType<string>()).Concat(marks).Distinct().Where(_names.IsOurs))
         {
             try
             {

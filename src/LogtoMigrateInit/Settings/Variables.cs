@@ -16,12 +16,12 @@ internal static class Variables
 
     public static readonly Variable DatabaseUrl = new(
         "DB_URL", "", Every,
-        "as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one of these " +
-        "unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password; any scheme but that of another program is taken");
+        "PostgreSQL URL of Logto's database, the same value as Logto's, such as `postgres://user:password@host:5432/logto`; write `%40` " +
+        "for `@`, `%2F` for `/`, `%3F` for `?` and `%23` for `#` in the password");
 
     public static readonly Variable DatabaseUrlFile = new(
         "DB_URL_FILE", "", Every,
-        "a file that holds it in one line (docker and Kubernetes secrets), or a pipe, which is read for 10 s at most; setting both is an " +
+        "a file with this URL in one line (docker and Kubernetes secrets), or a pipe, which is read for 10 s at most; setting both is an " +
         "error");
 
     public static readonly Variable LogtoDirectory = new(
@@ -90,7 +90,7 @@ internal static class Variables
     public static readonly Variable BackupDirectory = new(
         "LOGTO_INIT_BACKUP_DIR", "", ["migrate", "run", "check", "backup", "restore", "rollback", "repair"],
         "where `backup`, `rollback`, and `migrate` before the first alteration, put a verified backup; unset: `migrate` makes none. " +
-        "See docs/backup.md");
+        "See docs/going-back.md");
 
     public static readonly Variable BackupKeep = new(
         "LOGTO_INIT_BACKUP_KEEP", "3", ["migrate", "run", "backup", "rollback", "repair"],

@@ -64,6 +64,40 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         await world.LeavesNothingAsync();
     }
 
+    [Fact(Timeout = 900_000)]
+    public async Task Roles_that_a_killed_restore_has_made_go_with_the_next_run_and_those_of_a_finished_one_stay()
+    {
+        await using var world = await BackupWorld.CreateAsync(servers);
+        var parent = $"logto_tenant_{world.Database}";
+        var dump = await world.BackUpAsync();
+        foreach (var role in await RolesAsync(""))
+        {
+            await world.Server.ExecuteAsync(world.Database, $"drop owned by {role}; drop role {role}", Token);
+        }
+
+        await using (var gate = world.Start(["restore", dump, "--yes"]))
+        {
+            await gate.WaitForLineAsync("Restoring", Soon, Token);
+            await using var superusers = await world.Server.OpenAsync(world.Database, Token); // the owner cannot end this session
+            await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
+            gate.Kill();
+            await gate.WaitForExitAsync(cancellationToken: Token);
+        }
+
+        var left = await RolesAsync("");
+        Assert.True(left.Count >= 2, string.Join(", ", left));
+        await world.Server.WaitUntilAsync("postgres", $"not exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%')", Token);
+        Expect.Ending(17, await world.RunAsync(["restore", dump])); // not confirmed
+        Assert.Empty(await RolesAsync(""));
+
+        Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
+        Assert.Equal(left, await RolesAsync("and shobj_description(oid, 'pg_authid') is null"));
+        await world.LeavesNothingAsync();
+
+        Task<IReadOnlyList<string>> RolesAsync(string condition) => world.Server.QueryAsync<string>(
+            "postgres", $"select rolname::text from pg_roles where starts_with(rolname, '{parent}') {condition} order by 1", Token);
+    }
+
     [Fact(Timeout = 1_500_000)]
     public async Task Killed_at_any_moment_it_leaves_a_database_of_the_name_and_the_next_run_succeeds()
     {

@@ -72,7 +72,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
                 "what is empty, or has nothing but its default: column users.unused",
             ],
             Facts(refused, "lost"));
-        Assert.Equal(["1.44.0 nothing reports success and changes nothing"], Facts(refused, "in vain"));
+        Assert.Equal(["1.44.0 nothing reports success and changes nothing"], Facts(refused, "no effect"));
         Assert.Equal(5, refused.LogLines.Count(line => line.Contains("The rollback loses", StringComparison.Ordinal)));
 
         var blind = await world.RollBackAsync(Level, "--schema-only");
