@@ -24,6 +24,7 @@ public sealed class RepairCommandSpecs(SharedServers servers)
                 "revoke all on domains from $parent",
                 "revoke select (db_user) on tenants from $parent",
                 "grant select on systems to $parent",
+                "grant select on tenants to $parent",
                 "revoke connect on database $database from public",
                 "revoke usage on schema public from public",
             ],
