@@ -12,7 +12,7 @@ public sealed class UsageSpecs(SharedServers servers)
     [Theory(Timeout = 300_000)]
     [Trait("Run", "quick")]
     [InlineData("--help", "migrate")]
-    [InlineData("--version", "0.")]
+    [InlineData("--version", "logto-migrate-init 0.")]
     public async Task Help_and_version_are_printed(string option, string text)
     {
         var result = await Gate.RunAsync([option], Nothing, cancellationToken: FakeWorld.Token);
@@ -72,7 +72,7 @@ public sealed class UsageSpecs(SharedServers servers)
     [Theory(Timeout = 300_000)]
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
-    [InlineData("check --drft", "See logto-migrate-init check --help.")]
+    [InlineData("check --drft", "see logto-migrate-init check --help.")]
     public async Task The_nearest_word_is_named(string words, string expected) =>
         Assert.Contains(expected, (await Gate.RunAsync(words.Split(' '), Nothing, cancellationToken: FakeWorld.Token)).StandardError, StringComparison.Ordinal);
 

@@ -15,7 +15,7 @@ internal static class CheckCommand
     {
         var wait = new Option<bool>("--wait")
         {
-            Description = "Look again until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed.",
+            Description = "Poll until the schema matches, or LOGTO_INIT_LOCK_TIMEOUT_SECONDS have passed.",
         };
         var deep = new Option<bool>("--deep")
         {
@@ -23,13 +23,13 @@ internal static class CheckCommand
         };
         var drift = new Option<bool>("--drift")
         {
-            Description = "When the state is right, compare the schema with what this image itself creates in a scratch database; " +
-                "exit code 15 when it differs.",
+            Description = "When the state is right, compare the schema with what this image itself creates in a scratch database. " +
+                "Exit code 15: it differs.",
         };
         var start = new Option<bool>("--start")
         {
             Description = "When nothing is pending, start this image's Logto on the database for a moment, on 127.0.0.1 only, and ask " +
-                "it; exit code 7 when it does not answer.",
+                "it. Exit code 7: it does not work.",
         };
         var output = new Option<string>("--output")
         {
@@ -37,7 +37,7 @@ internal static class CheckCommand
             DefaultValueFactory = _ => "text",
         };
         output.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("check", "Say what migrate would do, without a lock and without a write; exit code 12 when " +
+        var command = new Command("check", "Show what migrate would do, without a lock and without a write. Exit code 12: " +
             "alterations are pending.") { wait, deep, drift, start, output };
         command.SetAction((parsed, _) => RunAsync(
             inHost, parsed.GetValue(wait), parsed.GetValue(deep), parsed.GetValue(drift), parsed.GetValue(start),
@@ -63,7 +63,7 @@ internal static class CheckCommand
                 : outcome;
         });
         await StandardOutput.WriteAsync(
-            asJson ? CheckReport.AsJson(outcome, catalog, report, started) : CheckReport.AsText(outcome, report));
+            asJson ? CheckReport.AsJson(outcome, catalog, report, started) : CheckReport.AsText(outcome, report)); // the log has the sentence
         return (int)outcome.ExitCode;
     }
 }

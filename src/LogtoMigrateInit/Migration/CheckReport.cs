@@ -13,13 +13,13 @@ namespace LogtoMigrateInit.Migration;
 internal static class CheckReport
 {
     /// <summary>
-    /// The verdict's sentence, a line for each pending alteration, and one for each difference of the schema with what mends it.
+    /// A line for each pending alteration, and one for each difference of the schema with its SQL. The log has the sentence.
     /// </summary>
     /// <param name="outcome">How it ended.</param>
     /// <param name="drift">Null when the schema was not compared.</param>
     public static string AsText(Outcome outcome, DriftReport? drift)
     {
-        var report = new StringBuilder().AppendLine(outcome.Message);
+        var report = new StringBuilder();
         foreach (var alteration in outcome.Pending)
         {
             report.Append("  ").AppendLine(OneLine.Escape(alteration.FileName));

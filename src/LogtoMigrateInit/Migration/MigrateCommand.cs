@@ -10,7 +10,7 @@ internal static class MigrateCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var command = new Command("migrate", "Deploy what is pending and verify it (the default).");
+        var command = new Command("migrate", "Deploy what is pending and verify it (the default command).");
         command.SetAction((_, _) => RunAsync(inHost));
         return command;
     }

@@ -15,14 +15,8 @@ internal static class RehearsalText
     private const string Yellow = "\e[33m";
     private const string Plain = "\e[0m";
 
-    /// <param name="outcome">How it ended.</param>
-    /// <param name="report">Null when nothing was rehearsed.</param>
-    /// <param name="inColour">Colours as a terminal shows them.</param>
-    public static string Of(Outcome outcome, RehearsalReport? report, bool inColour) =>
-        report is null ? $"{outcome.Message}{Environment.NewLine}" : Of(report, inColour);
-
-    /// <param name="report">What was seen.</param>
-    /// <param name="inColour">Colours as a terminal shows them.</param>
+    /// <param name="report">What the rehearsal found.</param>
+    /// <param name="inColour">Colors as a terminal shows them.</param>
     public static string Of(RehearsalReport report, bool inColour)
     {
         var text = new StringBuilder();

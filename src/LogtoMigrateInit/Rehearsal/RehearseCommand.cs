@@ -14,7 +14,7 @@ internal static class RehearseCommand
     {
         var schemaOnly = new Option<bool>("--schema-only")
         {
-            Description = "Copy only the rows of small tables: fast, and blind to what rows can do.",
+            Description = "Copy only the rows of small tables. This is fast, but does not see what an alteration does to other rows.",
         };
         var noStart = new Option<bool>("--no-start")
         {
@@ -28,7 +28,7 @@ internal static class RehearseCommand
         output.AcceptOnlyFromAmong("text", "json", "markdown");
         var command = new Command(
             "rehearse",
-            "Deploy what is pending to a throw-away copy of the database, measured from inside; the real one is only read.")
+            "Deploy what is pending to a temporary copy of the database, and report what that does. The real one is only read.")
         {
             schemaOnly,
             noStart,
@@ -56,7 +56,7 @@ internal static class RehearseCommand
         {
             "json" => RehearsalJson.Of(outcome, catalog, report),
             "markdown" => RehearsalMarkdown.Of(outcome, report),
-            _ => RehearsalText.Of(outcome, report, StandardOutput.TakesColours),
+            _ => report is null ? "" : RehearsalText.Of(report, StandardOutput.TakesColours), // the log has the sentence
         });
         return (int)outcome.ExitCode;
     }

@@ -16,23 +16,26 @@ internal static class RollbackCommand
         var version = new Argument<string>("version") { Description = "The release of Logto to go back to, such as 1.40.1." };
         version.Validators.Add(given =>
         {
-            if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(text))
+            if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(WithoutPrefix(text)))
             {
-                given.AddError($"'{text}' is no release of Logto; write it with its three numbers, such as 1.40.1.");
+                given.AddError($"'{text}' is no release of Logto. Write it with its three numbers, such as 1.40.1.");
             }
         });
         var yes = new Option<bool>("--yes") { Description = "Do not ask: revert, and lose what the report names." };
         var schemaOnly = new Option<bool>("--schema-only")
         {
-            Description = "Rehearse with the rows of small tables only: fast, and blind to what rows can do.",
+            Description = "Rehearse with the rows of small tables only. This is fast, but does not see what happens to other rows.",
         };
-        var command = new Command("rollback", "Go back to an older release of Logto, rehearsed on a copy and backed up first; run it in " +
+        var command = new Command("rollback", "Go back to an older release of Logto, after a backup and a rehearsal on a copy. Run it in " +
             "the newer image, with Logto stopped.") { version, yes, schemaOnly };
         command.SetAction((parsed, _) => RunAsync(
-            inHost, parsed.GetValue(version)!, parsed.GetValue(yes),
+            inHost, WithoutPrefix(parsed.GetValue(version)!), parsed.GetValue(yes),
             parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full));
         return command;
     }
+
+    /// <summary>Logto's tags begin with a v.</summary>
+    private static string WithoutPrefix(string version) => version.StartsWith('v') ? version[1..] : version;
 
     private static async Task<int> RunAsync(RunInHost inHost, string version, bool yes, RehearsalMode mode) =>
         (int)(await inHost("rollback", (parts, stop) =>
