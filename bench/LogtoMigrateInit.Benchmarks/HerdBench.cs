@@ -107,7 +107,7 @@ internal static partial class HerdBench
     private static double DeployMs(string log)
     {
         var times = Time().Matches(log).Select(match => DateTimeOffset.Parse(match.Value, CultureInfo.InvariantCulture)).ToArray();
-        var begin = log[..log.IndexOf("are pending: state", StringComparison.Ordinal)].Count(character => character == '\n');
+        var begin = log[..log.IndexOf("Pending: ", StringComparison.Ordinal)].Count(character => character == '\n');
         return (times[^1] - times[begin]).TotalMilliseconds;
     }
 

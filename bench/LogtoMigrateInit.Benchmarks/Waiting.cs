@@ -83,7 +83,7 @@ internal static partial class Waiting
         var waiters = Enumerable.Range(0, replicas).Select(_ => Gate.Start([], variables)).ToArray();
         try
         {
-            await Task.WhenAll(waiters.Select(waiter => waiter.WaitForLineAsync("waiting for it")));
+            await Task.WhenAll(waiters.Select(waiter => waiter.WaitForLineAsync("Waiting for it")));
             await Task.Delay(TimeSpan.FromSeconds(2)); // the first pauses are shorter than the later ones
             var sessionsPerSecond = await CountSessionsAsync(field.Server, database, TimeSpan.FromSeconds(field.Quick ? 1 : 5));
 

@@ -40,7 +40,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private OtherRuns Others => field ??= new(settings, _sessionName, Database, Watched, logger);
 
-    private LockedWork Locked => field ??= new(settings, Catalog, Database, Watched, Others, logger);
+    private LockedWork Locked => field ??= new(settings, Database, Watched, Others, logger);
 
     private CliFolder Folders => field ??= new(settings, Installation, logger);
 

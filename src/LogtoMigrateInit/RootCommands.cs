@@ -48,8 +48,8 @@ internal static class RootCommands
         {
             var command = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
             return (int)report(new Outcome.WrongCommandLine(
-                [.. parsed.Errors.Select(error => error.Message)],
-                [.. Guess(parsed), $"See logto-migrate-init{command} --help."])).ExitCode;
+                [.. parsed.Errors.Select(error => error.Message), .. Guess(parsed)],
+                [$"see logto-migrate-init{command} --help."])).ExitCode;
         }
 
         // Signals are ours: the library would cut cleaning up off after two seconds.

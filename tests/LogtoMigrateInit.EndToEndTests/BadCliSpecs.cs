@@ -115,7 +115,7 @@ public sealed class BadCliSpecs(SharedServers servers)
         File.Delete(Path.Combine(world.Cli.CliDirectory, "bin", "logto.js"));
         await EndsWith11Async(world, "logto.js");
         await File.WriteAllTextAsync(Path.Combine(world.Cli.CliDirectory, "package.json"), """{ "version": "" }""", FakeWorld.Token);
-        await EndsWith11Async(world, "does not tell the version");
+        await EndsWith11Async(world, "does not have the version");
     }
 
     [Fact(Timeout = 300_000)]

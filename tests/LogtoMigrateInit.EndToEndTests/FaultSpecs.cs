@@ -85,7 +85,7 @@ public sealed class FaultSpecs(SharedServers servers)
 
         var result = await waiter.WaitForExitAsync(cancellationToken: FakeWorld.Token);
         Assert.Equal(5, result.ExitCode);
-        Assert.Contains("Another replica migrates", result.StandardError, StringComparison.Ordinal);
+        Assert.Contains("Another session holds the migration lock", result.StandardError, StringComparison.Ordinal);
         await world.Cli.LetGoAsync(FakeWorld.Token);
         Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: FakeWorld.Token));
     }
@@ -135,7 +135,7 @@ public sealed class FaultSpecs(SharedServers servers)
         await using var holder = world.Start("hold");
         await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await using var waiter = world.Start();
-        await waiter.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await waiter.WaitForLineAsync("Another session holds", cancellationToken: FakeWorld.Token);
 
         await server.StopAsync(StopMode.Immediate);
         await waiter.WaitForLineAsync("Waiting for the database", cancellationToken: FakeWorld.Token);

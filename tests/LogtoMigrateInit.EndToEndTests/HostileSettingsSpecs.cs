@@ -107,9 +107,9 @@ public sealed class HostileSettingsSpecs(SharedServers servers)
         await using var holder = world.Start("hold", wrongClock);
         await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await using var rightClock = world.Start();
-        await rightClock.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await rightClock.WaitForLineAsync("Another session holds", cancellationToken: FakeWorld.Token);
         await using var wrongToo = world.Start("deploy", wrongClock);
-        await wrongToo.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await wrongToo.WaitForLineAsync("Another session holds", cancellationToken: FakeWorld.Token);
 
         await world.Cli.LetGoAsync(FakeWorld.Token);
 

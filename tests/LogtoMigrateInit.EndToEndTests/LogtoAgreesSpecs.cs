@@ -107,7 +107,7 @@ public sealed class LogtoAgreesSpecs(SharedServers servers)
             var refused = await scenario.RunAsync(command, ("LOGTO_INIT_AHEAD", "fail"));
             Expect.Ending(Expect.Ahead, refused);
             Expect.LogContains("LOGTO_INIT_AHEAD=allow", refused);
-            Expect.LogContains("db alteration rollback", refused);
+            Expect.LogContains("logto-migrate-init rollback", refused);
         }
     }
 

@@ -33,7 +33,7 @@ public sealed class QueueSpecs(SharedServers servers)
 
         var result = await gate.WaitForExitAsync(cancellationToken: Token);
         Expect.Ending(Expect.Success, result);
-        Expect.LogContains("Waiting behind the migration, which waits itself: 1 other session", result);
+        Expect.LogContains("Other sessions wait behind the migration, which waits too: 1 other session", result);
         await world.LeavesNothingAsync();
     }
 
@@ -78,7 +78,7 @@ public sealed class QueueSpecs(SharedServers servers)
 
         var result = await gate.WaitForExitAsync(cancellationToken: Token);
         Expect.Ending(Expect.Success, result);
-        Assert.DoesNotContain("trying it again", result.StandardError, StringComparison.Ordinal);
+        Assert.DoesNotContain("Trying again", result.StandardError, StringComparison.Ordinal);
     }
 
     /// <summary>A session in a transaction, which ends with it.</summary>

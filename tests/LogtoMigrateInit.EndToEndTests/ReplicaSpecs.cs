@@ -59,7 +59,7 @@ public sealed class ReplicaSpecs(SharedServers servers)
         await using var first = Gate.Start(["migrate"], scenario.Variables());
         var holder = await HolderAsync(scenario);
         await using var second = Gate.Start(["migrate"], scenario.Variables(("LOGTO_INIT_LOGTO_DIR", other.Directory)));
-        var line = await second.WaitForLineAsync("Another replica", cancellationToken: Token);
+        var line = await second.WaitForLineAsync("Another session holds", cancellationToken: Token);
         await transaction.CommitAsync(Token);
 
         Assert.Contains(holder.ToString(CultureInfo.InvariantCulture), line, StringComparison.Ordinal);

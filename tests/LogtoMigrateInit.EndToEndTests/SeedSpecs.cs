@@ -77,7 +77,7 @@ public sealed class SeedSpecs(SharedServers servers)
             var result = await scenario.RunAsync("check", ("LOGTO_INIT_SEED", seed));
 
             Expect.Ending(Expect.Empty, result);
-            Assert.Contains("is empty. Run `logto-migrate-init migrate`, which seeds it", FakeWorld.LastLine(result), StringComparison.Ordinal);
+            Assert.Contains("is empty. Next: run `logto-migrate-init migrate`, which seeds it", FakeWorld.LastLine(result), StringComparison.Ordinal);
         }
     }
 
@@ -98,7 +98,7 @@ public sealed class SeedSpecs(SharedServers servers)
         var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_SEED", "true"), ("LOGTO_INIT_SEED_ARGUMENTS", "--test=nonsense --no-such"), ("OIDC_PRIVATE_KEY_PATHS", "/nonexistent"));
 
         Expect.Ending(6, result);
-        Assert.Contains("the database is still empty", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("The database is still empty", FakeWorld.LastLine(result), StringComparison.Ordinal);
         Assert.Equal(0, await scenario.Server.QuerySingleAsync<long>(scenario.Database, "select count(*) from pg_tables where schemaname = 'public'", Token));
     }
 

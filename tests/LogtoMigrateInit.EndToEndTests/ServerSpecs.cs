@@ -48,7 +48,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
         await server.StopAsync();
 
-        await EndsAsync(world, 3, "could not be used within 1 s", OneSecond);
+        await EndsAsync(world, 3, "tries again for 1 s", OneSecond);
     }
 
     [Fact(Timeout = 600_000)]
@@ -159,8 +159,8 @@ public sealed class ServerSpecs(SharedServers servers)
 
     [Theory(Timeout = 300_000)]
     [InlineData("migrate", "false", "set LOGTO_INIT_SEED=create for one start")]
-    [InlineData("migrate", "true", "LOGTO_INIT_SEED=true seeds only a database that is there")]
-    [InlineData("check", "create", "run `logto-migrate-init migrate`, which creates and seeds it")]
+    [InlineData("migrate", "true", "LOGTO_INIT_SEED=true seeds only a database that exists")]
+    [InlineData("check", "create", "run `logto-migrate-init migrate`, which creates and seeds the database")]
     public async Task An_unknown_database_is_exit_code_4_and_names_what_is_not_set_yet(string command, string seed, string advice)
     {
         await using var world = await FakeWorld.CreateAsync(servers);

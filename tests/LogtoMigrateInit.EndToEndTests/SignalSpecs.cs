@@ -87,7 +87,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await using var holder = world.Start("hold");
         await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await using var waiter = world.Start();
-        await waiter.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await waiter.WaitForLineAsync("Another session holds", cancellationToken: FakeWorld.Token);
 
         waiter.Signal(Signals.Terminate);
 
@@ -123,7 +123,7 @@ public sealed class SignalSpecs(SharedServers servers)
         await using var holder = world.Start("hold");
         await holder.WaitForLineAsync("1/3", cancellationToken: FakeWorld.Token);
         await using var waiter = world.Start();
-        await waiter.WaitForLineAsync("Another replica", cancellationToken: FakeWorld.Token);
+        await waiter.WaitForLineAsync("Another session holds", cancellationToken: FakeWorld.Token);
 
         holder.Kill();
 

@@ -73,7 +73,7 @@ public sealed class UsageSpecs(SharedServers servers)
     [Theory(Timeout = 300_000)]
     [InlineData("migrat", "Did you mean migrate?")]
     [InlineData("check --drft", "Did you mean --drift?")]
-    [InlineData("check --drft", "See logto-migrate-init check --help.")]
+    [InlineData("check --drft", "see logto-migrate-init check --help.")]
     [InlineData("status", "Did you mean check?")]
     [InlineData("up", "Did you mean migrate?")]
     [InlineData("migrate --dry-run", "`check` says what migrate would do")]

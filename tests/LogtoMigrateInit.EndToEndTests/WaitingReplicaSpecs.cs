@@ -20,7 +20,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var holder = await TakeLockAsync(world);
         await using var gate = Gate.Start([], world.Variables());
-        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await gate.WaitForLineAsync("Another session holds", cancellationToken: Token);
         var pid = await PidAsync(world);
         await PollsTwiceAsync(world, pid);
 
@@ -35,7 +35,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var holder = await TakeLockAsync(world);
         await using var gate = Gate.Start([], world.Variables());
-        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await gate.WaitForLineAsync("Another session holds", cancellationToken: Token);
         var pid = await PidAsync(world);
 
         await world.Server.ExecuteAsync(world.Database, $"select pg_terminate_backend({pid})", Token);
@@ -54,7 +54,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         await using var proxy = new TcpProxy(world.Server.Port);
         await using var holder = await TakeLockAsync(world);
         await using var gate = Gate.Start([], world.Variables("deploy", FakeWorld.Through(proxy, world)));
-        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await gate.WaitForLineAsync("Another session holds", cancellationToken: Token);
         var pid = await PidAsync(world);
 
         proxy.Swallow(_ => true);
@@ -71,7 +71,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
         await using var holder = await TakeLockAsync(world);
         await using var gate = Gate.Start([], world.Variables());
-        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await gate.WaitForLineAsync("Another session holds", cancellationToken: Token);
         await PidAsync(world);
 
         await ServerSpecs.BecomeStandbyAsync(server);
@@ -88,7 +88,7 @@ public sealed class WaitingReplicaSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(servers);
         await using var holder = await TakeLockAsync(world);
         await using var gate = Gate.Start([], world.Variables());
-        await gate.WaitForLineAsync("Another replica", cancellationToken: Token);
+        await gate.WaitForLineAsync("Another session holds", cancellationToken: Token);
         var pid = await PidAsync(world);
         gate.Signal(Signals.Stop);
         await holder.CloseAsync();

@@ -1,13 +1,26 @@
+using System.Net.Sockets;
+using System.Text;
+using LogtoMigrateInit.Backups;
 using LogtoMigrateInit.Inspections;
+using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.LogtoCli;
 using LogtoMigrateInit.Outcomes;
+using LogtoMigrateInit.PostgreSql;
+using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
+using LogtoMigrateInit.Rollback;
+using LogtoMigrateInit.Scratch;
 using LogtoMigrateInit.Settings;
+using Npgsql;
 using Xunit;
 
 namespace LogtoMigrateInit.UnitTests;
 
-/// <summary>Every ending, as an operator reads it; docs/exit-codes.md has a line of each.</summary>
+/// <summary>
+/// Every outcome, as an operator reads it. docs/exit-codes.md has a line of each, and the code of the program composes each sentence: only values
+/// and what servers, Logto and Node.js said are typed here.
+/// </summary>
 public sealed class EndingsSpecs
 {
     private static readonly AlterationCatalog Catalog = AlterationCatalog.Read(
@@ -28,9 +41,22 @@ public sealed class EndingsSpecs
         },
         Now, _ => false);
 
+    /// <summary>The command `repair` is about these; their reasons have the advice.</summary>
+    private static readonly string[] WithAdviceInItsReason =
+        ["rowSecurityOff", "wouldFail", "loginsFailed", "tenantsHidden", "preflightFailed", "drifted", "rehearsalImpossible", "startUnknown", "rollbackNotRehearsed"];
+
     private const string Backup = "/backups/logto-logto-1779421396-to-1.43.0-20261126T144143023Z.dump";
 
     private static readonly ProgramSettings Settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://logto:secret@db/logto" }, out _)!;
+
+    private static readonly ServerSession Session = new(4711, "logto", "logto-migrate-init", "10.0.0.7", 3600, "<hidden>");
+    private static readonly CliJob Job = CliJob.Deploy(Pending, MigrationPlanSpecs.Logto);
+    private static readonly CliRun Failing = new(CliEnd.ByItself, 1, Pending[1].FileName, "relation \"snapshots\" already exists", null, false, 1);
+    private static readonly DatabaseException WrongPassword =
+        DatabaseException.From(new PostgresException("password authentication failed for user \"logto\"", "FATAL", "FATAL", "28P01"))!;
+
+    private static readonly Verdict.Foreign Foreign = (Verdict.Foreign)MigrationPlan.Decide(
+        Catalog, MigrationPlanSpecs.Logto with { Relations = [], SystemsHasKey = false, States = [], Start = null, ObjectCount = 3, Objects = "table orders, table parts, view stock" });
 
     /// <summary>Every case of the closed hierarchy.</summary>
     internal static readonly IReadOnlyList<Type> Cases = [.. typeof(Outcome).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Outcome)))];
@@ -39,59 +65,59 @@ public sealed class EndingsSpecs
     [
         new Outcome.Matches(Catalog, Now),
         new Outcome.Matches(Catalog, Now, "2 alterations deployed"),
-        new Outcome.AheadAllowed(Catalog, Newer, Settings with { AheadLimit = Newer.Timestamp }),
+        Outcome.Of(new Verdict.Ahead(Newer), Catalog, Settings with { AheadLimit = Newer.Timestamp }),
         new Outcome.BackedUp(Backup, 421_337, 83, 79, IsRestored: false, LeftOut: 2, $"logto-migrate-init restore {Backup}"),
         new Outcome.Rehearsed(Catalog, 2, "2.4 s with Logto's CLI; reads and writes of users (56.0 MB) blocked for 0.014 s at most; nothing is dropped"),
-        new Outcome.Restored("logto", "logto_before_20261126t151202117", "Its state is 1779421396: start the image of Logto that it was made with, or deploy the 2 alterations that Logto 1.43.0 has above it with `logto-migrate-init migrate`.", " Something is left out, or not as dumped: see the warnings above."),
+        new Outcome.Restored("logto", "logto_before_20261126t151202117", DatabaseRestore.Describe(new Verdict.Pending(Old, Pending), Catalog, Settings), DatabaseRestore.Remark(record: null, differences: 0)),
         new Outcome.RolledBack("1.40.1", new AlterationState(1784619999), 2, []),
         new Outcome.AtLevel("1.40.1", Old, Catalog.PendingAfter(new AlterationState(0))[0]),
         new Outcome.Installed("/gate/logto-migrate-init"),
         new Outcome.InstallFailed("/gate", "Access to the path '/gate/logto-migrate-init' is denied.", "65532:0"),
         new Outcome.Unexpected(new InvalidOperationException("Something odd.")),
-        new Outcome.WrongUsage(["LOGTO_INIT_SEED is 'maybe'; it takes false, true or create", "DB_URL and DB_URL_FILE are both unset; Logto needs one"]),
-        new Outcome.WrongCommandLine(["Unrecognized command or argument 'migrat'."], ["Did you mean migrate?", "See logto-migrate-init --help."]),
+        new Outcome.WrongUsage(ProblemsOf(("LOGTO_INIT_SEED", "maybe"))),
+        Run(["migrat"]),
         new Outcome.CommandNotStarted(new Outcome.Matches(Catalog, Now, "2 alterations deployed"), "/usr/local/bin/npm", "Argument list too long"),
-        new Outcome.Unreachable(Settings, "connection refused", "check host, port, and whether PostgreSQL runs"),
-        new Outcome.Refused(Settings, "password authentication failed for user \"logto\"", "check user and password"),
+        Outcome.Of(DatabaseException.From(new NpgsqlException("", new SocketException((int)SocketError.ConnectionRefused)))!, Settings),
+        Outcome.Of(WrongPassword, Settings),
         new Outcome.NoSuchDatabase(Settings),
-        new Outcome.NotCreated(Settings, "permission denied to create database"),
+        new Outcome.NotCreated(Settings, DatabaseException.From(new PostgresException("permission denied to create database", "ERROR", "ERROR", "42501"))!.Message),
         new Outcome.UnsupportedServer(130014, 14),
-        new Outcome.ReadOnly(2, InRecovery: true, TimeSpan.FromSeconds(60)),
-        new Outcome.TenantsHidden(Settings, Now, "permission denied for table tenants"),
-        new Outcome.LockTimedOut(TimeSpan.FromHours(1), "pid 4711 (logto-migrate-init, user logto, from 10.0.0.7, for 3600 s)"),
+        new Outcome.ReadOnly(InRecovery: true, TimeSpan.FromSeconds(60)),
+        Outcome.Of(new Verdict.Hidden(Now, "permission denied for table tenants"), Catalog, Settings),
+        new Outcome.LockTimedOut(TimeSpan.FromHours(1), $"{Session}", Session.Pid),
         new Outcome.FolderBusy("/etc/logto/packages/cli", TimeSpan.FromHours(1)),
-        new Outcome.DeployFailed("Logto's CLI failed with exit code 1", 1, 2, Pending[1].FileName, "relation \"snapshots\" already exists").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
-        new Outcome.DeployUnverified(2, 2, "password authentication failed for user \"logto\" (SQLSTATE 28P01)", "correct the user or the password in DB_URL, or set that password on the server"),
+        new Outcome.DeployFailed(CliFailure.Describe(Failing, Job), 1, 2, Pending[1].FileName, CliFailure.Explain(Failing)).WithRestoreCommand($"logto-migrate-init restore {Backup}"),
+        new Outcome.DeployUnverified(2, 2, WrongPassword.Message, WrongPassword.Remedy),
         new Outcome.LockLost(),
-        new Outcome.SeedFailed("Logto's CLI failed with exit code 1", IsStillEmpty: true, "permission denied to create role"),
+        new Outcome.SeedFailed(CliFailure.Describe(Failing, Job), IsStillEmpty: true, CliFailure.Explain(Failing with { Complaint = "permission denied to create role" })),
         new Outcome.AlterationsLeft(Catalog, Old, 2),
-        new Outcome.RowSecurityOff(Now, [], ["notes"]),
+        Outcome.Of(MigrationPlan.Decide(Catalog, At(Now) with { TablesWithoutRowSecurity = ["notes"] }), Catalog, Settings),
         new Outcome.WouldFail(Now, [], StartFaults),
-        new Outcome.DriverRefused(Settings, "unsupported startup parameter: statement_timeout"),
+        Outcome.Of(new Verdict.DriverRefused("unsupported startup parameter: statement_timeout"), Catalog, Settings),
         new Outcome.LoginsFailed(Catalog, Now, [new FailedLogin("logto_tenant_logto_admin", "password authentication failed", LoginTrouble.Password)], BehindPooler: false),
         new Outcome.StartFailed(Catalog, Now, "answers GET /api/status of the default tenant with status 500 instead of 204: Failed to create tenant: default Error: error:1E08010C:DECODER routines::unsupported"),
-        new Outcome.Ahead(Catalog, Newer, Settings),
-        new Outcome.Empty("logto"),
+        Outcome.Of(new Verdict.Ahead(Newer), Catalog, Settings),
+        Outcome.Of(new Verdict.Empty(), Catalog, Settings),
         new Outcome.WouldSeed("logto"),
-        new Outcome.NotLogto("logto", "the schema 'public' holds 3 objects and none of them is Logto's (table orders, table parts, view stock)"),
-        new Outcome.DamagedByCli("logto", "its tables are not complete: 'users' is missing beside 'systems', and every release since 1.0 has it"),
-        new Outcome.TargetUnusable("/etc/logto/packages/schemas/alterations-js holds no alteration; use an unmodified image of Logto, or let LOGTO_INIT_LOGTO_DIR name one."),
-        new Outcome.AlterationsPending(Catalog, Old, Pending),
-        new Outcome.BackupFailed("pg_dump is not in the image; build it with --build-arg POSTGRES_CLIENT=17, or name its folder in LOGTO_INIT_PG_BIN", "deployed"),
-        new Outcome.PreflightFailed(["user 'logto' does not own 3 tables (users, roles, logs) and cannot alter them; run `reassign owned by OLD_OWNER to \"logto\"` as their owner, or connect as the owner"]),
+        Outcome.Of(Foreign, Catalog, Settings),
+        new Outcome.DamagedByCli("logto", Foreign.Reason),
+        new Outcome.TargetUnusable(Assert.Throws<UnusableTargetException>(() => LogtoInstallation.Find("/nowhere", expectedVersion: null)).Message),
+        Outcome.Of(MigrationPlan.Decide(Catalog, At(Old)), Catalog, Settings),
+        new Outcome.BackupFailed(Assert.Throws<PostgresToolException>(() => new PostgresPrograms("/usr/bin", "15.18", 15).RequireFor(170004)).Message, "deployed"),
+        new Outcome.PreflightFailed(Preflight.OfDeploy(At(Old), new Privileges(["logto_tenant_logto"], true, true, ["users", "roles", "logs"], []), [])),
         new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing", "1 of 2 have no SQL, and the report above has it for the others"),
         new Outcome.RehearsalFailed(Catalog, Pending[0].FileName, "could not create unique index \"users__email\": Key (email)=(…) is duplicated (Logto's CLI, exit code 1)"),
         new Outcome.RehearsalImpossible("user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.StartUnknown("this installation has no Logto server"),
-        new Outcome.DriftUnknown("user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
+        new Outcome.DriftUnknown(ScratchPlace.OtherMajor(170004, 160008)),
         new Outcome.RollbackWouldFail("1.24.1", "1.25.0-1739429593-add-legacy-password-encryption.js", "There are users with password encryption method Legacy (Logto's CLI, exit code 1); it works on users (1204 rows)", ($"logto-migrate-init restore {Backup}", new DateTime(2026, 11, 20, 14, 41, 0, DateTimeKind.Utc))),
         new Outcome.RollbackNotRehearsed("1.40.1", "the database 'logto' has 5120 MB, and a copy with its rows may have 2048 (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only)"),
-        new Outcome.RestoreRefused($"{Backup} is damaged: it has 400000 bytes instead of 421337; take another backup"),
-        new Outcome.RollbackRefused("2 other sessions are in the database (pid 4711 (logto, user logto, from 10.0.0.7, for 86400 s); …), and a Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container that waits included, and start again"),
+        new Outcome.RestoreRefused(DatabaseRestore.WhyUnconfirmed([Session])),
+        new Outcome.RollbackRefused(RollbackChecks.Describe([Session, Session with { Pid = 4712 }])),
         new Outcome.BackupsListed("/backups", 3),
         new Outcome.RestoredUnusable("logto", "logto_before_20261126t151202117", "logto_tenant_logto_default: the login is refused"),
         new Outcome.RestoreUnknown("logto", "logto_scratch_0123456789abcdef", "logto_before_20261126t151202117", "the connection was lost"),
-        new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, "Logto's CLI failed with exit code 1: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
+        new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, $"{CliFailure.Describe(Failing, Job)}: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
         new Outcome.Repaired(Catalog, Now, 3, 1067),
         new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, ["the role 'logto_tenant_logto_default' of the tenant 'default' may not log in"]),
         new Outcome.RepairIncomplete(ExitCode.Drift, 0, ["column users.name is character varying(200) instead of character varying(128)", "constraint roles__name on roles is missing"]),
@@ -100,6 +126,22 @@ public sealed class EndingsSpecs
         new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
+
+    private static Inspection At(AlterationState state) => MigrationPlanSpecs.Logto with { States = [state.ToString()] };
+
+    private static IReadOnlyList<string> ProblemsOf(params (string Name, string Value)[] variables)
+    {
+        _ = SettingsReader.Read(variables.ToDictionary(each => each.Name, each => each.Value), out var problems);
+        return problems;
+    }
+
+    /// <summary>The outcome of a command line that starts no run.</summary>
+    private static Outcome Run(string[] arguments)
+    {
+        Outcome? seen = null;
+        RootCommands.InvokeAsync(arguments, "1.2.3", (_, _) => throw new InvalidOperationException(), outcome => seen = outcome).GetAwaiter().GetResult();
+        return seen!;
+    }
 
     [Fact]
     public void Every_ending_has_a_sample() =>
@@ -115,6 +157,12 @@ public sealed class EndingsSpecs
             Assert.DoesNotContain("secret", sample.Message, StringComparison.Ordinal);
             Assert.InRange(string.Concat(sample.Message.Split('`').Where((_, index) => index % 2 == 0)).Length, 20, 800);
         });
+
+    [Fact]
+    public void Each_failure_says_once_what_to_do_next() =>
+        Assert.All(
+            Samples.Where(sample => sample.ExitCode != ExitCode.Success && !WithAdviceInItsReason.Contains(sample.Name)),
+            sample => Assert.Single(sample.Message.Split("Next: ").Skip(1)));
 
     [Fact]
     public void None_holds_SQL_of_more_than_100_characters() =>

@@ -14,7 +14,7 @@ public sealed class ProgramSpecs
 
         Assert.Equal(ExitCode.Unexpected, outcome.ExitCode);
         Assert.Contains("InvalidOperationException: Something odd.", outcome.Message, StringComparison.Ordinal);
-        Assert.Contains("starting again is safe", outcome.Message, StringComparison.Ordinal);
+        Assert.Contains("Next: start again", outcome.Message, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 150_000)]

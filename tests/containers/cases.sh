@@ -159,7 +159,7 @@ test_compose_seeds_an_empty_database_and_a_second_start_changes_nothing() {
   code_of first_up
   expect "the exit code of compose" "$code" 0
   logto_runs $new
-  expect_text "$(gate_log)" 'seeding it with Logto'
+  expect_text "$(gate_log)" 'Seeding it with Logto'
   local before
   before=$(sql "$(container postgres)" logto "select value from systems where key = 'alterationState'")
   compose down
@@ -167,7 +167,7 @@ test_compose_seeds_an_empty_database_and_a_second_start_changes_nothing() {
   expect "the exit code of compose" "$code" 0
   logto_runs $new
   expect_text "$(gate_log)" 'nothing was pending'
-  expect_no_text "$(gate_log)" 'seeding it'
+  expect_no_text "$(gate_log)" 'Seeding it'
   expect "the state" "$(sql "$(container postgres)" logto "select value from systems where key = 'alterationState'")" "$before"
 }
 
@@ -374,7 +374,7 @@ test_an_existing_compose_file_is_extended() {
   code_of first_up
   expect "the exit code of compose" "$code" 0
   logto_runs $new app
-  expect_text "$(gate_log)" 'seeding it with Logto'
+  expect_text "$(gate_log)" 'Seeding it with Logto'
 }
 
 test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
@@ -462,7 +462,7 @@ test_the_kubernetes_init_container_migrates_and_its_termination_message_comes_ou
   expect_text "$message" 'LOGTO_INIT_AHEAD=allow'
   pod_url=$(url kubernetes wrong) run_pod base Deployment kubernetes
   expect "the exit code with a wrong password" "$code" 4
-  expect_text "$message" "refused us as user 'postgres'"
+  expect_text "$message" "refused user 'postgres'"
 }
 
 test_the_kubernetes_job_of_the_first_installation_seeds_and_the_pods_alone_do_not() {

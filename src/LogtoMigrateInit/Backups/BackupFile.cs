@@ -22,19 +22,19 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         await using var file = PlainFile.TryOpen(archive.Path, FileAccess.Read);
         if (file is null)
         {
-            return $"{archive.Path} is no plain file";
+            return $"{archive.Path} is no plain file. Next: name a backup; `logto-migrate-init restore` lists them";
         }
 
         if (!Archive.IsArchive(file))
         {
             return $"{archive.Path} is no dump in PostgreSQL's custom format (pg_dump --format=custom); " +
-                "a plain one could run any command on this machine, and is not restored by this program";
+                "the program does not restore a plain one, which could run any command on this machine. Next: use a dump in custom format";
         }
 
         if (Record is null && File.Exists(BackupRecord.PathOf(archive.Path)))
         {
-            return $"its record {BackupRecord.PathOf(archive.Path)} cannot be read, or is of a newer version of this program; use that " +
-                "version, or move the record away, and the dump is restored without a comparison";
+            return $"its record {BackupRecord.PathOf(archive.Path)} cannot be read, or is of a newer version of this program. " +
+                "Next: use that version, or move the record away to restore without a comparison";
         }
 
         if (Record is null)
@@ -43,7 +43,7 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
             if (BackupFolder.HashIn(archive.Path) is { } digits
                 && !(await Archive.HashAsync(file, stop)).StartsWith(digits, StringComparison.Ordinal))
             {
-                return $"{archive.Path} is damaged: its SHA-256 does not begin with {digits}, which its name says; take another backup";
+                return $"{archive.Path} is damaged: its SHA-256 does not begin with {digits}, as its name says. Next: use another backup";
             }
 
             await archive.ReadToEndAsync(stop);
@@ -53,7 +53,7 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         return await Archive.HashAsync(file, stop) == Record.Sha256
             ? null
             : $"{archive.Path} is damaged: it has {(file.Length == Record.Bytes ? "other bytes than were written" :
-                $"{file.Length} bytes instead of {Record.Bytes}")}; take another backup";
+                $"{file.Length} bytes instead of {Record.Bytes}")}. Next: use another backup";
     }
 
     /// <returns>Null when it is a backup of this database that this image may restore; otherwise a clause for the operator.</returns>
@@ -62,13 +62,13 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         if (contents.Database != settings.Main.Database)
         {
             return $"it is a dump of the database '{contents.Database}', and DB_URL names '{settings.Main.Database}'; " +
-                "Logto's roles carry the name of their database, so it can only be restored under its own";
+                "Logto's roles have the name of their database. Next: correct DB_URL, or use a backup of '" + settings.Main.Database + "'";
         }
 
         var state = Record is not null ? Record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));
         return state is not null && state.Timestamp > catalog.Last.Timestamp && state.Timestamp > settings.AheadLimit
             ? $"it is of a newer Logto (state {state}) than this image, which ends at {catalog.Last.FormattedTimestamp} " +
-                $"({catalog.TargetVersion}); run the newer image, or set LOGTO_INIT_AHEAD={state} if this is meant"
+                $"({catalog.TargetVersion}). Next: use the newer image, or set LOGTO_INIT_AHEAD={state} to restore it anyway"
             : null;
     }
 

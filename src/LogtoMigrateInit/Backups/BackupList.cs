@@ -19,9 +19,9 @@ internal static class BackupList
         {
             return new Outcome.WrongCommandLine(
                 [folder is null
-                    ? "there is no folder with backups to list: LOGTO_INIT_BACKUP_DIR is not set"
-                    : $"there are no backups to list: the folder {folder} (LOGTO_INIT_BACKUP_DIR) is not there"],
-                ["Name the folder, or the file in `restore FILE`."]);
+                    ? "LOGTO_INIT_BACKUP_DIR is not set, so there are no backups to list"
+                    : $"the folder {folder} (LOGTO_INIT_BACKUP_DIR) does not exist, so there are no backups to list"],
+                ["set LOGTO_INIT_BACKUP_DIR to the folder, or name the file in `restore FILE`."]);
         }
 
         try
@@ -34,7 +34,7 @@ internal static class BackupList
         {
             return new Outcome.WrongCommandLine(
                 [$"the folder {folder} (LOGTO_INIT_BACKUP_DIR) cannot be read: {unreadable.Message.TrimEnd('.')}"],
-                ["Let this user read it."]);
+                ["let this user read it."]);
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class BackupRun(ProgramSettings settings, AlterationCatalog cata
         {
             Settle = verdict => verdict is Verdict.Empty or Verdict.Foreign ? Outcome.Of(verdict, catalog, settings) : null,
             Work = async (run, survey) => Describe(await backup.MakeAsync(survey.Inspection.State, run.WhileLocked)),
-            LockLost = _ => Task.FromResult<Outcome>(new Outcome.BackupFailed($"{Outcome.WhyLockLost}; start again", null)),
+            LockLost = _ => Task.FromResult<Outcome>(new Outcome.BackupFailed($"{Outcome.WhyLockLost}. Next: start again", null)),
         },
         stop);
 

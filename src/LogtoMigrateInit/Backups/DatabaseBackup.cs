@@ -57,7 +57,7 @@ internal sealed class DatabaseBackup(
     {
         if (settings.BackupDirectory is not { } path)
         {
-            return new BackupResult.Failed("LOGTO_INIT_BACKUP_DIR is not set; name a folder that outlives this container");
+            return new BackupResult.Failed("LOGTO_INIT_BACKUP_DIR is not set. Next: set it to a folder that outlives this container");
         }
 
         try
@@ -71,13 +71,13 @@ internal sealed class DatabaseBackup(
         catch (Exception failure)
             when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
-            return new BackupResult.Failed($"{refusal.Message}; {refusal.Remedy}");
+            return new BackupResult.Failed($"{refusal.Message}. Next: {refusal.Remedy}");
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {
             return new BackupResult.Failed(
-                $"{path} cannot be written: {unwritable.Message.TrimEnd('.')}; " +
-                "make room there, or name another folder in LOGTO_INIT_BACKUP_DIR");
+                $"{path} cannot be written: {unwritable.Message.TrimEnd('.')}. " +
+                "Next: make room there, or set LOGTO_INIT_BACKUP_DIR to another folder");
         }
     }
 

@@ -1,11 +1,13 @@
 using System.Globalization;
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
+using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Scratch;
+using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Backups;
 
@@ -55,12 +57,12 @@ internal sealed partial class DatabaseRestore
         catch (OperationCanceledException) when (lost.IsCancellationRequested && !stop.IsCancellationRequested)
         {
             return new Outcome.RestoreRefused(
-                "the migration lock was lost, because its connection broke or this machine stood still; start again");
+                $"{Outcome.WhyLockLost}. Next: start again");
         }
         catch (Exception failure)
             when (failure is not (OperationCanceledException or PostgresToolException) && DatabaseException.From(failure) is { } refusal)
         {
-            return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
+            return new Outcome.RestoreRefused($"{refusal.Message}. Next: {refusal.Remedy}");
         }
         finally
         {
@@ -110,8 +112,8 @@ internal sealed partial class DatabaseRestore
 
         if (job.Record is null && !await IsLogtosAsync(restored, stop))
         {
-            return ([], "what it holds is no whole Logto database, such as a dump without rows, " +
-                "and it has no record that says the same of what was dumped");
+            return ([], "it is not a complete Logto database, as a dump without rows is not, and it has no record beside it. " +
+                "Next: use another backup");
         }
 
         var failed = await FindFailedLoginsAsync(restored, stop);
@@ -175,7 +177,7 @@ internal sealed partial class DatabaseRestore
             var all = string.Join(',', kinds.Union(consent.Accepted));
             return ([], $"it would change who has access to what " +
                 $"({string.Join("; ", access.Take(Few).Select(each => $"{each.Object} {each.What}"))}; " +
-                "all of it is in the warnings above). If that is meant: " +
+                "the warnings above have all). Next: if you accept that, run " +
                 $"`{BackupResult.RestoreCommandFor(job.Archive.Path)} --yes --accept={all}`");
         }
 
@@ -191,8 +193,8 @@ internal sealed partial class DatabaseRestore
                 "Give them those of the backup, also for any other database that uses them?")
                 ? (await restored.WithConnectionAsync(
                     (connection, token) => RestoredDatabase.ReadPasswordsAsync(connection, strayed, token), stop), null)
-            : ([], $"the roles {roles} have other passwords than this backup, and Logto could not log in; " +
-                "add --yes, which changes them");
+            : ([], $"the roles {roles} have other passwords than this backup, and Logto could not log in. " +
+                "Next: add --yes, which changes them");
     }
 
     private async Task<bool> IsLogtosAsync(LogtoDatabase restored, CancellationToken stop)
@@ -236,16 +238,16 @@ internal sealed partial class DatabaseRestore
             SwapResult.InUse inUse => new Outcome.RestoreRefused(WhyInUse(inUse.Sessions)),
             SwapResult.Unknown unknown => new Outcome.RestoreUnknown(job.Database, fresh, former, unknown.Reason),
             _ when await WhyUnusableAsync(stop) is { } unusable => new Outcome.RestoredUnusable(job.Database, former, unusable),
-            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop), Remark(job, differences)),
+            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop), Remark(job.Record, differences + job.Plan.LeftOut.Count)),
         };
     }
 
     /// <summary>A sentence for the last line about all that was not compared, or is not the same; empty when there is nothing.</summary>
-    private static string Remark(RestoreJob job, int differences) =>
-        job.Record is null ? " It has no record, so nobody compared its rows, owners and rights with what was dumped."
-        : job.Record.Catalog is null ? " Its rows were compared, and not its owners and rights, which its record does not have."
-        : differences + job.Plan.LeftOut.Count > 0
-            ? " Something is left out, or not as dumped: see the warnings above."
+    internal static string Remark(BackupRecord? record, int differences) =>
+        record is null ? " It has no record, so its rows, owners and rights were not compared."
+        : record.Catalog is null ? " Its rows were compared. Its owners and rights were not, because its record does not have them."
+        : differences > 0
+            ? " Some objects are left out or differ from the backup: see the warnings above."
             : "";
 
     /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
@@ -265,36 +267,34 @@ internal sealed partial class DatabaseRestore
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
         ? $"the database '{settings.Main.Database}' is in use by what this user is not shown, such as a prepared transaction " +
-            "(`select * from pg_prepared_xacts`), or by a session that has ended since; end it, or start again. " +
-            "A running Logto may have lost its sessions: start it again"
+            "(`select * from pg_prepared_xacts`), or by a session that has ended since. Next: end it, then start again. " +
+            "If a running Logto lost its sessions, restart it"
         : $"the database '{settings.Main.Database}' is in use by sessions that could not be ended " +
-            $"({string.Join("; ", sessions.Take(Few))}); stop what they belong to. " +
-                "A running Logto may have lost its sessions: start it again";
+            $"({string.Join("; ", sessions.Take(Few))}). Next: stop what they belong to, then start again. " +
+                "If a running Logto lost its sessions, restart it";
 
     /// <summary>Compares the restored database with this image. The swap is done by now, so a failure is only reported.</summary>
     private async Task<string> DescribeAsync(CancellationToken stop)
     {
         try
         {
-            return Describe(MigrationPlan.Decide(catalog, await InspectAsync(database, stop)));
+            return Describe(MigrationPlan.Decide(catalog, await InspectAsync(database, stop)), catalog, settings);
         }
         catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
         {
-            return $"It could not be looked at just now ({unseen.Message.TrimEnd('.')}); " +
-                "`logto-migrate-init check` says what it is to this image.";
+            return $"It could not be inspected ({unseen.Message.TrimEnd('.')}). Next: run `logto-migrate-init check`.";
         }
     }
 
-    private string Describe(Verdict verdict) => verdict switch
+    internal static string Describe(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
     {
-        Verdict.Matching matching => $"It matches Logto {catalog.TargetVersion} (state {matching.State}), which can start.",
+        Verdict.Matching matching => $"It matches Logto {catalog.TargetVersion} (state {matching.State}). Next: start Logto.",
         Verdict.Pending pending =>
-            $"Its state is {pending.State}: start the image of Logto that it was made with, " +
-            $"or deploy the {Counted.Of(pending.Alterations.Count, "alteration")} that Logto {catalog.TargetVersion} has above it " +
-            "with `logto-migrate-init migrate`.",
+            $"Its state is {pending.State}, and {Counted.Are(pending.Alterations.Count, "alteration")} pending for Logto " +
+            $"{catalog.TargetVersion}. Next: start the image of Logto that the backup was made with, or run `logto-migrate-init migrate`.",
         Verdict.Ahead ahead =>
-            $"Its state {ahead.State} is newer than Logto {catalog.TargetVersion}: start the image that it was made with.",
-        _ => $"It is as it was when the backup was made: {Outcome.Of(verdict, catalog, settings).Message}",
+            $"Its state {ahead.State} is newer than Logto {catalog.TargetVersion}. Next: start the image that the backup was made with.",
+        _ => $"As at the time of the backup: {Outcome.Of(verdict, catalog, settings).Message}",
     };
 
     private Task<Inspection> InspectAsync(LogtoDatabase inspected, CancellationToken stop) => inspected.WithConnectionAsync(

@@ -49,7 +49,7 @@ internal sealed partial class DatabaseRestore(
             await using var scratch = await ScratchServer.TryOpenAsync(server, logger, stop);
             return scratch is null
                 ? new Outcome.RestoreRefused(
-                    "another run restores or verifies a backup of this database just now; start again when it has ended")
+                    "another run restores or verifies a backup of this database now. Next: start again when it has ended")
                 : await RunAsync(archive, contents, offered.Record, scratch, consent, stop);
         }
         catch (PostgresToolException failure)
@@ -58,12 +58,12 @@ internal sealed partial class DatabaseRestore(
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}");
+            return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}. Next: name a backup; `logto-migrate-init restore` lists them");
         }
         catch (Exception exception)
             when (exception is not (OperationCanceledException or DatabaseException) && DatabaseException.From(exception) is { } refusal)
         {
-            return new Outcome.RestoreRefused($"{refusal.Message}; {refusal.Remedy}");
+            return new Outcome.RestoreRefused($"{refusal.Message}. Next: {refusal.Remedy}");
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed partial class DatabaseRestore(
             : null;
         if (place?.LockHolder is { } holder)
         {
-            return new Outcome.RestoreRefused($"another run works on this database: {holder}; wait until it has ended");
+            return new Outcome.RestoreRefused($"another run is active in this database: {holder}. Next: start again when it has ended");
         }
 
         var plan = await ScratchCopies.PlanAsync(archive, contents, rights, stop, record);
@@ -192,8 +192,8 @@ internal sealed partial class DatabaseRestore(
 
             if (look == Looks)
             {
-                return $"the database '{name}' is in use, and could not be replaced ({string.Join("; ", unendable.Take(Few))}); " +
-                    "end that first";
+                return $"the database '{name}' is in use, and this user cannot end that ({string.Join("; ", unendable.Take(Few))}). " +
+                    "Next: end it, then start again";
             }
 
             await Task.Delay(BetweenLooks, stop);
@@ -209,7 +209,7 @@ internal sealed partial class DatabaseRestore(
         if (!comparesOwners && server.Target.User != settings.Main.User)
         {
             return $"LOGTO_INIT_DIRECT_URL logs in as '{server.Target.User}' and DB_URL as '{settings.Main.User}': " +
-                "what is restored would not belong to Logto's user; name the same user in both";
+                "the restored database would not belong to Logto's user. Next: name the same user in both";
         }
 
         if (!rights.MayCreateDatabases)
@@ -286,16 +286,15 @@ internal sealed partial class DatabaseRestore(
         ? $"Restore the database '{settings.Main.Database}', which is not there now?"
         : $"Put this backup in the place of the database '{settings.Main.Database}', and keep the present one under another name?";
 
-    private static string WhyUnconfirmed(IReadOnlyList<ServerSession> sessions)
+    internal static string WhyUnconfirmed(IReadOnlyList<ServerSession> sessions)
     {
         if (sessions.Count == 0)
         {
-            return "it was not confirmed; look at what is said above, and add --yes, or answer y at a terminal";
+            return "it was not confirmed. Next: read the log above, then add --yes, or answer y at a terminal";
         }
 
-        var verb = sessions.Count == 1 ? "session is" : "sessions are";
         var more = sessions.Count > Few ? "; …" : "";
-        return $"it was not confirmed, and {sessions.Count} {verb} in the way ({string.Join("; ", sessions.Take(Few))}{more}); " +
-            "stop Logto, or confirm with --yes (or y at a terminal), which ends them";
+        return $"it was not confirmed, and {Counted.Are(sessions.Count, "other session")} connected " +
+            $"({string.Join("; ", sessions.Take(Few))}{more}). Next: stop Logto, or confirm with --yes (or y at a terminal), which ends them";
     }
 }

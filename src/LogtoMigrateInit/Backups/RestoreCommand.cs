@@ -42,7 +42,7 @@ internal static class RestoreCommand
             if (file is null && yes)
             {
                 return Task.FromResult<Outcome>(new Outcome.WrongCommandLine(
-                    ["--yes confirms a restore, and no file is named"], ["Name a file; without --yes the backups are listed."]));
+                    ["--yes confirms a restore, and no file is named"], ["name a file. Without --yes the command lists the backups."]));
             }
 
             if (file is null)

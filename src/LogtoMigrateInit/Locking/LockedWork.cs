@@ -17,7 +17,7 @@ namespace LogtoMigrateInit.Locking;
 /// a backup.
 /// </summary>
 internal sealed class LockedWork(
-    ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, OtherRuns others,
+    ProgramSettings settings, LogtoDatabase database, WatchedInspection watched, OtherRuns others,
     ILogger logger)
 {
     /// <summary>Two servers behind one name may contradict each other about a database forever.</summary>
@@ -90,7 +90,8 @@ internal sealed class LockedWork(
             {
                 Survey.Clear clear => await task.Work(run, clear),
                 Survey.OthersAtWork { Sessions: [var other, ..] } =>
-                    new Outcome.LockTimedOut(Stopwatch.GetElapsedTime(started), $"{other}, left by an earlier run, running: {other.Query}"),
+                    new Outcome.LockTimedOut(
+                        Stopwatch.GetElapsedTime(started), $"{other}, left by an earlier run, running: {other.Query}", other.Pid),
                 _ => throw new UnreachableException(),
             };
         }
@@ -147,8 +148,7 @@ internal sealed class LockedWork(
         // A standby would grant the lock too.
         if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
         {
-            return new Poll.ReadOnly(
-                inspection.InRecovery, verdict is Verdict.Pending { Alterations.Count: var count } ? count : catalog.Count);
+            return new Poll.ReadOnly(inspection.InRecovery);
         }
 
         return await MigrationLock.TryTakeAsync(connection, settings.Timings, logger, stop) is { } migrationLock

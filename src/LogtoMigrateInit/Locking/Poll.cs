@@ -26,6 +26,5 @@ internal abstract record Poll
 
     /// <summary>The work writes, and the server takes no writes now.</summary>
     /// <param name="InRecovery">It is a standby; otherwise it is read-only.</param>
-    /// <param name="PendingCount">How many alterations are pending.</param>
-    public sealed record ReadOnly(bool InRecovery, int PendingCount) : Poll;
+    public sealed record ReadOnly(bool InRecovery) : Poll;
 }

@@ -67,7 +67,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         _holderSeen = Stopwatch.GetTimestamp();
         if (waited >= settings.LockTimeout)
         {
-            return new Outcome.LockTimedOut(waited, held.Holder?.ToString() ?? "a session that could not be seen");
+            return new Outcome.LockTimedOut(waited, held.Holder?.ToString() ?? "a session that the program could not see", held.Holder?.Pid);
         }
 
         if (held.Holder is { } holder && _reported != $"{holder.Pid}")
@@ -83,7 +83,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
     {
         if (waited >= settings.ConnectTimeout)
         {
-            return new Outcome.ReadOnly(poll.PendingCount, poll.InRecovery, waited);
+            return new Outcome.ReadOnly(poll.InRecovery, waited);
         }
 
         const string ReadOnly = "read-only";
@@ -91,7 +91,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         {
             _reported = ReadOnly;
             logger.WaitingForWritableServer(
-                poll.PendingCount, poll.InRecovery ? "in recovery" : "read-only", (settings.ConnectTimeout - waited).TotalSeconds);
+                poll.InRecovery ? "in recovery (a standby)" : "read-only", (settings.ConnectTimeout - waited).TotalSeconds);
         }
 
         return null;

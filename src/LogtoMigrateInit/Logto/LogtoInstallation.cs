@@ -59,22 +59,22 @@ internal sealed class LogtoInstallation
         {
             throw new UnusableTargetException(
                 $"No Logto found in {directory}: neither packages/cli with packages/schemas (Logto's image) " +
-                "nor node_modules/@logto/cli (npm) is there. Run this inside the image of the Logto release that is about to start, " +
-                "or name its folder in LOGTO_INIT_LOGTO_DIR.");
+                "nor node_modules/@logto/cli (npm) exists. Next: run this inside the image of the Logto release that is about to start, " +
+                "or set LOGTO_INIT_LOGTO_DIR to its folder.");
         }
 
         var installation = new LogtoInstallation(directory, cli, schemas, ReadVersion(Path.Combine(directory, cli, "package.json")));
         if (!File.Exists(installation.CliEntry))
         {
             throw new UnusableTargetException(
-                $"Logto's CLI is missing: {installation.CliEntry} does not exist. Use a complete image of Logto.");
+                $"Logto's CLI is missing: {installation.CliEntry} does not exist. Next: use a complete image of Logto.");
         }
 
         if (expectedVersion is not null && expectedVersion != installation.Version)
         {
             throw new UnusableTargetException(
                 $"This image holds Logto {installation.Version}, and LOGTO_INIT_EXPECTED_VERSION asks for {expectedVersion}. " +
-                "Give the init image and Logto's image the same version.");
+                "Next: give the init image and Logto's image the same version.");
         }
 
         return installation;
@@ -94,7 +94,7 @@ internal sealed class LogtoInstallation
         {
             throw new UnusableTargetException(
                 $"The alterations in {AlterationsDirectory} cannot be used: {unusable.Message.TrimEnd('.')}. " +
-                "Use a complete image of Logto.");
+                "Next: use a complete image of Logto.");
         }
     }
 
@@ -119,8 +119,8 @@ internal sealed class LogtoInstallation
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
         {
             throw new UnusableTargetException(
-                $"The definitions of Logto's tables in {folder} cannot be read: {unusable.Message.TrimEnd('.')}. Use a complete image " +
-                $"of Logto.");
+                $"The definitions of Logto's tables in {folder} cannot be read: {unusable.Message.TrimEnd('.')}. Next: use a complete " +
+                "image of Logto.");
         }
 
         // The code with which core counts signing keys came with 1.39.0.
@@ -139,7 +139,7 @@ internal sealed class LogtoInstallation
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
             throw new UnusableTargetException(
-                $"The alteration {alteration.FileName} cannot be read: {unreadable.Message} Use a complete image of Logto.");
+                $"The alteration {alteration.FileName} cannot be read: {unreadable.Message} Next: use a complete image of Logto.");
         }
     }
 
@@ -184,7 +184,7 @@ internal sealed class LogtoInstallation
             or JsonException or KeyNotFoundException or InvalidOperationException)
         {
             throw new UnusableTargetException(
-                $"{packageFile} does not tell the version of Logto's CLI. Use a complete image of Logto.");
+                $"{packageFile} does not have the version of Logto's CLI. Next: use a complete image of Logto.");
         }
     }
 }

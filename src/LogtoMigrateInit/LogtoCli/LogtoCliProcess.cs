@@ -26,8 +26,8 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
         FolderLock folder, Action<int> started, CancellationToken interrupt, CancellationToken kill)
     {
         var node = FilePermission.FindProgram(settings.Node)
-            ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Name it in " +
-                $"LOGTO_INIT_NODE, or use Logto's own image.");
+            ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Next: set " +
+                $"LOGTO_INIT_NODE to it, or use Logto's own image.");
 
         // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
         string[] words = ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments];
@@ -44,8 +44,8 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
         }
         catch (Win32Exception missing)
         {
-            throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Name its " +
-                $"executable in LOGTO_INIT_NODE, or use Logto's own image.");
+            throw new UnusableTargetException($"Node.js does not start: {node}: {missing.GetBaseException().Message}. Next: set " +
+                $"LOGTO_INIT_NODE to its executable, or use Logto's own image.");
         }
 
         void HandOver(int pid)

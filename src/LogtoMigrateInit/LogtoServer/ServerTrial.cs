@@ -34,7 +34,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
     {
         if (settings.StartCommand is [] && installation.CoreDirectory is null)
         {
-            return "this installation has no Logto server";
+            return "this installation has no Logto server. Next: use Logto's image, or set LOGTO_INIT_START_COMMAND";
         }
 
         if (FilePermission.FindProgram(Program) is null)

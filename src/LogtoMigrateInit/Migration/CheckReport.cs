@@ -13,7 +13,7 @@ namespace LogtoMigrateInit.Migration;
 internal static class CheckReport
 {
     /// <summary>
-    /// A line for each pending alteration, and one for each difference of the schema with what mends it. The log has the verdict.
+    /// A line for each pending alteration, and one for each difference of the schema with its SQL. The log has the sentence.
     /// </summary>
     /// <param name="outcome">How it ended.</param>
     /// <param name="drift">Null when the schema was not compared.</param>

@@ -104,8 +104,7 @@ internal sealed class Deployment(
             Verdict.Pending rest => new Outcome.DeployFailed(
                 CliFailure.Describe(ended, job), count - rest.Alterations.Count, count, ended.Failed ?? rest.Alterations[0].FileName,
                 CliFailure.Explain(ended)),
-            _ => await SucceedAsync(ended, verdict, $"{count} {(count == 1 ? "alteration" : "alterations")} " +
-                $"deployed", job.Database, run.Stop),
+            _ => await SucceedAsync(ended, verdict, $"{Counted.Of(count, "alteration")} deployed", job.Database, run.Stop),
         };
     }
 

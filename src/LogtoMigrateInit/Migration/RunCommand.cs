@@ -35,13 +35,13 @@ internal static partial class RunCommand
             // Before the database is touched: an upgrade whose command cannot start would only look like one.
             if (program is null)
             {
-                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable; name a program of this " +
+                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable. Next: name a program of this " +
                     $"image after `run --`"]);
             }
 
             if (ProgramFile.WhyNotStartable(program) is { } unstartable)
             {
-                return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}; name a program of this " +
+                return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}. Next: name a program of this " +
                     $"image after `run --`"]);
             }
 

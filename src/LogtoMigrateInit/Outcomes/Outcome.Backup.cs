@@ -8,13 +8,13 @@ internal abstract partial record Outcome
     public sealed record BackedUp(string Path, long Bytes, long Rows, int Tables, bool IsRestored, int LeftOut, string Restore)
         : Outcome(
             "backedUp", ExitCode.Success,
-            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Rows} rows in {Tables} tables, " +
-            $"{(IsRestored ? "restored and the same row for row" : "read again and whole")}. To have it back: `{Restore}`" +
+            $"Backed up to {Path}: {Bytes / 1048576.0:0.0} MB, {Counted.Of(Rows, "row")} in {Counted.Of(Tables, "table")}, " +
+            $"{(IsRestored ? "verified by a restore, row for row" : "verified by reading the whole file")}. To restore it: `{Restore}`" +
             (LeftOut == 0 ? "." : $", which leaves out {Counted.Of(LeftOut, "object")} (see the warning above)."));
 
     public sealed record BackupFailed(string Reason, string? NotDone)
         : Outcome("backupFailed", ExitCode.BackupFailed, $"The backup was not " +
-            $"made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {Reason}.");
+            $"made{(NotDone is null ? "" : $", and nothing was {NotDone}")}: {End(Reason)}");
 
     public sealed record Restored(string Database, string? Former, string Level, string Remark)
         : Outcome(
@@ -23,8 +23,9 @@ internal abstract partial record Outcome
             "restored" +
             (Former is null
                 ? ""
-                : $", and what it was before is kept as '{Former}' (`drop database {SqlNames.Quote(Former)}` when nobody needs it)") +
-            $". {Level}{Remark}");
+                : $", and the old one is kept as '{Former}'") +
+            $". {Level}{Remark}" +
+            (Former is null ? "" : $" When nobody needs the old one: `drop database {SqlNames.Quote(Former)}`."));
 
     public sealed record BackupsListed(string Folder, int Count)
         : Outcome(
@@ -42,13 +43,12 @@ internal abstract partial record Outcome
             (Former is null ? "." : $"; or go back: stop Logto, rename '{Database}' away and '{Former}' to '{Database}'."));
 
     public sealed record RestoreRefused(string Reason)
-        : Outcome("restoreRefused", ExitCode.RestoreRefused, $"Nothing was restored and nothing was changed: {Reason}.");
+        : Outcome("restoreRefused", ExitCode.RestoreRefused, $"Nothing was restored: {End(Reason)}");
 
     public sealed record RestoreUnknown(string Database, string Fresh, string? Former, string Reason)
         : Outcome(
             "restoreUnknown", ExitCode.RestoreFailed,
-            $"The connection broke while the server put the restored database in its place ({Reason}). Nothing is lost: if there is " +
-            $"a database '{Fresh}', the old one is still '{Database}', and the same command does it again; if not, '{Database}' is the " +
-            $"restored one" +
-            $"{(Former is null ? "" : $", and the old one is '{Former}'")}.");
+            $"The connection broke during the switch to the restored database ({Reason}), so the program does not know whether it " +
+            $"happened. Next: list the databases with `psql -l`. If '{Fresh}' is there, run the same command again. If not, '{Database}' " +
+            $"is the restored one{(Former is null ? "" : $", and the old one is '{Former}'")}. No data is lost.");
 }

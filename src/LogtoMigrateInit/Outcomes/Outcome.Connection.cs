@@ -13,15 +13,14 @@ internal abstract partial record Outcome
     public sealed record Unreachable(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
             "unreachable", ExitCode.Unreachable,
-            $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used within " +
-            $"{Settings.ConnectTimeout.TotalSeconds:0} s: {Reason}. {Sentence(Remedy)}; LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long " +
-            "to wait.");
+            $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used: {Reason}. Next: {Remedy}. " +
+            $"The program tries again for {Settings.ConnectTimeout.TotalSeconds:0} s (LOGTO_INIT_CONNECT_TIMEOUT_SECONDS).");
 
     public sealed record Refused(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
             "refused", ExitCode.Refused,
-            $"The database at {Settings.Main.Host}:{Settings.Main.Port} refused us as user '{Settings.Main.User}' in " +
-            $"'{Settings.Main.Database}': {Reason}. {Sentence(Remedy)}.");
+            $"The server at {Settings.Main.Host}:{Settings.Main.Port} refused user '{Settings.Main.User}' in the database " +
+            $"'{Settings.Main.Database}': {Reason}. Next: {Remedy}.");
 
     public sealed record NoSuchDatabase(ProgramSettings Settings)
         : Outcome(
@@ -34,26 +33,26 @@ internal abstract partial record Outcome
             "notCreated", ExitCode.Refused,
             $"The server at {Settings.Main.Host}:{Settings.Main.Port} has no database '{Settings.Main.Database}', and user " +
             $"'{Settings.Main.User}' could not create it through the database '{DatabaseCreation.MaintenanceDatabase}': {Reason}. " +
-            $"Correct DB_URL, or create it as an administrator with `create database {SqlNames.Quote(Settings.Main.Database)} owner " +
+            $"Next: correct DB_URL, or create it as an administrator with `create database {SqlNames.Quote(Settings.Main.Database)} owner " +
             $"{SqlNames.Quote(Settings.Main.User)}` and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
         : Outcome(
             "unsupportedServer", ExitCode.Refused,
-            $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. " +
-            "Nothing was deployed. Upgrade PostgreSQL first.");
+            $"The server runs PostgreSQL {ServerVersion / 10000}, and Logto needs {Oldest} or newer. Nothing was deployed. " +
+            $"Next: upgrade PostgreSQL to {Oldest} or newer, then start again.");
 
     public sealed record DriverRefused(ProgramSettings Settings, string Reason)
         : Outcome(
             "driverRefused", ExitCode.Refused,
             $"The connection pooler at {Settings.Main.Host}:{Settings.Main.Port} refuses what Logto's driver sends at login: {Reason}. " +
-            $"Give PgBouncer the setting `{PoolerSetting}`, or let DB_URL name the server itself. " +
-            "This assumes the same DATABASE_STATEMENT_TIMEOUT for Logto as for this program.");
+            $"Next: give PgBouncer the setting `{PoolerSetting}`, or let DB_URL name the server itself. " +
+            "(This assumes that Logto has the same DATABASE_STATEMENT_TIMEOUT as this program.)");
 
-    public sealed record ReadOnly(int PendingCount, bool InRecovery, TimeSpan Waited)
+    public sealed record ReadOnly(bool InRecovery, TimeSpan Waited)
         : Outcome(
             "readOnly", ExitCode.Refused,
-            $"{Counted.Are(PendingCount, "alteration")} pending and the server stayed " +
-            $"{(InRecovery ? "in recovery (a standby)" : "read-only")} for " +
-            $"{Waited.TotalSeconds:0} s. Point DB_URL to the primary, or turn off default_transaction_read_only.");
+            $"The server has been {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s, and the database " +
+            $"has to be changed. Next: {(InRecovery ? "point DB_URL to the primary" : "turn off default_transaction_read_only, or point " +
+            "DB_URL to a server that accepts writes")}.");
 }

@@ -14,28 +14,26 @@ internal abstract partial record Outcome
     public sealed record AheadAllowed(AlterationCatalog Catalog, AlterationState State, ProgramSettings Settings, string Compared = "")
         : Outcome(
             "aheadAllowed", ExitCode.Success,
-            $"The database is ahead of Logto {Catalog.TargetVersion} (state {State}, this image ends at " +
-            $"{Catalog.Last.FormattedTimestamp}) " +
-            $"and LOGTO_INIT_AHEAD={(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} " +
-            $"says that this is meant{Compared}. Logto can start.", State);
+            $"The database is newer than this image (state {State}, Logto {Catalog.TargetVersion} ends at " +
+            $"{Catalog.Last.FormattedTimestamp}), and LOGTO_INIT_AHEAD=" +
+            $"{(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} " +
+            $"allows that{Compared}. Logto can start.", State);
 
     public sealed record AlterationsPending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending)
         : Outcome(
             "pending", ExitCode.Pending,
             $"{Counted.Are(Pending.Count, "alteration")} pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
-            $"{Catalog.Last.FormattedTimestamp}). Run `logto-migrate-init migrate`.", State, Pending);
+            $"{Catalog.Last.FormattedTimestamp}). Next: run `logto-migrate-init migrate`.", State, Pending);
 
     public sealed record Ahead(AlterationCatalog Catalog, AlterationState State, ProgramSettings Settings)
         : Outcome(
             "ahead", ExitCode.Ahead,
-            $"The database is ahead: its state {State} is newer than {Catalog.Last.FormattedTimestamp}, the last alteration of Logto " +
-            Catalog.TargetVersion +
-            (Settings.AheadLimit > 0
-                ? $", and than {AlterationState.Format(Settings.AheadLimit)}, which LOGTO_INIT_AHEAD allows"
-                : "") + ". " +
-            $"To go back, run `logto-migrate-init rollback {Catalog.TargetVersion}` in the newer image (or, without a backup and a " +
-            $"rehearsal, its `npm run cli db alteration rollback {Catalog.TargetVersion}`); or start the newer Logto again; if it was " +
-            $"rolled back already set LOGTO_INIT_AHEAD={State}, and in a rolling update LOGTO_INIT_AHEAD=allow.", State);
+            $"The database is newer than this image (state {State}, Logto {Catalog.TargetVersion} ends at " +
+            $"{Catalog.Last.FormattedTimestamp}" +
+            (Settings.AheadLimit > 0 ? $", LOGTO_INIT_AHEAD allows up to {AlterationState.Format(Settings.AheadLimit)}" : "") +
+            "). Next: start the newer image, or go back with " +
+            $"`logto-migrate-init rollback {Catalog.TargetVersion}` in it. If the database was rolled back already, set " +
+            $"LOGTO_INIT_AHEAD={State}. In a rolling update set LOGTO_INIT_AHEAD=allow.", State);
 
     public sealed record RowSecurityOff(AlterationState State, IReadOnlyList<Alteration> Pending, IReadOnlyList<string> Tables)
         : Outcome(
@@ -64,14 +62,14 @@ internal abstract partial record Outcome
     public sealed record StartFailed(AlterationCatalog Catalog, AlterationState State, string Reason)
         : Outcome(
             "startFailed", ExitCode.Unstartable,
-            $"The schema is right for Logto {Catalog.TargetVersion} (state {State}), and Logto itself does not work. Started here, it " +
-            $"{Reason.TrimEnd('.')}. Mend the cause and check again; LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.", State);
+            $"Logto {Catalog.TargetVersion} was started here and does not work: it {Reason.TrimEnd('.')}. The state of the database " +
+            $"({State}) is right for it. Next: fix the cause and check again. LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
+            State);
 
     public sealed record StartUnknown(string Reason)
         : Outcome(
             "startUnknown", ExitCode.RehearsalFailed,
-            $"Logto was not started, so it is not known whether it works: {Reason.TrimEnd('.')}. " +
-            "Mend that, or check without --start.");
+            $"Logto was not started, so the program does not know whether it works: {Then(Reason, "fix that, or check without --start.")}");
 
     public sealed record TenantsHidden(ProgramSettings Settings, AlterationState State, string Reason)
         : Outcome(
@@ -83,16 +81,16 @@ internal abstract partial record Outcome
     public sealed record Empty(string Database)
         : Outcome(
             "empty", ExitCode.Empty,
-            $"The database '{Database}' is empty and seeding is off. Check DB_URL and the server's storage; " +
-            "for a first installation set LOGTO_INIT_SEED=true for this one start.");
+            $"The database '{Database}' is empty, and LOGTO_INIT_SEED is false. Next: check DB_URL and the server's storage. " +
+            "For a first installation set LOGTO_INIT_SEED=true for one start.");
 
     public sealed record WouldSeed(string Database)
-        : Outcome("wouldSeed", ExitCode.Empty, $"The database '{Database}' is empty. Run `logto-migrate-init migrate`, which seeds it, " +
-            $"as LOGTO_INIT_SEED says.");
+        : Outcome("wouldSeed", ExitCode.Empty, $"The database '{Database}' is empty. Next: run `logto-migrate-init migrate`, which seeds " +
+            "it (LOGTO_INIT_SEED).");
 
     public sealed record NotLogto(string Database, string Reason)
         : Outcome(
             "notLogto", ExitCode.NotLogto,
-            $"The database '{Database}' is not one that Logto's CLI can migrate safely: {Reason}. Nothing was touched. " +
-            "Check DB_URL, or restore the database from a backup.");
+            $"Logto's CLI cannot migrate the database '{Database}' safely: {Reason}. " +
+            "Next: check DB_URL, or restore the database from a backup.");
 }

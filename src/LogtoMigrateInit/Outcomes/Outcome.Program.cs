@@ -5,25 +5,27 @@ internal abstract partial record Outcome
     public sealed record Unexpected(Exception Error)
         : Outcome(
             "unexpected", ExitCode.Unexpected,
-            $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {Error.Message} Nothing more was done. " +
-            "Please report it with the log above; starting again is safe.");
+            $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {End(Error.Message)} The program stopped. " +
+            "Next: start again, and report the bug with the log above.");
 
     public sealed record WrongUsage(IReadOnlyList<string> Problems)
-        : Outcome("wrongUsage", ExitCode.WrongUsage, $"The configuration cannot be used, and nothing was done: " +
-            $"{string.Join("; ", Problems)}.");
+        : Outcome(
+            "wrongUsage", ExitCode.WrongUsage,
+            "The settings cannot be used, so nothing was done. " +
+            Then(string.Join(" ", Problems.Select(each => End(Sentence(each)))), "correct this and start again."));
 
     public sealed record WrongCommandLine(IReadOnlyList<string> Problems, IReadOnlyList<string> Hints)
         : Outcome(
             "wrongCommandLine", ExitCode.WrongUsage,
-            $"The command line cannot be used, and nothing was done: {string.Join("; ", Problems.Select(each => each.TrimEnd('.')))}. " +
-            string.Join(' ', Hints));
+            $"The command line cannot be used, so nothing was done. {string.Join(" ", Problems.Select(each => End(Sentence(each))))} " +
+            $"Next: {string.Join(' ', Hints)}");
 
     public sealed record Installed(string File) : Outcome("installed", ExitCode.Success, $"Installed {File}.");
 
     public sealed record InstallFailed(string Directory, string Reason, string User)
         : Outcome(
             "installFailed", ExitCode.WrongUsage,
-            $"Nothing was installed in '{Directory}': {Reason.TrimEnd('.')}. Name an existing folder that user {User} may write to.");
+            $"Nothing was installed in '{Directory}': {End(Reason)} Next: name an existing folder that user {User} may write to.");
 
     /// <summary>Nothing of what the run did before is undone by it.</summary>
     public sealed record CommandNotStarted(Outcome Migrated, string Command, string Reason)
@@ -36,6 +38,5 @@ internal abstract partial record Outcome
     public sealed record TargetUnusable(string Problem) : Outcome("targetUnusable", ExitCode.TargetUnusable, Problem);
 
     public sealed record Stopped(ExitCode Signal, string SignalName)
-        : Outcome("stopped", Signal, $"Stopped by {SignalName}. What was applied is complete, nothing stays locked, and the same " +
-            $"command, started again, carries on.");
+        : Outcome("stopped", Signal, $"Stopped by {SignalName}. What was applied is complete. Next: run the same command again.");
 }

@@ -1,4 +1,5 @@
 using LogtoMigrateInit.Logto;
+using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Outcomes;
 
@@ -7,21 +8,20 @@ internal abstract partial record Outcome
     public sealed record Rehearsed(AlterationCatalog Catalog, int Count, string Summary)
         : Outcome(
             "rehearsed", ExitCode.Success,
-            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Count} " +
-            $"{(Count == 1 ? "alteration" : "alterations")}): {Summary}. " +
-            "The real database is as it was; `logto-migrate-init migrate` deploys them.");
+            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Counted.Of(Count, "alteration")}): {Summary}. " +
+            (Count == 0 ? "" : "Next: run `logto-migrate-init migrate`, which deploys to the real database."));
 
     public sealed record RehearsalFailed(AlterationCatalog Catalog, string? Alteration, string Reason)
         : Outcome(
             "rehearsalFailed", ExitCode.RehearsalFailed,
             $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the " +
-            $"database{(Alteration is null ? "" : $", at {Alteration}")}: {Reason.TrimEnd('.')}. " +
-            "The real database is as it was, and nothing was deployed. Mend the cause there, and start again.");
+            $"database{(Alteration is null ? "" : $", at {Alteration}")}: {End(Reason)} " +
+            "Nothing was deployed. Next: fix the cause in the real database, and start again.");
 
     public sealed record RehearsalImpossible(string Reason)
         : Outcome(
             "rehearsalImpossible", ExitCode.RehearsalFailed,
-            $"The upgrade could not be rehearsed, and nothing was deployed: {Reason.TrimEnd('.')}.");
+            $"The upgrade was not rehearsed, and nothing was deployed: {End(Reason)}");
 
     public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First, string Sql)
         : Outcome(
@@ -33,6 +33,6 @@ internal abstract partial record Outcome
             $"Logto can start; {Sql}. Next: run `logto-migrate-init repair`, which applies what deletes nothing.", State);
 
     public sealed record DriftUnknown(string Reason)
-        : Outcome("driftUnknown", ExitCode.RehearsalFailed, $"The schema could not be compared with what this image itself creates: " +
-            $"{Reason.TrimEnd('.')}.");
+        : Outcome("driftUnknown", ExitCode.RehearsalFailed, "The schema was not compared with what this image itself creates: " +
+            End(Reason));
 }

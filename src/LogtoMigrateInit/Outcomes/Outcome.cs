@@ -34,7 +34,7 @@ internal abstract partial record Outcome
     /// <param name="restore">Null: there is no backup.</param>
     public Outcome WithRestoreCommand(string? restore) => restore is null || ExitCode == ExitCode.Success
         ? this
-        : this with { Message = $"{Message} To have back what was there before: `{OneLine.Escape(restore)}`." };
+        : this with { Message = $"{Message} To undo this run: `{OneLine.Escape(restore)}`." };
 
     /// <summary>The ending that a verdict means when nothing is done about it.</summary>
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
@@ -62,9 +62,17 @@ internal abstract partial record Outcome
     };
 
     /// <summary>Why work under the lock ended: a clause.</summary>
-    public const string WhyLockLost = "the migration lock was lost, because its connection broke or this machine stood still";
+    public const string WhyLockLost = "the migration lock was lost, because its connection broke or this machine was suspended";
 
     private static string Sentence(string clause) => $"{char.ToUpperInvariant(clause[0])}{clause[1..]}";
+
+    /// <summary>Ends a reason with a full stop, unless it ends with a mark already.</summary>
+    private static string End(string reason) => reason is [.., '.' or '?' or '!'] ? reason : $"{reason}.";
+
+    /// <summary>A reason and what to do about it. A reason with advice of its own needs no other.</summary>
+    /// <param name="next">Imperative sentences with their full stops.</param>
+    private static string Then(string reason, string next) =>
+        reason.Contains("Next: ", StringComparison.Ordinal) ? End(reason) : $"{End(reason)} Next: {next}";
 
     private static string Some(IReadOnlyList<string> names) =>
         names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";
@@ -75,10 +83,11 @@ internal abstract partial record Outcome
 
     private static string AdviceOnMissing(SeedMode seed) => seed switch
     {
-        SeedMode.False => "Correct DB_URL; for a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds it.",
+        SeedMode.False =>
+            "Next: correct DB_URL. For a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds the database.",
         SeedMode.True =>
-            "LOGTO_INIT_SEED=true seeds only a database that is there: correct DB_URL, or create it; " +
-            "LOGTO_INIT_SEED=create does both, for a first installation.",
-        _ => "Correct DB_URL, or run `logto-migrate-init migrate`, which creates and seeds it, as LOGTO_INIT_SEED says.",
+            "LOGTO_INIT_SEED=true seeds only a database that exists. Next: correct DB_URL, or create the database. For a first " +
+            "installation set LOGTO_INIT_SEED=create for one start.",
+        _ => "Next: correct DB_URL, or run `logto-migrate-init migrate`, which creates and seeds the database (LOGTO_INIT_SEED=create).",
     };
 }

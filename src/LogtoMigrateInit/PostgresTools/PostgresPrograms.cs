@@ -38,9 +38,9 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
         }
 
         return newest ?? throw new PostgresToolException(folder is null
-            ? "pg_dump and pg_restore are not in this image; build it with POSTGRES_CLIENT (see the Dockerfile), " +
-                "or name their folder in LOGTO_INIT_PG_BIN"
-            : $"LOGTO_INIT_PG_BIN names {folder}, and there are no pg_dump and pg_restore that start");
+            ? "pg_dump and pg_restore are not in this image. Next: build it with POSTGRES_CLIENT (see the Dockerfile), " +
+                "or set LOGTO_INIT_PG_BIN to their folder"
+            : $"LOGTO_INIT_PG_BIN is {folder}, and no pg_dump and pg_restore there start. Next: set it to their folder");
     }
 
     /// <summary>A tool reads servers up to its own release and no newer.</summary>
@@ -50,8 +50,8 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
         if (Major < serverVersion / 10000)
         {
             throw new PostgresToolException(
-                $"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}; " +
-                $"install PostgreSQL's client {serverVersion / 10000} or newer, or name its folder in LOGTO_INIT_PG_BIN");
+                $"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}. " +
+                $"Next: install PostgreSQL's client {serverVersion / 10000} or newer, or set LOGTO_INIT_PG_BIN to its folder");
         }
     }
 

@@ -124,7 +124,7 @@ internal static class RehearsalJson
         json.WriteString("database", report.Database);
         json.WriteNumber("state", report.State.Timestamp);
         json.WriteNumber("serverVersion", report.ServerVersion);
-        json.WriteString("rows", report.Mode == RehearsalMode.Full ? "all" : "small tables");
+        json.WriteString("rows", report.Mode == RehearsalMode.Full ? "all" : "smallTables");
         json.WriteNumber("planned", report.Planned);
         if (report.Failure is { } failure)
         {
@@ -196,7 +196,12 @@ internal static class RehearsalJson
             json.WriteStartObject();
             json.WriteString("table", held.Table);
             json.WriteString("mode", held.Mode);
-            json.WriteString("blocks", held.Blocks == Blocked.Nothing ? null : RehearsalSummary.What(held.Blocks));
+            json.WriteString("blocks", held.Blocks switch
+            {
+                Blocked.Nothing => null,
+                Blocked.Writes => "writes",
+                _ => "readsAndWrites",
+            });
             if (report.SizeOf(held) is { } bytes)
             {
                 json.WriteNumber("bytes", bytes);

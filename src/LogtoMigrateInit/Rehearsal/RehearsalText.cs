@@ -14,8 +14,8 @@ internal static class RehearsalText
     private const string Yellow = "\e[33m";
     private const string Plain = "\e[0m";
 
-    /// <param name="report">What was seen.</param>
-    /// <param name="inColour">Colours as a terminal shows them.</param>
+    /// <param name="report">What the rehearsal found.</param>
+    /// <param name="inColour">Colors as a terminal shows them.</param>
     public static string Of(RehearsalReport report, bool inColour)
     {
         var text = new StringBuilder();

@@ -30,7 +30,7 @@ internal sealed class RehearsedUpgrade(
         {
             Settle = verdict => verdict is Verdict.Pending ? null : Outcome.Of(verdict, _catalog, settings),
             Work = (run, survey) => RunAsync(survey, mode, starts, seen, run.WhileLocked),
-            LockLost = _ => Task.FromResult<Outcome>(new Outcome.RehearsalImpossible($"{Outcome.WhyLockLost}; start again")),
+            LockLost = _ => Task.FromResult<Outcome>(new Outcome.RehearsalImpossible($"{Outcome.WhyLockLost}. Next: start again")),
         },
         stop);
 

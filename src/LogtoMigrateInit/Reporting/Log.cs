@@ -20,10 +20,10 @@ internal static partial class Log
     [LoggerMessage(1003, LogLevel.Critical, "Unexpected error")]
     public static partial void Crashed(this ILogger logger, Exception error);
 
-    [LoggerMessage(1005, LogLevel.Warning, "The termination log {File} could not be written: {Reason}")]
+    [LoggerMessage(1005, LogLevel.Warning, "The program could not write the termination log {File}: {Reason}")]
     public static partial void TerminationLogFailed(this ILogger logger, string file, string reason);
 
-    [LoggerMessage(1006, LogLevel.Warning, "Stopping, because of {Signal}")]
+    [LoggerMessage(1006, LogLevel.Warning, "Stopping after {Signal}")]
     public static partial void Stopping(this ILogger logger, string signal);
 
     [LoggerMessage(1200, LogLevel.Information, "Waiting for the database at {Host}:{Port}: {Reason} (giving up in {SecondsLeft:0} s)")]
@@ -34,8 +34,8 @@ internal static partial class Log
 
     [LoggerMessage(
         1202, LogLevel.Warning,
-        "DB_URL says sslmode={SslMode}, which Logto does not know: it connects without TLS, and so does this program. " +
-        "Write sslmode=require (checks the certificate) or sslmode=no-verify")]
+        "DB_URL has sslmode={SslMode}, which Logto does not know. Logto connects without TLS, and so does this program. Next: " +
+        "write sslmode=require (checks the certificate) or sslmode=no-verify")]
     public static partial void UnknownSslMode(this ILogger logger, string sslMode);
 
     [LoggerMessage(1203, LogLevel.Warning, "DB_URL has parameters that Logto ignores: {Names}")]
@@ -43,7 +43,7 @@ internal static partial class Log
 
     [LoggerMessage(
         1207, LogLevel.Warning,
-        "Neither DB_URL nor PGPASSWORD holds a password, and Logto does not read the password file {FileAndReason}")]
+        "Neither DB_URL nor PGPASSWORD has a password, and Logto does not read the password file {FileAndReason}")]
     public static partial void IgnoredPasswordFile(this ILogger logger, string fileAndReason);
 
     [LoggerMessage(
@@ -58,14 +58,14 @@ internal static partial class Log
         "Next: give both the same DB_URL, or remove it from the file")]
     public static partial void ContradictingDotEnv(this ILogger logger, string file);
 
-    [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write there")]
+    [LoggerMessage(1204, LogLevel.Warning, "The server is {Kind}. Nothing is pending, so Logto can start, but it cannot write")]
     public static partial void ServerIsReadOnly(this ILogger logger, string kind);
 
     [LoggerMessage(
         1205, LogLevel.Information,
-        "{Pending} alterations are pending and the server is {Kind}; " +
-        "waiting for a writable one (giving up in {SecondsLeft:0} s)")]
-    public static partial void WaitingForWritableServer(this ILogger logger, int pending, string kind, double secondsLeft);
+        "The server is {Kind}, and the database has to be changed. Waiting for a server that accepts writes (giving up in " +
+        "{SecondsLeft:0} s)")]
+    public static partial void WaitingForWritableServer(this ILogger logger, string kind, double secondsLeft);
 
     [LoggerMessage(
         1206, LogLevel.Warning,
@@ -75,7 +75,7 @@ internal static partial class Log
     [LoggerMessage(1209, LogLevel.Warning, "{Warning}")]
     public static partial void StartWarning(this ILogger logger, string warning);
 
-    [LoggerMessage(1300, LogLevel.Information, "Another replica migrates this database: {Holder}; waiting for it")]
+    [LoggerMessage(1300, LogLevel.Information, "Another session holds the migration lock: {Holder}. Waiting for it")]
     public static partial void WaitingForLock(this ILogger logger, string holder);
 
     [LoggerMessage(1301, LogLevel.Debug, "Took the migration lock")]
@@ -86,23 +86,25 @@ internal static partial class Log
 
     [LoggerMessage(
         1303, LogLevel.Information,
-        "A session of an earlier, killed run still works: {Session}, running: {Query}; waiting for it")]
+        "A session of an earlier, killed run is still active: {Session}, running: {Query}. Waiting for it")]
     public static partial void WaitingForOrphan(this ILogger logger, string session, string query);
 
-    [LoggerMessage(1304, LogLevel.Warning, "Ended a session of another run's CLI, which has lost the right to be there: {Session}")]
+    [LoggerMessage(
+        1304, LogLevel.Warning,
+        "Terminated a session of another run's CLI, because that run no longer holds the lock: {Session}")]
     public static partial void EndedSession(this ILogger logger, string session);
 
     [LoggerMessage(
         1305, LogLevel.Information,
-        "Another process runs Logto's CLI in {Folder}; waiting for it, because two would destroy each other's scripts")]
+        "Another process runs Logto's CLI in {Folder}, and two would destroy each other's scripts. Waiting for it")]
     public static partial void WaitingForFolder(this ILogger logger, string folder);
 
     [LoggerMessage(
         1400, LogLevel.Information,
-        "{Pending} of {Shipped} alterations of Logto {Version} are pending: state {State}, target {Target}")]
+        "Pending: {Pending} of the {Shipped} alterations of Logto {Version} (state {State}, target {Target})")]
     public static partial void PlannedDeploy(this ILogger logger, int pending, int shipped, string version, string state, string target);
 
-    [LoggerMessage(1401, LogLevel.Information, "The database {Database} is empty; seeding it with Logto {Version}")]
+    [LoggerMessage(1401, LogLevel.Information, "The database {Database} is empty. Seeding it with Logto {Version}")]
     public static partial void PlannedSeed(this ILogger logger, string database, string version);
 
     [LoggerMessage(1402, LogLevel.Information, "Waiting for another process to migrate: {Reason}")]
@@ -123,61 +125,62 @@ internal static partial class Log
 
     [LoggerMessage(
         1504, LogLevel.Warning,
-        "The migration waits for a lock of {Session}, running: {Query} (what is hidden shows with the role pg_read_all_stats; " +
-        "end the session with select pg_terminate_backend({Pid}))")]
+        "The migration waits for a lock of {Session}, running: {Query}. Next: if it does not end, run select " +
+        "pg_terminate_backend({Pid}). To see hidden queries, grant pg_read_all_stats")]
     public static partial void Blocked(this ILogger logger, string session, string query, int pid);
 
     [LoggerMessage(
         1505, LogLevel.Warning,
-        "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}; its alteration builds it again")]
+        "Dropped the index {Index} on {Table}, which an interrupted run left behind {Kind}. Its alteration builds it again")]
     public static partial void IndexDropped(this ILogger logger, string index, string table, string kind);
 
     [LoggerMessage(
         1511, LogLevel.Information,
-        "Dropping the index {Index} on {Table}, which an interrupted run left behind {Kind}; " +
-        "this waits for transactions that use the table")]
+        "Dropping the index {Index} on {Table}, which an interrupted run left behind {Kind}. This waits for transactions that " +
+        "use the table")]
     public static partial void DroppingIndex(this ILogger logger, string index, string table, string kind);
 
     [LoggerMessage(
         1506, LogLevel.Warning,
-        "Logto's CLI {Version} stops every statement after 60 s and cannot be told otherwise before 1.36.0; " +
-        "a long index build fails and is repaired at the next start")]
+        "Logto's CLI {Version} stops every statement after 60 s, and only 1.36.0 and newer can change that. A longer index " +
+        "build fails and is repaired at the next start")]
     public static partial void OldStatementTimeout(this ILogger logger, string version);
 
     [LoggerMessage(
         1507, LogLevel.Warning,
-        "A connection pooler answers for the server. Logto's CLI needs PgBouncer's {Setting}; " +
-        "and a statement_timeout or lock_timeout of the role or the database applies to the deploy, " +
-        "because no options are sent through a pooler")]
+        "A connection pooler answers for the server, so the program sends no options. Logto's CLI needs PgBouncer's {Setting}. " +
+        "A statement_timeout or lock_timeout of the role or the database applies to the deploy")]
     public static partial void PoolerTakesNoOptions(this ILogger logger, string setting);
 
-    [LoggerMessage(1514, LogLevel.Warning, "Waiting behind the migration, which waits itself: {Sessions}, the first for {Seconds:0} s")]
+    [LoggerMessage(
+        1514, LogLevel.Warning,
+        "Other sessions wait behind the migration, which waits too: {Sessions}, the first for {Seconds:0} s")]
     public static partial void OthersWait(this ILogger logger, string sessions, double seconds);
 
     [LoggerMessage(
         1515, LogLevel.Warning,
-        "Cancelled the alteration, because {Reason}; trying it again in {Seconds:0} s (attempt {Attempt} of {Attempts})")]
+        "Canceled the alteration, because {Reason}. Trying again in {Seconds:0} s (attempt {Attempt} of {Attempts})")]
     public static partial void RetryingAlteration(this ILogger logger, string reason, double seconds, int attempt, int attempts);
 
     [LoggerMessage(
         1813, LogLevel.Warning,
-        "Old backups stay, because this user may not see the server's own number (pg_control_system), and so cannot tell them from those " +
-        "of another server. Next: grant execute on function pg_control_system() to it, or remove old backups by hand")]
+        "Old backups stay, because this user cannot read the server's identifier, and so cannot tell them from those of another" +
+        " server. Next: grant execute on function pg_control_system() to this user, or remove old backups by hand")]
     public static partial void BackupsNotPruned(this ILogger logger);
 
-    [LoggerMessage(1508, LogLevel.Warning, "Logto's CLI found the server full or too busy to answer it; trying again")]
+    [LoggerMessage(1508, LogLevel.Warning, "The server was too full or too busy for Logto's CLI. Trying again")]
     public static partial void RetryingConnection(this ILogger logger);
 
-    [LoggerMessage(1512, LogLevel.Information, "Only {Free} more connections are possible; waiting for room for Logto's CLI")]
+    [LoggerMessage(1512, LogLevel.Information, "Only {Free} more connections are possible. Waiting until Logto's CLI can connect")]
     public static partial void WaitingForRoom(this ILogger logger, long free);
 
-    [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), and the schema is right all the same")]
+    [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), but the schema is up to date")]
     public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string complaint);
 
     [LoggerMessage(
         1510, LogLevel.Warning,
-        "The alteration {Alteration} builds an index in words that are not understood; " +
-        "if an earlier run was interrupted in it, look for a left-over index first")]
+        "The alteration {Alteration} contains an index build that the program cannot parse. Next: if an earlier run was " +
+        "interrupted in it, look for a left-over index first")]
     public static partial void UnclearScript(this ILogger logger, string alteration);
 
     [LoggerMessage(1600, LogLevel.Information, "Logged in as {Succeeded} of {Tried} of Logto's own roles ({Count} in all): {Roles}")]
@@ -186,7 +189,7 @@ internal static partial class Log
     [LoggerMessage(1601, LogLevel.Warning, "Nobody can work as {Role}, the role of another tenant than 'default' and 'admin': {Reason}")]
     public static partial void LoginOfOtherTenantFailed(this ILogger logger, string role, string reason);
 
-    [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}; {Remedy}")]
+    [LoggerMessage(1513, LogLevel.Warning, "The migration waits for {What}. Next: {Remedy}")]
     public static partial void Waits(this ILogger logger, string what, string remedy);
 
     [LoggerMessage(
@@ -206,25 +209,25 @@ internal static partial class Log
     [LoggerMessage(1703, LogLevel.Information, "Removed the old backup {File}")]
     public static partial void PrunedBackup(this ILogger logger, string file);
 
-    [LoggerMessage(1704, LogLevel.Warning, "Removed {File}, half a backup that a killed run left behind")]
+    [LoggerMessage(1704, LogLevel.Warning, "Removed {File}, an incomplete backup that a killed run left behind")]
     public static partial void RemovedPartialBackup(this ILogger logger, string file);
 
-    [LoggerMessage(1705, LogLevel.Warning, "The backup folder {Folder} does not last: {Reason}. Mount a volume there")]
+    [LoggerMessage(1705, LogLevel.Warning, "The backup folder {Folder} is lost with the container: {Reason}. Next: mount a volume there")]
     public static partial void BackupFolderDoesNotLast(this ILogger logger, string folder, string reason);
 
     [LoggerMessage(1706, LogLevel.Debug, "{Line}")]
     public static partial void ToolLine(this ILogger logger, string line);
 
-    [LoggerMessage(1707, LogLevel.Information, "Restoring {File} into a scratch database, to compare it row for row")]
+    [LoggerMessage(1707, LogLevel.Information, "Restoring {File} into a scratch database to compare it row for row")]
     public static partial void VerifyingByRestore(this ILogger logger, string file);
 
     [LoggerMessage(1708, LogLevel.Warning, "Removed the scratch database {Database}, which a killed run left behind")]
     public static partial void RemovedScratch(this ILogger logger, string database);
 
-    [LoggerMessage(1709, LogLevel.Warning, "The scratch database {Database} could not be removed ({Reason}); the next run removes it")]
+    [LoggerMessage(1709, LogLevel.Warning, "The scratch database {Database} could not be removed ({Reason}). The next run removes it")]
     public static partial void ScratchLeft(this ILogger logger, string database, string reason);
 
-    [LoggerMessage(1710, LogLevel.Warning, "The backup before the deploy would fail, and nothing would be deployed: {Reason}")]
+    [LoggerMessage(1710, LogLevel.Warning, "A backup before the deploy would fail, and then nothing would be deployed: {Reason}")]
     public static partial void BackupWouldFail(this ILogger logger, string reason);
 
     [LoggerMessage(1711, LogLevel.Warning, "The old backup {File} could not be removed: {Reason}")]
@@ -232,7 +235,7 @@ internal static partial class Log
 
     [LoggerMessage(
         1712, LogLevel.Warning,
-        "These objects changed while the dump was made, and a restore does not compare their definitions: {Objects}")]
+        "These objects changed during the dump, so a restore does not compare their definitions: {Objects}")]
     public static partial void ChangedWhileDumped(this ILogger logger, string objects);
 
     [LoggerMessage(1714, LogLevel.Warning, "A restore by user {User} on this server would leave out: {Objects}")]
@@ -240,15 +243,16 @@ internal static partial class Log
 
     [LoggerMessage(
         1715, LogLevel.Warning,
-        "The scratch database {Database} is there: a backup, restore or rehearsal uses it, or a killed one has left it. " +
-        "Next: if none is running, leave it to the next restore or rehearsal, which removes it")]
+        "The scratch database {Database} exists: a backup, restore or rehearsal uses it, or a killed one left it behind. Next: " +
+        "if none is running, the next restore or rehearsal removes it")]
     public static partial void ScratchIsThere(this ILogger logger, string database);
 
-    [LoggerMessage(1716, LogLevel.Debug, "Scratch databases were not looked for: {Reason}")]
+    [LoggerMessage(1716, LogLevel.Debug, "The program did not look for scratch databases: {Reason}")]
     public static partial void ScratchNotSeen(this ILogger logger, string reason);
 
     [LoggerMessage(
-        1717, LogLevel.Warning, "The definitions of the database's objects could not be read, and a restore does not compare them")]
+        1717, LogLevel.Warning,
+        "The definitions of the database's objects could not be read, so a restore does not compare them")]
     public static partial void DefinitionsNotRead(this ILogger logger);
 
     [LoggerMessage(1800, LogLevel.Information, "Restoring {File} beside the database {Database}")]
@@ -256,67 +260,70 @@ internal static partial class Log
 
     [LoggerMessage(
         1801, LogLevel.Information,
-        "The backup is of {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Age}: state {State}, {Rows} rows in {Tables} tables")]
+        "The backup is from {TakenAt:yyyy-MM-dd HH:mm:ss} UTC, {Age}: state {State}, rows: {Rows}, tables: {Tables}")]
     public static partial void BackupIs(this ILogger logger, DateTime takenAt, string age, string state, long rows, int tables);
 
     [LoggerMessage(
         1802, LogLevel.Warning,
-        "Newer than the backup, and only in the database that is kept: {Users} users who registered since, " +
-        "{SignIns} users who signed in since; latest entry of the log: {Latest}")]
+        "Newer than the backup, and only in the old database, which is kept: new users: {Users}, users who signed in: " +
+        "{SignIns}, latest log entry: {Latest}")]
     public static partial void NewerThanBackup(this ILogger logger, long users, long signIns, string latest);
 
-    [LoggerMessage(1812, LogLevel.Information, "Since the backup nobody has registered or signed in")]
+    [LoggerMessage(1812, LogLevel.Information, "No user has registered or signed in since the backup")]
     public static partial void NothingNewer(this ILogger logger);
 
     [LoggerMessage(
         1803, LogLevel.Information,
-        "Logto's roles are not on this server ({Parent}); they are made with the passwords that the backup holds")]
+        "Logto's roles do not exist on this server ({Parent}). The restore creates them with the passwords in the backup")]
     public static partial void RolesWillBeMade(this ILogger logger, string parent);
 
     [LoggerMessage(
         1804, LogLevel.Warning,
-        "Not carried over: {Objects}. A superuser can make them afterwards, from `pg_restore --file=- {File}`")]
+        "Left out: {Objects}. Next: a superuser can create them afterwards from `pg_restore --file=- {File}`")]
     public static partial void LeftOut(this ILogger logger, string objects, string file);
 
     [LoggerMessage(
         1805, LogLevel.Warning,
-        "These roles are not on this server, and what was granted to them is not carried over: {Roles}. " +
-        "Create them first to keep it")]
+        "These roles do not exist on this server, so the restore leaves out their grants: {Roles}. Next: to keep the grants, " +
+        "create the roles first")]
     public static partial void MissingGrantees(this ILogger logger, string roles);
 
-    [LoggerMessage(1806, LogLevel.Warning, "In the way, and ended when the restore is confirmed and this user may end it: {Session}")]
+    [LoggerMessage(
+        1806, LogLevel.Warning,
+        "Another session is connected, and the restore terminates it after the confirmation if this user has the right: " +
+        "{Session}")]
     public static partial void SessionInTheWay(this ILogger logger, string session);
 
-    [LoggerMessage(1807, LogLevel.Warning, "Not carried over: `{Statement}` failed: {Reason}")]
+    [LoggerMessage(1807, LogLevel.Warning, "Left out: `{Statement}` failed: {Reason}")]
     public static partial void NotCarriedOver(this ILogger logger, string statement, string reason);
 
     [LoggerMessage(
         1808, LogLevel.Warning,
-        "{File} has no record beside it ({Record}): it is read to its end, and its rows, owners and rights are not compared")]
+        "{File} has no record beside it ({Record}). The program reads it to its end, but does not compare its rows, owners and " +
+        "rights")]
     public static partial void NoRecord(this ILogger logger, string file, string record);
 
     [LoggerMessage(
         1809, LogLevel.Warning,
-        "This server does not know the locale of the dumped database ({Locale}); " +
-        "the new one gets the server's own, by which texts may sort otherwise")]
+        "This server does not know the locale of the dumped database ({Locale}). The new database gets the server's own, which " +
+        "may sort texts differently")]
     public static partial void LocaleNotKnown(this ILogger logger, string locale);
 
     [LoggerMessage(
         1815, LogLevel.Information,
-        "A running Logto exits when the database is replaced: start it again. With REDIS_URL it may show old values for up to 30 minutes")]
+        "A running Logto exits when the database is replaced. Next: restart it afterwards. With REDIS_URL it may show old " +
+        "values for up to 30 minutes")]
     public static partial void LogtoStopsWithSwap(this ILogger logger);
 
     [LoggerMessage(
         1816, LogLevel.Warning,
-        "The record is of an older version and has no catalog: owners, rights and definitions are not compared")]
+        "The record is of an older version and has no catalog, so owners, rights and definitions are not compared")]
     public static partial void NoCatalog(this ILogger logger);
 
-    [LoggerMessage(
-        1817, LogLevel.Information,
-        "The new database has the {Count} objects that were dumped, with the same {Aspects}")]
+    [LoggerMessage(1817, LogLevel.Information, "The new database has all {Count} objects of the backup, with the same {Aspects}")]
     public static partial void ObjectsAreTheSame(this ILogger logger, int count, string aspects);
 
-    [LoggerMessage(1818, LogLevel.Warning, "Not as it was dumped: {Objects}: {What}")]
+    [LoggerMessage(1818, LogLevel.Warning, "Different from the backup: {Objects}: {What}")]
     public static partial void DifferentAfterRestore(this ILogger logger, string objects, string what);
 
     [LoggerMessage(1819, LogLevel.Debug, "`{Statement}` failed: {Reason}")]
@@ -330,7 +337,7 @@ internal static partial class Log
 
     [LoggerMessage(
         1900, LogLevel.Information,
-        "Rehearsing {Pending} alterations on a copy of the database with {Rows} (the real one has {Megabytes:0} MB)")]
+        "Rehearsing on a copy of the database with {Rows}: alterations: {Pending} (the real database has {Megabytes:0} MB)")]
     public static partial void Rehearsing(this ILogger logger, int pending, string rows, double megabytes);
 
     [LoggerMessage(1901, LogLevel.Debug, "Rehearsed {Finished}/{Planned} {Version} {Name} {Seconds:0.00} s")]
@@ -342,7 +349,7 @@ internal static partial class Log
 
     [LoggerMessage(
         2000, LogLevel.Information,
-        "{Count} alterations are to be reverted for Logto {Version}: state {State}, afterwards {StateAfter}")]
+        "Alterations to revert for Logto {Version}: {Count} (state {State}, afterwards {StateAfter})")]
     public static partial void PlannedRollback(this ILogger logger, int count, string version, string state, string stateAfter);
 
     [LoggerMessage(2001, LogLevel.Information, "{Finished}/{Planned} reverted {Version} {Name} {Seconds:0.00} s")]
@@ -352,14 +359,14 @@ internal static partial class Log
     [LoggerMessage(2002, LogLevel.Warning, "The rollback loses {Loss}")]
     public static partial void RollbackLoses(this ILogger logger, string loss);
 
-    [LoggerMessage(2003, LogLevel.Warning, "The schema was not compared with that of the copy: {Reason}")]
+    [LoggerMessage(2003, LogLevel.Warning, "The schema was not compared with the copy: {Reason}")]
     public static partial void RolledBackUncompared(this ILogger logger, string reason);
 
     [LoggerMessage(
         2004, LogLevel.Warning,
-        "{Alteration} is deployed, and what it builds outside of its transaction is missing: {Indexes}. " +
-        "That is what a rollback leaves that was interrupted: finish it with `logto-migrate-init rollback VERSION`, " +
-        "or build it again as `beforeUp` in that file does")]
+        "{Alteration} is deployed, but the indexes that it builds outside its transaction are missing: {Indexes}. An " +
+        "interrupted rollback leaves this. Next: finish it with `logto-migrate-init rollback VERSION`, or build them as " +
+        "`beforeUp` in that file does")]
     public static partial void MissingIndexes(this ILogger logger, string alteration, string indexes);
 
     [LoggerMessage(1902, LogLevel.Information, "Rehearsed: {Summary}")]
@@ -368,10 +375,10 @@ internal static partial class Log
     [LoggerMessage(1903, LogLevel.Information, "Still copying rows after {Seconds:0} s: {Megabytes:0} MB so far")]
     public static partial void StillCopying(this ILogger logger, double megabytes, double seconds);
 
-    [LoggerMessage(1904, LogLevel.Information, "Another run works with scratch databases of this one; waiting for it")]
+    [LoggerMessage(1904, LogLevel.Information, "Another run uses scratch databases of this one. Waiting for it")]
     public static partial void WaitingForScratch(this ILogger logger);
 
-    [LoggerMessage(1905, LogLevel.Information, "Comparing the schema with what the target itself creates in a scratch database")]
+    [LoggerMessage(1905, LogLevel.Information, "Comparing the schema with what this image itself creates in a scratch database")]
     public static partial void ComparingSchema(this ILogger logger);
 
     [LoggerMessage(

@@ -103,11 +103,11 @@ internal sealed class DatabaseRollback(
             logger.RollbackLoses(loss);
         }
 
-        var question = $"Revert {count} {(count == 1 ? "alteration" : "alterations")} of the database '{settings.Main.Database}', back " +
+        var question = $"Revert {Counted.Of(count, "alteration")} of the database '{settings.Main.Database}', back " +
             $"to Logto {request.Version}?";
         if (!request.Confirm(question))
         {
-            return new Outcome.RollbackRefused("it was not confirmed; read what is lost in the report above, and add --yes, or answer y " +
+            return new Outcome.RollbackRefused("it was not confirmed. Next: read in the report above what is lost, then add --yes, or answer y " +
                 "at a terminal");
         }
 
@@ -122,15 +122,15 @@ internal sealed class DatabaseRollback(
         if (inspection.BehindPooler)
         {
             return new Outcome.RollbackRefused(
-                $"a connection pooler answers at {server}, behind which nobody can see who still works in the database; " +
-                "let DB_URL name the server itself for this command");
+                $"a connection pooler answers at {server}, behind which other sessions are not visible. " +
+                "Next: let DB_URL name the server itself for this command");
         }
 
         if (inspection.InRecovery || inspection.ReadOnly)
         {
             return new Outcome.RollbackRefused(
-                $"the server at {server} is {(inspection.InRecovery ? "in recovery (a standby)" : "read-only")}; " +
-                "let DB_URL name the primary, or turn off default_transaction_read_only");
+                $"the server at {server} is {(inspection.InRecovery ? "in recovery (a standby)" : "read-only")}. " +
+                "Next: let DB_URL name the primary, or turn off default_transaction_read_only");
         }
 
         var problem = Preflight.WhyImpossible(Preflight.OfDeploy(inspection, privileges, []), inspection, settings, target.Installation);
@@ -158,7 +158,7 @@ internal sealed class DatabaseRollback(
 
             if (await checks.ReadStateAsync(run.WhileLocked) is not { } state)
             {
-                return Failed(report, null, null, $"{Reason(ended, job)}, and the state cannot be read any more");
+                return Failed(report, null, null, $"{Reason(ended, job)}, and the state can no longer be read");
             }
 
             var left = job.LeftAt(state);
@@ -187,7 +187,7 @@ internal sealed class DatabaseRollback(
         {
             var reason = result is CliJobResult.Blocked blocked
                 ? string.Join("; ", blocked.Problems)
-                : $"another process has the folder of Logto's CLI, {folder}";
+                : $"another process still runs Logto's CLI in {folder}";
             return Failed(report, report.Planned - job.Alterations.Count, job.Alterations[0], reason);
         }
 

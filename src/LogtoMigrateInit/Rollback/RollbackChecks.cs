@@ -80,15 +80,15 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             : new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
     }
 
-    private static string Describe(IReadOnlyList<ServerSession> sessions)
+    /// <summary>A clause with advice for the last line.</summary>
+    internal static string Describe(IReadOnlyList<ServerSession> sessions)
     {
         const int Few = 3;
         var some = $"{string.Join("; ", sessions.Take(Few))}{(sessions.Count > Few ? "; …" : "")}";
         var hidden = sessions.Any(session => session.Query == "<hidden>")
-            ? " (a worker of an extension may be among them: after `grant pg_read_all_stats` to this user those are told apart)"
+            ? " (With pg_read_all_stats the program could tell workers of extensions from other sessions.)"
             : "";
-        return $"{sessions.Count} {(sessions.Count == 1 ? "other session is" : "other sessions are")} in the database ({some}), and a " +
-            "Logto that runs would work on a schema that it does not know; stop Logto and whatever starts it again, an init container " +
-            $"that waits included, and start again{hidden}";
+        return $"{Counted.Are(sessions.Count, "other session")} connected ({some}), and a running Logto would not know the older schema. " +
+            $"Next: stop Logto, whatever restarts it, and waiting init containers, then start again.{hidden}";
     }
 }

@@ -16,19 +16,22 @@ internal static class RollbackCommand
         var version = new Argument<string>("version");
         version.Validators.Add(given =>
         {
-            if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(text))
+            if (given.Tokens is [{ Value: var text }] && !RollbackPlan.IsVersion(WithoutPrefix(text)))
             {
-                given.AddError($"'{text}' is no release of Logto; write it with its three numbers, such as 1.40.1.");
+                given.AddError($"'{text}' is no release of Logto. Write it with its three numbers, such as 1.40.1.");
             }
         });
         var yes = new Option<bool>("--yes");
         var schemaOnly = new Option<bool>("--schema-only");
         var command = new Command("rollback") { version, yes, schemaOnly };
         command.SetAction((parsed, _) => RunAsync(
-            inHost, parsed.GetValue(version)!, parsed.GetValue(yes),
+            inHost, WithoutPrefix(parsed.GetValue(version)!), parsed.GetValue(yes),
             parsed.GetValue(schemaOnly) ? RehearsalMode.Schema : RehearsalMode.Full));
         return command;
     }
+
+    /// <summary>Logto's tags begin with a v.</summary>
+    private static string WithoutPrefix(string version) => version.StartsWith('v') ? version[1..] : version;
 
     private static async Task<int> RunAsync(RunInHost inHost, string version, bool yes, RehearsalMode mode) =>
         (int)(await inHost("rollback", (parts, stop) =>

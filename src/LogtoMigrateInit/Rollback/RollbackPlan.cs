@@ -45,21 +45,21 @@ internal abstract record RollbackPlan
         if (SemVersion.TryParse(catalog.TargetVersion, SemVersionStyles.Strict, out var own)
             && SemVersion.ComparePrecedence(wanted, own) > 0)
         {
-            return new Refused($"Logto {version} is newer than this image, which is Logto {catalog.TargetVersion} and cannot know it; " +
-                $"name an older release, or start the image of Logto {version} to upgrade");
+            return new Refused($"Logto {version} is newer than this image, which is Logto {catalog.TargetVersion}. " +
+                $"Next: name an older release, or start the image of Logto {version} to upgrade");
         }
 
         if (state.Timestamp > catalog.Last.Timestamp)
         {
             return new Refused($"the state {state} is newer than {catalog.Last.FormattedTimestamp}, the last alteration of this image " +
-                $"(Logto {catalog.TargetVersion}), and cannot be reverted with its scripts; run this command in the newer image that " +
+                $"(Logto {catalog.TargetVersion}), and its scripts cannot revert that. Next: run this command in the newer image that " +
                 $"deployed the rest, or that rolled it back");
         }
 
         var all = catalog.PendingAfter(new AlterationState(0));
         if (all.Where(alteration => ComparePrecedence(alteration, wanted) <= 0).MaxBy(alteration => alteration.Timestamp) is not { } level)
         {
-            return new Refused($"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}");
+            return new Refused($"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}. Next: name a newer release");
         }
 
         Alteration[] reverted =
@@ -70,10 +70,10 @@ internal abstract record RollbackPlan
             ? state.Timestamp >= level.Timestamp
                 ? new AlreadyThere(level)
                 : new Refused($"the state {state} is older than Logto {version}, which ends at {level.FormattedTimestamp}: there is " +
-                    $"nothing to go back from; to go forward, run `logto-migrate-init migrate` in the image of Logto {version}")
+                    $"nothing to revert. Next: to upgrade, run `logto-migrate-init migrate` in the image of Logto {version}")
             : level.Timestamp >= reverted[^1].Timestamp
                 ? new Refused($"alterations of Logto {version} ({level.FileName}) stand above some of later releases " +
-                    $"({reverted[^1].FileName}) in this image, so that no state would say what is deployed; restore a backup instead")
+                    $"({reverted[^1].FileName}) in this image, so no state could show what is deployed. Next: restore a backup instead")
                 : new Steps(reverted, level);
     }
 

@@ -23,9 +23,9 @@ internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog
             Work = (run, survey) => rollback.RunAsync(request, survey, run),
             LockLost = run => Task.FromResult<Outcome>(run.HasBegun
                 ? Unfinished(request, run, Outcome.WhyLockLost)
-                : new Outcome.RollbackRefused($"{Outcome.WhyLockLost}; start again")),
+                : new Outcome.RollbackRefused($"{Outcome.WhyLockLost}. Next: start again")),
             Unverified = (run, failure) => Unfinished(
-                request, run, $"the database could not be looked at afterwards ({failure.Message.TrimEnd('.')}; {failure.Remedy})"),
+                request, run, $"the database could not be inspected afterwards ({failure.Message.TrimEnd('.')}: {failure.Remedy})"),
         },
         stop);
 

@@ -23,14 +23,14 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
             await using var scratch = await OpenAsync(server, stop);
             if (scratch is null)
             {
-                return impossible("another run works with scratch databases of this one; start again when it has ended");
+                return impossible("another run uses scratch databases of this one. Next: start again when it has ended");
             }
 
             if (scratch.WhyUnusable is { } pooler)
             {
                 return impossible(settings.Scratch is { } named
-                    ? $"a connection pooler answers at {named.Host}:{named.Port}, and no databases are made through one; " +
-                        "let LOGTO_INIT_SCRATCH_URL name the server itself"
+                    ? $"a connection pooler answers at {named.Host}:{named.Port}, and the program creates no databases through one. " +
+                        "Next: let LOGTO_INIT_SCRATCH_URL name the server itself"
                     : pooler);
             }
 
@@ -43,12 +43,12 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         }
         catch (InvalidOperationException broken)
         {
-            return impossible($"the connection to the scratch server was lost ({broken.Message.TrimEnd('.')}); start again");
+            return impossible($"the connection to the scratch server was lost ({broken.Message.TrimEnd('.')}). Next: start again");
         }
         catch (Exception failure)
             when (failure is not (OperationCanceledException or IOException) && DatabaseException.From(failure) is { } refusal)
         {
-            return impossible($"{refusal.Message}; {refusal.Remedy}");
+            return impossible($"{refusal.Message}. Next: {refusal.Remedy}");
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
     /// <summary>Why two schemas cannot be compared.</summary>
     public static string OtherMajor(int scratch, int real) =>
         $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, " +
-        "and each prints definitions in its own way; let LOGTO_INIT_SCRATCH_URL name a server of the same release";
+        "and each prints definitions in its own way. Next: let LOGTO_INIT_SCRATCH_URL name a server of the same release";
 
     /// <summary>Checks the rights: Logto's alterations and its seed create roles named after their database, and grant to them.</summary>
     private static string? WhyNotAllowed(ClusterRights rights)

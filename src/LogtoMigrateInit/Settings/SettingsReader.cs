@@ -44,7 +44,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         var reader = new SettingsReader(environment);
         return new LogOptions(
             reader.Choice(Variables.LogFormat, "text", "json") == "json",
-            Enum.Parse<LogEventLevel>(reader.Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>()), ignoreCase: true));
+            reader.ReadLogLevel());
     }
 
     /// <summary>Returns the file for the last line, also when other variables are wrong.</summary>
@@ -56,7 +56,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     {
         _problems.AddRange(UnknownVariables.Describe(environment.Keys));
         _ = Choice(Variables.LogFormat, "text", "json");
-        _ = Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>());
+        _ = ReadLogLevel();
 
         var logtoDirectory = Folder(Variables.LogtoDirectory)!;
         var dotEnv = DotEnvFile.Find(logtoDirectory);
@@ -69,7 +69,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             Main = main,
             DatabaseUrlIsFromFile = isFromFile,
             LogtoDirectory = logtoDirectory,
-            ExpectedVersion = environment.Optional(Variables.ExpectedVersion.Name),
+            ExpectedVersion = environment.Optional(Variables.ExpectedVersion.Name)?.TrimStart('v'), // as in Logto's tags
             NeedsDefaultTenant = ReadNeedsDefaultTenant(),
             Seed = Enum.Parse<SeedMode>(Choice(Variables.Seed, "false", "true", "create"), ignoreCase: true),
             SeedArguments = ReadSeedArguments(),
@@ -361,6 +361,14 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return TimeSpan.Zero;
     }
 
+    /// <summary>Reads the names of Serilog and the two short ones that most other programs have.</summary>
+    private LogEventLevel ReadLogLevel() => Text(Variables.LogLevel).ToUpperInvariant() switch
+    {
+        "INFO" => LogEventLevel.Information,
+        "WARN" => LogEventLevel.Warning,
+        _ => Enum.Parse<LogEventLevel>(Choice(Variables.LogLevel, Enum.GetNames<LogEventLevel>()), ignoreCase: true),
+    };
+
     private bool Flag(Variable variable) => Choice(variable, "true", "false") == "true";
 
     private string Choice(Variable variable, params string[] choices)
@@ -369,7 +377,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         var choice = choices.FirstOrDefault(choice => choice.Equals(text, StringComparison.OrdinalIgnoreCase));
         if (choice is null)
         {
-            var allowed = string.Join(" or ", choices.Select(each => each.ToLowerInvariant()));
+            var names = choices.Select(each => each.ToLowerInvariant()).ToArray();
+            var allowed = $"{string.Join(", ", names[..^1])} or {names[^1]}";
             Problem(variable, $"is {EnvironmentText.Shown(text)}; it takes {allowed}");
         }
 

@@ -30,7 +30,7 @@ internal static class Variables
 
     public static readonly Variable ExpectedVersion = new(
         "LOGTO_INIT_EXPECTED_VERSION", "", Every,
-        "when set, the target's version must equal it");
+        "when set, the target's version must equal it; `v1.43.0` is the same as `1.43.0`");
 
     public static readonly Variable Seed = new(
         "LOGTO_INIT_SEED", "false", ["migrate", "run", "check"],
@@ -77,7 +77,7 @@ internal static class Variables
 
     public static readonly Variable LogLevel = new(
         "LOGTO_INIT_LOG_LEVEL", "information", Every,
-        "`verbose`, `debug`, `information`, `warning`, `error` or `fatal`");
+        "`verbose`, `debug`, `information` (`info`), `warning` (`warn`), `error` or `fatal`");
 
     public static readonly Variable TerminationLog = new(
         "LOGTO_INIT_TERMINATION_LOG", "/dev/termination-log", Every,

@@ -264,7 +264,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         var result = await world.RunAsync(["restore", dump, "--yes"]);
 
         Expect.Ending(17, result);
-        Assert.Contains("another run works on this database", result.LastLine, StringComparison.Ordinal);
+        Assert.Contains("another run is active in this database", result.LastLine, StringComparison.Ordinal);
         await world.World.Cli.LetGoAsync(Token);
         Expect.Ending(Expect.Success, await holder.WaitForExitAsync(cancellationToken: Token));
     }
