@@ -241,6 +241,28 @@ public sealed class RepairCommandSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync(["check", "--deep", "--drift"]));
     }
 
+    [Theory(Timeout = 600_000)]
+    [InlineData("application_name like 'logto-migrate-init-cli-%'", 3)]
+    [InlineData("pid in (select pid from pg_locks where locktype = 'advisory')", Expect.Unstartable)]
+    public async Task A_repair_whose_session_ends_says_so_and_the_next_finishes_it(string session, int exitCode)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
+        await world.ExecuteAsync("drop policy roles_tenant_id on roles; drop policy users_tenant_id on users");
+        await using var blocker = await world.Server.OpenAsync(world.Database, Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(Token);
+        await using var repair = Gate.Start(["repair", "--yes"], world.Variables());
+        await world.Server.WaitUntilAsync(world.Database, "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and application_name like 'logto-migrate-init-cli-%')", Token);
+
+        await world.Server.ExecuteAsync(world.Database, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and {session}", Token);
+
+        Expect.Ending(exitCode, await repair.WaitForExitAsync(cancellationToken: Token));
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(Token);
+        Expect.Ending(Expect.Success, await world.RunAsync(["repair", "--yes"]));
+    }
+
     [Fact(Timeout = 600_000)]
     public async Task Of_two_repairs_at_once_one_waits_and_finds_nothing_left()
     {

@@ -53,6 +53,37 @@ public sealed class DriftRulesSpecs
     public void What_a_role_of_the_operators_may_do_is_no_drift() =>
         Assert.Empty(SchemaDrift.Compare([Users], [Users, new SchemaObject("grant", "users", "users to reporting", "select", null)]).Differences);
 
+    /// <summary>PostgreSQL takes the rights on columns with the right on their table.</summary>
+    [Fact]
+    public void A_right_on_a_table_is_revoked_without_those_on_its_columns()
+    {
+        var column = new SchemaObject("grant", "users", "users.id to logto_tenant_x", "select", "grant select (id) on table users to logto_tenant_x");
+        var other = new SchemaObject("grant", "users", "users.id to logto_tenant_y", "select", "grant select (id) on table users to logto_tenant_y");
+        var added = new SchemaObject("grant", "users", "users to logto_tenant_x", "select", "grant select on table users to logto_tenant_x");
+
+        Assert.Equal(
+            "revoke select on table users from logto_tenant_x; grant select (id) on table users to logto_tenant_x",
+            Assert.Single(SchemaDrift.Compare([Users, column, other], [Users, column, other, added]).Differences).Sql);
+    }
+
+    [Fact]
+    public void Logtos_roles_may_use_its_schema_themselves_and_no_more()
+    {
+        var use = new SchemaObject("grant", null, "schema public to logto_tenant_x", "usage", "grant usage on schema public to logto_tenant_x");
+
+        Assert.Empty(SchemaDrift.Compare([Users], [Users, use]).Differences);
+        Assert.Single(SchemaDrift.Compare([Users], [Users, use with { Definition = "create, usage" }]).Differences);
+    }
+
+    [Fact]
+    public void A_long_definition_is_in_no_phrase_for_the_log_and_its_difference_is()
+    {
+        var expected = new string('x', 101);
+
+        Assert.Equal("trigger a on b differs: (disabled)", DriftText.Short(new SchemaDifference(Difference.Different, "trigger", "a on b", expected, $"{expected} (disabled)", null)));
+        Assert.Equal("policy a on b is another one", DriftText.Short(new SchemaDifference(Difference.Different, "policy", "a on b", expected, "y", null)));
+    }
+
     [Fact]
     public void One_owner_for_all_is_no_drift_whoever_it_is()
     {

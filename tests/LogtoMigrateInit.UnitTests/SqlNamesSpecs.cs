@@ -16,11 +16,11 @@ public sealed class SqlNamesSpecs
     [Fact]
     public void A_role_s_name_adds_no_statement_to_the_SQL_that_an_operator_runs()
     {
-        const string Role = "a') $$;alter role logto superuser;--";
+        const string Role = "a') $$;alter role logto superuser;--\nb";
 
         var (passwords, roles) = (TenantRolesSql.SetPasswords([Role]), TenantRolesSql.MakeRolesFor(Role));
 
         Assert.All([passwords, roles], sql => Assert.True(sql.StartsWith("do $body1$ ", StringComparison.Ordinal) && sql.EndsWith(" $body1$", StringComparison.Ordinal), sql));
-        Assert.Contains("'a'') $$;alter role logto superuser;--'", passwords, StringComparison.Ordinal);
+        Assert.Contains("'a'') $$;alter role logto superuser;--\nb'", passwords, StringComparison.Ordinal);
     }
 }

@@ -30,15 +30,15 @@ internal static class TenantRolesSql
         Set(role, database, setting, setting == "row_security" ? "on" : "off");
 
     /// <summary>Gives these roles the passwords that Logto will use.</summary>
-    public static string SetPasswords(IEnumerable<string> roles) => SqlNames.Do(OneLine($$"""
+    public static string SetPasswords(IEnumerable<string> roles) => SqlNames.Do(OneLine("""
         declare t record;
         begin
-        for t in select db_user, db_user_password from tenants where db_user in ({{string.Join(", ", roles.Select(SqlNames.Literal))}}) loop
+        for t in select db_user, db_user_password from tenants where db_user in ($roles) loop
         begin execute format('alter role %I password %L', t.db_user, t.db_user_password);
         exception when others then raise exception 'role % has kept its password: %', t.db_user, sqlerrm; end;
         end loop;
         end
-        """));
+        """).Replace("$roles", string.Join(", ", roles.Select(SqlNames.Literal)), StringComparison.Ordinal));
 
     /// <summary>
     /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that
