@@ -11,14 +11,18 @@ internal static class BackupCommand
 {
     public static Command Create(RunInHost inHost)
     {
-        var list = new Option<bool>("--list") { Description = "List the backups that are there, and make none." };
+        var list = new Option<bool>("--list") { Description = "List the existing backups, and make none." };
         var output = new Option<string>("--output")
         {
-            Description = "How to print the list on standard output.",
+            Description = "How to print the list on standard output: text or json.",
             DefaultValueFactory = _ => "text",
         };
         output.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("backup", "Make a verified backup in LOGTO_INIT_BACKUP_DIR now, while nobody migrates.") { list, output };
+        var command = new Command("backup", "Make a verified backup in LOGTO_INIT_BACKUP_DIR now, while no other run migrates.")
+        {
+            list,
+            output,
+        };
         command.SetAction((parsed, _) => RunAsync(inHost, parsed.GetValue(list), parsed.GetValue(output) == "json"));
         return command;
     }

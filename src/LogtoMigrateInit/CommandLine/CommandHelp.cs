@@ -8,7 +8,7 @@ namespace LogtoMigrateInit.CommandLine;
 internal sealed class CommandHelp : SynchronousCommandLineAction
 {
     private const int Width = 100;
-    private const int NameWidth = 40;
+    private const int NameWidth = 48;
 
     public override int Invoke(ParseResult parseResult)
     {
@@ -29,7 +29,7 @@ internal sealed class CommandHelp : SynchronousCommandLineAction
             .. Wrap(command.Description ?? "", 0), "",
             $"Usage: logto-migrate-init {(command is RootCommand ? "[COMMAND] [OPTIONS]" : page.Usage)}",
             .. page.Examples.Select((example, index) => $"{(index == 0 ? "Examples: " : "          ")}{example}"), "",
-            .. Section("Commands:", command.Subcommands.Select(each => (each.Name, each.Description?.Split([", ", "; "], 2, default)[0] ?? ""))),
+            .. Section("Commands:", command.Subcommands.Select(each => (each.Name, FirstClause(each.Description ?? "")))),
             .. Section("Arguments:", command.Arguments.Select(each => (each.Name.ToUpperInvariant(), each.Description ?? ""))),
             .. Section("Options:", command.Options.Where(each => !each.Hidden).Select(each => (each.Name, each.Description ?? ""))),
             .. Section("Variables:", page.Variables.Select(each => (NameOf(each), MeaningOf(each)))),
@@ -43,8 +43,9 @@ internal sealed class CommandHelp : SynchronousCommandLineAction
         $"{variable.Name}{(variable.Default.Length == 0 ? "" : $" [default: {variable.Default}]")}";
 
     /// <summary>The first clause; docs/reference.md has the others.</summary>
-    private static string MeaningOf(Variable variable) =>
-        variable.Meaning.Split(["; ", ". "], 2, default)[0].Replace("`", "", StringComparison.Ordinal);
+    private static string MeaningOf(Variable variable) => FirstClause(variable.Meaning).Replace("`", "", StringComparison.Ordinal);
+
+    private static string FirstClause(string text) => text.Split(["; ", ". "], 2, default)[0].TrimEnd('.');
 
     private static IEnumerable<string> Section(string heading, IEnumerable<(string Name, string Text)> rows)
     {

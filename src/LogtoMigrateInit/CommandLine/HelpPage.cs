@@ -77,7 +77,7 @@ internal sealed record HelpPage(string Usage, IReadOnlyList<string> Examples, IR
             "0 rolled back, 3 server unreachable, 4 refused, 5 another run is active, 13 no backup, 16 fails on the copy, " +
             "17 not rolled back, 18 rolled back in part"),
         "install" => new HelpPage(
-            "install DIRECTORY", ["logto-migrate-init install /gate"], [], "0 installed, 2 not installed"),
+            "install DIRECTORY", ["logto-migrate-init install /shared"], [], "0 installed, 2 not installed"),
         _ => new HelpPage(
             $"{command} [OPTIONS]", [$"logto-migrate-init {command}"],
             [.. Known.All.Where(variable => variable.Commands.Contains(command)).Take(FewVariables)], ""),

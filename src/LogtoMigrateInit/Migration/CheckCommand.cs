@@ -33,7 +33,7 @@ internal static class CheckCommand
         };
         var output = new Option<string>("--output")
         {
-            Description = "How to print the plan on standard output.",
+            Description = "How to print the plan on standard output: text or json.",
             DefaultValueFactory = _ => "text",
         };
         output.AcceptOnlyFromAmong("text", "json");
@@ -63,7 +63,7 @@ internal static class CheckCommand
                 : outcome;
         });
         await StandardOutput.WriteAsync(
-            asJson ? CheckReport.AsJson(outcome, catalog, report, started) : CheckReport.AsText(outcome, report)); // the log has the sentence
+            asJson ? CheckReport.AsJson(outcome, catalog, report, started) : CheckReport.AsText(outcome, report));
         return (int)outcome.ExitCode;
     }
 }

@@ -22,7 +22,7 @@ internal static class RehearseCommand
         };
         var output = new Option<string>("--output")
         {
-            Description = "How to print the report on standard output.",
+            Description = "How to print the report on standard output: text, json or markdown.",
             DefaultValueFactory = _ => "text",
         };
         output.AcceptOnlyFromAmong("text", "json", "markdown");
