@@ -127,7 +127,7 @@ public sealed class EndingsSpecs
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
 
-    private static Inspection At(AlterationState state) => MigrationPlanSpecs.Logto with { States = [state.ToString()] };
+    private static Inspection At(AlterationState state) => MigrationPlanSpecs.Logto with { States = [MigrationPlanSpecs.State(state.Timestamp)] };
 
     private static IReadOnlyList<string> ProblemsOf(params (string Name, string Value)[] variables)
     {

@@ -206,5 +206,5 @@ public sealed class MigrationPlanSpecs
 
     private static Verdict Decide(Inspection database) => MigrationPlan.Decide(Catalog, database);
 
-    private static string State(double timestamp) => $$"""{"timestamp": {{AlterationState.Format(timestamp)}}, "updatedAt": "2026-08-01T00:00:00.000Z"}""";
+    internal static string State(double timestamp) => $$"""{"timestamp": {{AlterationState.Format(timestamp)}}, "updatedAt": "2026-08-01T00:00:00.000Z"}""";
 }

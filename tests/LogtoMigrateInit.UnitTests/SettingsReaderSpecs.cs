@@ -18,7 +18,7 @@ public sealed class SettingsReaderSpecs
             { "LOGTO_INIT_REPAIR", ["", "true", "false", "TRUE", "False"], NoFlags },
             { "LOGTO_INIT_AHEAD", ["", "fail", "allow", "ALLOW", "1779864279", "1674032094.5"], [.. NoFlags, "true", "ignore", "fail,allow", "177986427", "17798642790", "1779864279000", "-1779864279", "1e9", "+177986427", "0x77986427", "1,77986427", "1779864279.", "infinity"] },
             { "LOGTO_INIT_LOG_FORMAT", ["", "text", "json", "JSON"], [.. NoFlags, "xml", "text;json"] },
-            { "LOGTO_INIT_LOG_LEVEL", ["", "verbose", "debug", "information", "warning", "error", "fatal", "Warning"], [.. NoFlags, "info", "trace", "3", "debug,error"] },
+            { "LOGTO_INIT_LOG_LEVEL", ["", "verbose", "debug", "information", "warning", "error", "fatal", "Warning", "info", "warn", "WARN"], [.. NoFlags, "trace", "3", "debug,error"] },
             { "LOGTO_INIT_CONNECT_TIMEOUT_SECONDS", ["", "0", "60", "007", "2147483"], NoSeconds },
             { "LOGTO_INIT_LOCK_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },
             { "LOGTO_INIT_DEPLOY_TIMEOUT_SECONDS", ["", "0", "3600", "007", "2147483"], NoSeconds },

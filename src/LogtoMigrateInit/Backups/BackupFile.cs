@@ -11,6 +11,8 @@ namespace LogtoMigrateInit.Backups;
 /// <summary>A file that an operator wants to have restored.</summary>
 internal sealed partial class BackupFile(Archive archive, ProgramSettings settings, AlterationCatalog catalog, ILogger logger)
 {
+    public const string ListsThem = "Next: name a backup; `logto-migrate-init restore` lists them";
+
     /// <summary>The record beside the file; null: it is missing or unreadable.</summary>
     public BackupRecord? Record { get; } = BackupRecord.TryRead(archive.Path);
 
@@ -22,7 +24,7 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         await using var file = PlainFile.TryOpen(archive.Path, FileAccess.Read);
         if (file is null)
         {
-            return $"{archive.Path} is no plain file. Next: name a backup; `logto-migrate-init restore` lists them";
+            return $"{archive.Path} is no plain file. {ListsThem}";
         }
 
         if (!Archive.IsArchive(file))
@@ -62,7 +64,7 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
         if (contents.Database != settings.Main.Database)
         {
             return $"it is a dump of the database '{contents.Database}', and DB_URL names '{settings.Main.Database}'; " +
-                "Logto's roles have the name of their database. Next: correct DB_URL, or use a backup of '" + settings.Main.Database + "'";
+                "Logto's roles have the name of their database. Next: correct DB_URL, or use a backup of that database";
         }
 
         var state = Record is not null ? Record.State : FindState(await archive.ReadRowsAsync(LogtoNames.Systems, stop));

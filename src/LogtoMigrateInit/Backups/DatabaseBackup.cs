@@ -260,12 +260,12 @@ internal sealed class DatabaseBackup(
     {
         if (File.Exists(path))
         {
-            return $"{path} (LOGTO_INIT_BACKUP_DIR) is a file; name a folder";
+            return $"{path} (LOGTO_INIT_BACKUP_DIR) is a file. Next: set it to a folder";
         }
 
         if (!Directory.Exists(path))
         {
-            return $"the folder {path} (LOGTO_INIT_BACKUP_DIR) is not there; mount a volume there, or create it";
+            return $"the folder {path} (LOGTO_INIT_BACKUP_DIR) does not exist. Next: mount a volume there, or create it";
         }
 
         if (!FilePermission.MayWrite(path) || !FilePermission.MayExecute(path))

@@ -238,7 +238,8 @@ internal sealed partial class DatabaseRestore
             SwapResult.InUse inUse => new Outcome.RestoreRefused(WhyInUse(inUse.Sessions)),
             SwapResult.Unknown unknown => new Outcome.RestoreUnknown(job.Database, fresh, former, unknown.Reason),
             _ when await WhyUnusableAsync(stop) is { } unusable => new Outcome.RestoredUnusable(job.Database, former, unusable),
-            _ => new Outcome.Restored(job.Database, former, await DescribeAsync(stop), Remark(job.Record, differences + job.Plan.LeftOut.Count)),
+            _ => new Outcome.Restored(
+                job.Database, former, await DescribeAsync(stop), Remark(job.Record, differences + job.Plan.LeftOut.Count)),
         };
     }
 

@@ -58,7 +58,7 @@ internal sealed partial class DatabaseRestore(
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}. Next: name a backup; `logto-migrate-init restore` lists them");
+            return new Outcome.RestoreRefused($"{file} cannot be read: {unreadable.Message.TrimEnd('.')}. {BackupFile.ListsThem}");
         }
         catch (Exception exception)
             when (exception is not (OperationCanceledException or DatabaseException) && DatabaseException.From(exception) is { } refusal)
@@ -295,6 +295,7 @@ internal sealed partial class DatabaseRestore(
 
         var more = sessions.Count > Few ? "; …" : "";
         return $"it was not confirmed, and {Counted.Are(sessions.Count, "other session")} connected " +
-            $"({string.Join("; ", sessions.Take(Few))}{more}). Next: stop Logto, or confirm with --yes (or y at a terminal), which ends them";
+            $"({string.Join("; ", sessions.Take(Few))}{more}). Next: stop Logto, or confirm with --yes (or y at a terminal), which " +
+            "ends them";
     }
 }

@@ -28,7 +28,7 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         await using var scratch = await ScratchServer.OpenAsync(server, lockTimeout, logger, stop);
         if (scratch is null)
         {
-            return "another run works with scratch databases of this one; start again when it has ended";
+            return "another run uses scratch databases of this one. Next: start again when it has ended";
         }
 
         var rights = await ClusterQueries.ReadRightsAsync(scratch.Connection, stop);

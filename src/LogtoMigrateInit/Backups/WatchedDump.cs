@@ -49,7 +49,7 @@ internal static class WatchedDump
         {
             // pg_dump --lock-wait-timeout is a statement_timeout of its own. The server says so in a language of its own.
             var reason = $"pg_dump waited {settings.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) " +
-                $"for {watch.LastWait ?? "a lock"}; end that session, and start again";
+                $"for {watch.LastWait ?? "a lock"}. Next: end that session, and start again";
             throw new PostgresToolException(reason, failure);
         }
     }

@@ -67,7 +67,8 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         _holderSeen = Stopwatch.GetTimestamp();
         if (waited >= settings.LockTimeout)
         {
-            return new Outcome.LockTimedOut(waited, held.Holder?.ToString() ?? "a session that the program could not see", held.Holder?.Pid);
+            return new Outcome.LockTimedOut(
+                waited, held.Holder?.ToString() ?? "a session that the program could not see", held.Holder?.Pid);
         }
 
         if (held.Holder is { } holder && _reported != $"{holder.Pid}")

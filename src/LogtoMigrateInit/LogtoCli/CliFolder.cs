@@ -14,7 +14,7 @@ internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation inst
 {
     /// <summary>Why there was none.</summary>
     public string WhyBusy => $"another process still runs Logto's CLI in {installation.CliDirectory} after " +
-        $"{settings.LockTimeout.TotalSeconds:0} s; start again when it has ended";
+        $"{settings.LockTimeout.TotalSeconds:0} s. Next: start again when it has ended";
 
     /// <summary>Waits while another process has it; the wait is said once and ends with the lock time-out.</summary>
     /// <param name="held">Cancelled when the migration lock is lost, or by a signal.</param>

@@ -18,6 +18,8 @@ internal static partial class RunCommand
     private const int BrokenPipeSignal = 13;
     private const nint DefaultAction = 0;
 
+    private const string NameAnother = "Next: name a program of this image after `run --`";
+
     public static Command Create(RunInHost inHost, ReportOutcome report)
     {
         var words = new Argument<string[]>("command") { Arity = ArgumentArity.OneOrMore };
@@ -35,14 +37,13 @@ internal static partial class RunCommand
             // Before the database is touched: an upgrade whose command cannot start would only look like one.
             if (program is null)
             {
-                return new Outcome.WrongUsage([$"the command '{words[0]}' was not found or is not executable. Next: name a program of this " +
-                    $"image after `run --`"]);
+                return new Outcome.WrongUsage(
+                    [$"the command '{words[0]}' was not found or is not executable. {NameAnother}"]);
             }
 
             if (ProgramFile.WhyNotStartable(program) is { } unstartable)
             {
-                return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}. Next: name a program of this " +
-                    $"image after `run --`"]);
+                return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}. {NameAnother}"]);
             }
 
             // Logto itself writes there at every start, also with nothing pending, and ends with 0 where it may not.

@@ -24,8 +24,8 @@ internal abstract partial record Outcome
             (Former is null
                 ? ""
                 : $", and the old one is kept as '{Former}'") +
-            $". {Level}{Remark}" +
-            (Former is null ? "" : $" When nobody needs the old one: `drop database {SqlNames.Quote(Former)}`."));
+            $".{Remark} {Level}" +
+            (Former is null ? "" : $" Later, remove the old one with `drop database {SqlNames.Quote(Former)}`."));
 
     public sealed record BackupsListed(string Folder, int Count)
         : Outcome(

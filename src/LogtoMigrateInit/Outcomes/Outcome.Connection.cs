@@ -33,8 +33,8 @@ internal abstract partial record Outcome
             "notCreated", ExitCode.Refused,
             $"The server at {Settings.Main.Host}:{Settings.Main.Port} has no database '{Settings.Main.Database}', and user " +
             $"'{Settings.Main.User}' could not create it through the database '{DatabaseCreation.MaintenanceDatabase}': {Reason}. " +
-            $"Next: correct DB_URL, or create it as an administrator with `create database {SqlNames.Quote(Settings.Main.Database)} owner " +
-            $"{SqlNames.Quote(Settings.Main.User)}` and start again.");
+            "Next: correct DB_URL, or create it as an administrator with " +
+            $"`create database {SqlNames.Quote(Settings.Main.Database)} owner {SqlNames.Quote(Settings.Main.User)}`, and start again.");
 
     public sealed record UnsupportedServer(int ServerVersion, int Oldest)
         : Outcome(
@@ -47,12 +47,12 @@ internal abstract partial record Outcome
             "driverRefused", ExitCode.Refused,
             $"The connection pooler at {Settings.Main.Host}:{Settings.Main.Port} refuses what Logto's driver sends at login: {Reason}. " +
             $"Next: give PgBouncer the setting `{PoolerSetting}`, or let DB_URL name the server itself. " +
-            "(This assumes that Logto has the same DATABASE_STATEMENT_TIMEOUT as this program.)");
+            "This assumes that Logto has the same DATABASE_STATEMENT_TIMEOUT as this program.");
 
     public sealed record ReadOnly(bool InRecovery, TimeSpan Waited)
         : Outcome(
             "readOnly", ExitCode.Refused,
-            $"The server has been {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s, and the database " +
-            $"has to be changed. Next: {(InRecovery ? "point DB_URL to the primary" : "turn off default_transaction_read_only, or point " +
-            "DB_URL to a server that accepts writes")}.");
+            $"The server has been {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s, and the " +
+            "database has to be changed. Next: point DB_URL to " +
+            (InRecovery ? "the primary." : "a server that accepts writes, or turn off default_transaction_read_only."));
 }

@@ -15,20 +15,22 @@ internal abstract partial record Outcome
     public sealed record FolderBusy(string Folder, TimeSpan Waited)
         : Outcome(
             "folderBusy", ExitCode.LockTimedOut,
-            $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s. Two would destroy each other's scripts. " +
-            "Next: if it is stuck, end it, then start again. Or give each run an installation of its own.");
+            $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s. Two would destroy each other's " +
+            "scripts. Next: if it is stuck, end it, then start again. Or give each run an installation of its own.");
 
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
         : Outcome("preflightFailed", ExitCode.PreflightFailed, "Logto's CLI would fail midway, so the program does not start it: " +
             $"{string.Join("; ", Problems)}.");
 
-    /// <param name="Alteration">The first one that is not applied; null: unknown, and <paramref name="Applied"/> is only the CLI's count.</param>
+    /// <param name="Alteration">
+    /// The first one that is not applied; null: unknown, and <paramref name="Applied"/> is only the CLI's count.
+    /// </param>
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
         : Outcome(
             "deployFailed", ExitCode.DeployFailed,
             $"{Of(What, Reason)} " +
             (Alteration is null
-                ? $"The CLI reported {Applied} of {Counted.Of(Planned, "alteration")} as applied, and the database did not answer afterwards. "
+                ? $"The CLI reported {Applied} of {Counted.Of(Planned, "alteration")} as applied, but then the database did not answer. "
                 : $"{Applied} of {Counted.Are(Planned, "alteration")} applied, {Alteration} is not. ") +
             "Next: fix the cause and start again. Only the rest is deployed, because each applied alteration is complete.")
     {

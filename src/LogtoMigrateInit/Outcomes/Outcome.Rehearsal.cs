@@ -8,7 +8,8 @@ internal abstract partial record Outcome
     public sealed record Rehearsed(AlterationCatalog Catalog, int Count, string Summary)
         : Outcome(
             "rehearsed", ExitCode.Success,
-            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Counted.Of(Count, "alteration")}): {Summary}. " +
+            $"The upgrade to Logto {Catalog.TargetVersion} works on a copy of the database ({Counted.Of(Count, "alteration")}): " +
+            $"{Summary}. " +
             (Count == 0 ? "" : "Next: run `logto-migrate-init migrate`, which deploys to the real database."));
 
     public sealed record RehearsalFailed(AlterationCatalog Catalog, string? Alteration, string Reason)
@@ -16,7 +17,7 @@ internal abstract partial record Outcome
             "rehearsalFailed", ExitCode.RehearsalFailed,
             $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the " +
             $"database{(Alteration is null ? "" : $", at {Alteration}")}: {End(Reason)} " +
-            "Nothing was deployed. Next: fix the cause in the real database, and start again.");
+            "Nothing was deployed. Next: fix the cause, and start again.");
 
     public sealed record RehearsalImpossible(string Reason)
         : Outcome(

@@ -30,7 +30,7 @@ internal abstract partial record Outcome
         : Outcome(
             "rollbackWouldFail", ExitCode.RehearsalFailed,
             $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: " +
-            $"{End(Reason)} Nothing was rolled back. Next: fix the cause in the real database and start again." +
+            $"{End(Reason)} Nothing was rolled back. Next: fix the cause, and start again." +
             (Earlier is { } backup
                 ? $" Or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since."
                 : ""));

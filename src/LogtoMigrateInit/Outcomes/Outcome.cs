@@ -84,7 +84,8 @@ internal abstract partial record Outcome
     private static string AdviceOnMissing(SeedMode seed) => seed switch
     {
         SeedMode.False =>
-            "Next: correct DB_URL. For a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds the database.",
+            "Next: correct DB_URL. For a first installation set LOGTO_INIT_SEED=create for one start, which creates and seeds the " +
+            "database.",
         SeedMode.True =>
             "LOGTO_INIT_SEED=true seeds only a database that exists. Next: correct DB_URL, or create the database. For a first " +
             "installation set LOGTO_INIT_SEED=create for one start.",

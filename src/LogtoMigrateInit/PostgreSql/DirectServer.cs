@@ -46,7 +46,7 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
     /// <returns>Null when no pooler answers.</returns>
     public string? WhyBehindPooler(ServerIdentity identity) => identity.BehindPooler
         ? $"a connection pooler answers at {target.Host}:{target.Port}, and dumping or restoring through it would disturb a running " +
-            "Logto; set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
+            "Logto. Next: set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
         : null;
 
     private async Task<string?> WhyElsewhereAsync(

@@ -161,7 +161,7 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
         {
             // The words of PostgreSQL's pg_backup_archiver.c; the tools run under LC_ALL=C.
             throw new PostgresToolException(
-                $"{failure.Message}: a newer pg_dump made this file; name the folder of that release's client in LOGTO_INIT_PG_BIN",
+                $"{failure.Message}: a newer pg_dump made this file. Next: set LOGTO_INIT_PG_BIN to the folder of that release's client",
                 failure);
         }
 

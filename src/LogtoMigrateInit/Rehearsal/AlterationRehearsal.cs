@@ -138,7 +138,7 @@ internal sealed class AlterationRehearsal(
         const long Megabyte = 1024 * 1024;
         return plan.Mode == RehearsalMode.Full && settings.ScratchMegabytes > 0 && identity.Bytes > settings.ScratchMegabytes * Megabyte
             ? $"the database '{settings.Main.Database}' has {identity.Bytes / Megabyte} MB, and a copy with its rows may have " +
-              $"{settings.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, " +
+              $"{settings.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB). Next: if the server has the space, set that higher, " +
               $"or rehearse without rows (--schema-only{(plan.Job.IsRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})"
             : null;
     }

@@ -126,7 +126,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         CliEnd.ByItself when run.ExitCode == 0 =>
             $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
         CliEnd.ByItself => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})",
-        _ => "the connection to the copy was lost; start again",
+        _ => "the connection to the copy was lost",
     };
 
     /// <summary>Replaces the copy's names of tables and roles by the real ones, and collects what is dropped.</summary>

@@ -107,8 +107,8 @@ internal sealed class DatabaseRollback(
             $"to Logto {request.Version}?";
         if (!request.Confirm(question))
         {
-            return new Outcome.RollbackRefused("it was not confirmed. Next: read in the report above what is lost, then add --yes, or answer y " +
-                "at a terminal");
+            return new Outcome.RollbackRefused(
+                "it was not confirmed. Next: read in the report above what is lost, then add --yes, or answer y at a terminal");
         }
 
         // Somebody may have started Logto while we copied and asked.

@@ -86,7 +86,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         const int Few = 3;
         var some = $"{string.Join("; ", sessions.Take(Few))}{(sessions.Count > Few ? "; …" : "")}";
         var hidden = sessions.Any(session => session.Query == "<hidden>")
-            ? " (With pg_read_all_stats the program could tell workers of extensions from other sessions.)"
+            ? " With pg_read_all_stats the program could tell workers of extensions from other sessions"
             : "";
         return $"{Counted.Are(sessions.Count, "other session")} connected ({some}), and a running Logto would not know the older schema. " +
             $"Next: stop Logto, whatever restarts it, and waiting init containers, then start again.{hidden}";

@@ -59,7 +59,8 @@ internal abstract record RollbackPlan
         var all = catalog.PendingAfter(new AlterationState(0));
         if (all.Where(alteration => ComparePrecedence(alteration, wanted) <= 0).MaxBy(alteration => alteration.Timestamp) is not { } level)
         {
-            return new Refused($"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}. Next: name a newer release");
+            return new Refused(
+                $"this image knows no alteration as old as Logto {version}: its first is of {all[0].Version}. Next: name a newer release");
         }
 
         Alteration[] reverted =

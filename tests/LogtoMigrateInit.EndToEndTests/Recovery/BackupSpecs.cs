@@ -67,7 +67,7 @@ public sealed class BackupSpecs(SharedServers servers)
         await using var world = await BackupWorld.CreateAsync(servers);
         var noTools = Directory.CreateDirectory(Path.Combine(world.Folder, "no-tools")).FullName;
 
-        await RefusedAsync(world, "not there", ("LOGTO_INIT_BACKUP_DIR", Path.Combine(world.Folder, "missing")));
+        await RefusedAsync(world, "does not exist", ("LOGTO_INIT_BACKUP_DIR", Path.Combine(world.Folder, "missing")));
         await RefusedAsync(world, "LOGTO_INIT_PG_BIN", ("LOGTO_INIT_PG_BIN", noTools));
         await world.Server.ExecuteAsync(world.Database, "create schema theirs; create table theirs.secrets (id int)", Token);
         await RefusedAsync(world, "theirs.secrets");

@@ -175,7 +175,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
 
-        await EndsAsync(2, "write it with its three numbers", "latest");
+        await EndsAsync(2, "Write it with its three numbers", "latest");
         await EndsAsync(2, "Required argument missing");
         await EndsAsync(17, "newer than this image", "2.0.0");
         await EndsAsync(17, "knows no alteration as old as Logto 0.9.0", "0.9.0");
