@@ -11,7 +11,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 public sealed class RepairCommandSpecs(SharedServers servers)
 {
     /// <summary>What is broken, by a superuser. <c>$role</c>, <c>$other</c>, <c>$parent</c>, <c>$owner</c> and <c>$database</c> are quoted names.</summary>
-    private static readonly IReadOnlyDictionary<string, (string[] Broken, string[] Found)> Rounds = new Dictionary<string, (string[], string[])>
+    private static readonly Dictionary<string, (string[] Broken, string[] Found)> Rounds = new()
     {
         ["roles"] = (
             [
@@ -24,6 +24,7 @@ public sealed class RepairCommandSpecs(SharedServers servers)
                 "revoke all on domains from $parent",
                 "revoke select (db_user) on tenants from $parent",
                 "grant select on systems to $parent",
+                "grant select on tenants to $parent",
                 "revoke connect on database $database from public",
                 "revoke usage on schema public from public",
             ],

@@ -61,6 +61,27 @@ internal static partial class DriftRepair
         _ => null,
     };
 
+    /// <summary>Grants the rights on columns again that PostgreSQL takes with the rights on their table.</summary>
+    /// <param name="difference">The difference.</param>
+    /// <param name="of">The object that it is about.</param>
+    /// <param name="target">The objects that the target creates.</param>
+    public static SchemaDifference WithColumns(SchemaDifference difference, SchemaObject of, IEnumerable<SchemaObject> target)
+    {
+        if (of is not { Kind: "grant", Table: { } table } || !of.Name.StartsWith($"{table} to ", StringComparison.Ordinal)
+            || difference.Sql?.Contains("revoke ", StringComparison.Ordinal) != true)
+        {
+            return difference;
+        }
+
+        var role = of.Name[table.Length..];
+        var columns =
+            from each in target
+            where each.Kind == "grant" && each.Table == table && each.Sql is not null
+                && each.Name.StartsWith($"{table}.", StringComparison.Ordinal) && each.Name.EndsWith(role, StringComparison.Ordinal)
+            select each.Sql;
+        return difference with { Sql = string.Join("; ", columns.Prepend(difference.Sql)) };
+    }
+
     /// <summary>
     /// Removes SQL that fails while something without SQL differs: an index needs its columns, and a foreign key the other table.
     /// </summary>

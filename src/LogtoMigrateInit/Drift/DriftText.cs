@@ -26,10 +26,14 @@ internal static class DriftText
     };
 
     /// <summary>The phrase for a line of the log, which holds no long definition.</summary>
-    public static string Short(SchemaDifference difference) =>
-        difference.What == Difference.Different && (difference.Expected?.Length > Longest || difference.Found?.Length > Longest)
-            ? $"{difference.Kind} {difference.Name} is another one"
-            : Of(difference);
+    public static string Short(SchemaDifference difference)
+    {
+        var (kind, name, expected, found) = (difference.Kind, difference.Name, difference.Expected ?? "", difference.Found ?? "");
+        return difference.What != Difference.Different || (expected.Length <= Longest && found.Length <= Longest) ? Of(difference)
+            : found.StartsWith(expected, StringComparison.Ordinal) && found.Length - expected.Length <= Longest
+                ? $"{kind} {name} differs:{found[expected.Length..]}" // such as (disabled)
+            : $"{kind} {name} is another one";
+    }
 
     /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";

@@ -99,6 +99,7 @@ internal static partial class SchemaDrift
                 && !IsUseOfSchema(each)
             select (each, new SchemaDifference(
                 Difference.Added, each.Kind, each.Name, null, each.Definition, DriftRepair.OfAdded(each))));
+        differences = differences.ConvertAll(each => (each.Of, DriftRepair.WithColumns(each.Difference, each.Of, target)));
         var all = differences.ConvertAll(each => each.Difference);
         differences.RemoveAll(each => IsIncluded(each.Difference, all));
         var notLogtos = found

@@ -50,7 +50,7 @@ internal sealed class DatabaseRepair(
                 return instead!;
             }
 
-            if (survey.Findings.Count > 0)
+            if (survey.Findings.Count > 0 || survey.Problems.Count > 0)
             {
                 await request.Print(RepairText.Of(settings.Main.Database, survey, progress));
             }

@@ -121,7 +121,8 @@ internal sealed class RepairInspection(
 
     private static IEnumerable<string> ProblemsOf(Verdict verdict) => verdict switch
     {
-        Verdict.Failing failing => failing.Faults.Select(fault => fault.What),
+        Verdict.Failing failing => failing.Faults.Select(fault =>
+            fault.Remedy.Contains("`logto-migrate-init repair", StringComparison.Ordinal) ? fault.What : $"{fault.What} ({fault.Remedy})"),
         Verdict.Unstartable open => [$"tables without row-level security: {string.Join(", ", open.TablesWithoutRowSecurity.Take(5))}"],
         _ => [],
     };

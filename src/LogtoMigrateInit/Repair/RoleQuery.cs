@@ -16,7 +16,8 @@ internal sealed record LoginRole(
     bool MayConnect, bool MayUseSchema, bool HasPassword)
 {
     /// <summary>Whether a login can show more than is known already.</summary>
-    public bool CanWork => Exists && MayLogIn && ConnectionLimit != 0 && !IsExpired && HasParentsRights && MayConnect && MayUseSchema;
+    public bool CanWork =>
+        Exists && MayLogIn && ConnectionLimit != 0 && !IsExpired && HasParentsRights && MayConnect && MayUseSchema && HasPassword;
 }
 
 /// <summary>The roles that Logto logs in as, and their parent, which holds the rights on Logto's tables.</summary>
@@ -70,7 +71,7 @@ internal static class RoleQuery
         """;
 
     private const string Logins = """
-        select distinct on (t.db_user::name) t.db_user::name::text, r.oid is not null,
+        select distinct on (t.db_user) t.db_user::text, r.oid is not null,
           coalesce(r.rolcanlogin, false), coalesce(r.rolinherit, false), coalesce(r.rolconnlimit, -1),
           coalesce(r.rolvaliduntil <= now(), false),
           coalesce(pg_has_role(r.oid, p.oid, 'MEMBER'), false), coalesce(pg_has_role(r.oid, p.oid, 'USAGE'), false),
@@ -82,7 +83,7 @@ internal static class RoleQuery
         left join pg_catalog.pg_roles p on p.rolname = $1::name
         left join pg_catalog.pg_class c on c.oid = to_regclass('applications')
         where t.db_user is not null
-        order by t.db_user::name
+        order by t.db_user
         """;
 
     /// <param name="connection">To the real database.</param>
