@@ -23,11 +23,11 @@ internal static class HelpPages
         Commands:
           migrate             deploy what is pending, and verify the result (without a command, too)
           check               say what migrate would do; change nothing
-          rehearse            deploy to a throw-away copy of the database, and start Logto on it
+          rehearse            deploy to a temporary copy of the database, and start Logto on it
           backup              make a verified backup
           restore [FILE]      put a backup in the place of the database; without FILE, list the backups
-          rollback VERSION    go back to an older release of Logto
-          repair              print the SQL for roles, rights and a schema that are not right, or apply it
+          rollback VERSION    revert to an older release of Logto
+          repair              print the SQL for wrong roles, rights and objects, or apply it
           run -- COMMAND      migrate, then become COMMAND
           install DIRECTORY   copy this program into a folder
         `logto-migrate-init COMMAND --help` shows the options and the variables of each.
@@ -83,7 +83,7 @@ internal static class HelpPages
           logto-migrate-init check --deep --drift --output json
 
         Options:
-          --wait                 look again until the schema is right (LOGTO_INIT_LOCK_TIMEOUT_SECONDS)
+          --wait                 poll until the schema is right (LOGTO_INIT_LOCK_TIMEOUT_SECONDS)
           --deep                 also log in as Logto's own roles (five at most)
           --drift                also compare the schema with what this image creates in a scratch database
           --start                also start Logto on the database for a moment, on 127.0.0.1 only
@@ -102,7 +102,7 @@ internal static class HelpPages
         """;
 
     private const string Rehearse = $"""
-        Deploys what is pending to a throw-away copy of the database, and says what it does there.
+        Deploys what is pending to a temporary copy of the database, and reports what it does there.
 
         Usage: logto-migrate-init rehearse [OPTIONS]
 
@@ -137,7 +137,7 @@ internal static class HelpPages
           logto-migrate-init backup --list
 
         Options:
-          --list                 list the backups that are there, and make none
+          --list                 list the existing backups, and make none
           --output text|json     how to print the list; --json is the same as --output json
 
         Variables:
@@ -179,7 +179,7 @@ internal static class HelpPages
         """;
 
     private const string Rollback = $"""
-        Goes back to an older release of Logto, rehearsed on a copy and backed up first.
+        Reverts to an older release of Logto, rehearsed on a copy and backed up first.
         Run it in the newer image, with Logto stopped.
 
         Usage: logto-migrate-init rollback VERSION [OPTIONS]
@@ -189,7 +189,7 @@ internal static class HelpPages
           logto-migrate-init rollback 1.40.1 --schema-only
 
         Options:
-          --yes                  do not ask: revert, and lose what the report names
+          --yes                  do not ask: revert, and lose what the report lists
           --schema-only          rehearse with the rows of small tables only
 
         Variables:
@@ -199,7 +199,7 @@ internal static class HelpPages
           LOGTO_INIT_SCRATCH_URL another server for the copy
 
         Exit codes: 0 rolled back, 13 no backup, 16 it fails on the copy, 17 refused or not confirmed, 18 it
-        stopped on the way.
+        stopped midway.
 
         {More}
         """;
@@ -223,7 +223,7 @@ internal static class HelpPages
           LOGTO_INIT_BACKUP_DIR  the folder for the backup before signing keys are dropped
           LOGTO_INIT_SCRATCH_URL another server, for the comparison of the schema
 
-        Exit codes: 0 looked at again, and right, 7 or 15 something is left, 17 not confirmed,
+        Exit codes: 0 inspected again, and right, 7 or 15 something is left, 17 not confirmed,
         5 another run holds the lock, 12 alterations are pending: migrate first.
 
         {More}

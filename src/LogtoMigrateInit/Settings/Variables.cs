@@ -4,7 +4,7 @@ namespace LogtoMigrateInit.Settings;
 /// <param name="Name">The name of the environment variable.</param>
 /// <param name="Default">The value of an unset or empty variable; empty: none.</param>
 /// <param name="Commands">The commands that read it.</param>
-/// <param name="Meaning">A phrase in Markdown, as docs/reference.md and <c>--help</c> show it.</param>
+/// <param name="Meaning">A phrase in Markdown, as docs/reference.md shows it.</param>
 internal sealed record Variable(string Name, string Default, IReadOnlyList<string> Commands, string Meaning);
 
 /// <summary>The variables; a test holds docs/reference.md to them.</summary>
