@@ -107,7 +107,7 @@ public sealed class EndingsSpecs
         new Outcome.PreflightFailed(Preflight.OfDeploy(At(Old), new Privileges(["logto_tenant_logto"], true, true, ["users", "roles", "logs"], []), [])),
         new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing", "1 of 2 have no SQL, and the report above has it for the others"),
         new Outcome.RehearsalFailed(Catalog, Pending[0].FileName, "could not create unique index \"users__email\": Key (email)=(…) is duplicated (Logto's CLI, exit code 1)"),
-        new Outcome.RehearsalImpossible("user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
+        new Outcome.RehearsalImpossible("user 'logto' may not create databases, which a scratch database needs. Next: run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.StartUnknown("this installation has no Logto server"),
         new Outcome.DriftUnknown(ScratchPlace.OtherMajor(170004, 160008)),
         new Outcome.RollbackWouldFail("1.24.1", "1.25.0-1739429593-add-legacy-password-encryption.js", "There are users with password encryption method Legacy (Logto's CLI, exit code 1); it works on users (1204 rows)", ($"logto-migrate-init restore {Backup}", new DateTime(2026, 11, 20, 14, 41, 0, DateTimeKind.Utc))),
@@ -122,8 +122,8 @@ public sealed class EndingsSpecs
         new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, ["the role 'logto_tenant_logto_default' of the tenant 'default' may not log in"]),
         new Outcome.RepairIncomplete(ExitCode.Drift, 0, ["column users.name is character varying(200) instead of character varying(128)", "constraint roles__name on roles is missing"]),
         new Outcome.RepairNotConfirmed(2, 3),
-        new Outcome.RepairRefused("the database (state 1790000000) is newer than Logto 1.43.0; run `repair` in the image of the newer Logto"),
-        new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs; run `alter role \"logto\" createdb` as a superuser"),
+        new Outcome.RepairRefused("the database (state 1790000000) is newer than Logto 1.43.0. Next: run `repair` in the image of the newer Logto"),
+        new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs. Next: run `alter role \"logto\" createdb` as a superuser"),
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
 

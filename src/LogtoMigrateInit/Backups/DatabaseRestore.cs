@@ -165,8 +165,8 @@ internal sealed partial class DatabaseRestore(
             catch (DatabaseException refusal)
                 when (refusal.InnerException is PostgresException { SqlState: PostgresErrorCodes.InvalidPassword })
             {
-                return $"the role {role} has another password than this backup, and user '{job.Rights.User}' may not change it; " +
-                    "restore as a superuser, or as who made this role";
+                return $"the role {role} has another password than this backup, and user '{job.Rights.User}' may not change it. " +
+                    "Next: restore as a superuser, or as who made this role";
             }
             catch (DatabaseException)
             {

@@ -32,13 +32,13 @@ internal abstract partial record Outcome
             "and run `logto-migrate-init repair --yes`, or answer y at a terminal.");
 
     public sealed record RepairRefused(string Reason)
-        : Outcome("repairRefused", ExitCode.RestoreRefused, $"Nothing was repaired and nothing was changed: {Reason}.");
+        : Outcome("repairRefused", ExitCode.RestoreRefused, $"Nothing was repaired and nothing was changed: {End(Reason)}");
 
     public sealed record RepairUncompared(int Count, string Reason)
         : Outcome(
             "repairUncompared", ExitCode.RehearsalFailed,
             $"{RepairedSoFar(Count)}, and no other problem is known. But the schema could not be compared with what this image itself " +
-            $"creates: {Reason.TrimEnd('.')}.");
+            $"creates: {Then(Reason, "correct that, and run `logto-migrate-init repair` again.")}");
 
     private static string RepairedSoFar(int count) => count == 0 ? "Nothing was repaired" : $"Repaired {Counted.Of(count, "problem")}";
 }

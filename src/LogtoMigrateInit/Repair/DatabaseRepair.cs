@@ -35,7 +35,7 @@ internal sealed class DatabaseRepair(
                 Work = (run, _) => RepairAsync(request, progress, run),
                 LockLost = run => Task.FromResult<Outcome>(run.HasBegun
                     ? new Outcome.RepairIncomplete(ExitCode.Unstartable, progress.Done, [Outcome.WhyLockLost])
-                    : new Outcome.RepairRefused($"{Outcome.WhyLockLost}; start again")),
+                    : new Outcome.RepairRefused($"{Outcome.WhyLockLost}. Next: start again")),
             },
             stop);
     }

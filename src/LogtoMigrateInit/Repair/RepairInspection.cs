@@ -102,14 +102,14 @@ internal sealed class RepairInspection(
     }
 
     private Outcome.RepairRefused OfAhead(AlterationState state) => new(
-        $"the database (state {state}) is newer than Logto {catalog.TargetVersion}; run `repair` in the image of the newer Logto");
+        $"the database (state {state}) is newer than Logto {catalog.TargetVersion}. Next: run `repair` in the image of the newer Logto");
 
     /// <summary>Without the table <c>tenants</c> nothing is known about the roles.</summary>
     private Outcome? WhyUnreadable(Inspection inspection, Verdict verdict) =>
         inspection.TenantsRefusal is { } refusal ? new Outcome.TenantsHidden(settings, inspection.State!, refusal)
         : inspection.Start is null || inspection.Schema == "pg_catalog" ? Outcome.Of(verdict, catalog, settings)
         : inspection.InRecovery || inspection.ReadOnly ? new Outcome.RepairRefused(
-            $"the server is {(inspection.InRecovery ? "in recovery (a standby)" : "read-only")}; let DB_URL name the primary, " +
+            $"the server is {(inspection.InRecovery ? "in recovery (a standby)" : "read-only")}. Next: let DB_URL name the primary, " +
             "or turn off default_transaction_read_only")
         : null;
 
