@@ -11,7 +11,7 @@ namespace LogtoMigrateInit.EndToEndTests;
 public sealed class RepairCommandSpecs(SharedServers servers)
 {
     /// <summary>What is broken, by a superuser. <c>$role</c>, <c>$other</c>, <c>$parent</c>, <c>$owner</c> and <c>$database</c> are quoted names.</summary>
-    private static readonly IReadOnlyDictionary<string, (string[] Broken, string[] Found)> Rounds = new Dictionary<string, (string[], string[])>
+    private static readonly Dictionary<string, (string[] Broken, string[] Found)> Rounds = new()
     {
         ["roles"] = (
             [
