@@ -1,3 +1,4 @@
+using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.Reporting;
 
@@ -31,7 +32,7 @@ internal abstract partial record Outcome
             (State.Timestamp > Catalog.Last.Timestamp ? "one that LOGTO_INIT_AHEAD allows Logto " : "that of Logto ") +
             $"{Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in " +
             $"{Count} {(Count == 1 ? "object" : "objects")}{(Count == 1 ? "" : ", for example")}: {First}. " +
-            $"Logto can start; {Sql}. Next: run `logto-migrate-init repair`, which applies what deletes nothing.", State);
+            $"Logto can start; {Sql}. Next: {RepairAdvice.Run}, which applies what deletes nothing.", State);
 
     public sealed record DriftUnknown(string Reason)
         : Outcome("driftUnknown", ExitCode.RehearsalFailed, "The schema was not compared with what this image itself creates: " +
