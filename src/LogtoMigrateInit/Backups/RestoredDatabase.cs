@@ -70,7 +70,6 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// </summary>
     /// <param name="recorded">The catalog of the dumped database.</param>
     /// <param name="assumable">The roles that may become owners.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     public async Task ReturnOwnersAsync(
         IReadOnlyList<CatalogObject> recorded, IReadOnlySet<string> assumable, CancellationToken cancellationToken)
     {
@@ -110,7 +109,6 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
     /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
     /// <param name="made">Gets the names of those that are missing, before one is made.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public async Task MakeRolesAsync(string parent, List<string> made, CancellationToken cancellationToken)
     {

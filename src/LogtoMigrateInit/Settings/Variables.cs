@@ -16,8 +16,9 @@ internal static class Variables
 
     public static readonly Variable DatabaseUrl = new(
         "DB_URL", "", Every,
-        "the database's URL, as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one of these " +
-        "unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password; any scheme but that of another program is taken");
+        "the database's URL, as Logto reads it; an `@` behind the first `/`, `?` or `#` is refused, because a password that holds one " +
+        "of these unencoded looks the same: write `%40`, or `%2F`, `%3F`, `%23` in the password; any scheme but that of another program " +
+        "is taken");
 
     public static readonly Variable DatabaseUrlFile = new(
         "DB_URL_FILE", "", Every,
