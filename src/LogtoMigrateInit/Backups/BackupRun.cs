@@ -8,7 +8,7 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary><c>backup</c>: makes a backup while nobody migrates.</summary>
+/// <summary><c>backup</c>: makes a backup under the migration lock.</summary>
 internal sealed class BackupRun(ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, DatabaseBackup backup)
 {
     /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>

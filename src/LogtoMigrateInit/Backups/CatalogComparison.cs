@@ -20,7 +20,7 @@ internal static class AccessChange
 /// <summary>One difference between a restored database and what was dumped.</summary>
 /// <param name="Object">Kind and name.</param>
 /// <param name="What">A clause about it, the same for all objects that differ in the same way.</param>
-/// <param name="Access">See <see cref="AccessChange"/>; null: nobody on this server loses or gains anything.</param>
+/// <param name="Access">See <see cref="AccessChange"/>; null: no role on this server loses or gains a right.</param>
 internal sealed record CatalogDifference(string Object, string What, string? Access);
 
 /// <summary>The roles of the server that a backup is restored on.</summary>
@@ -82,7 +82,7 @@ internal static class CatalogComparison
 
     /// <summary>
     /// The statements of the dump that the server refused. The catalog does not have the rights on what every database has, such as a
-    /// language, so a right that was denied counts as one that somebody loses or gains.
+    /// language, so a right that was denied counts as a change of access.
     /// </summary>
     public static IEnumerable<CatalogDifference> OfRefused(IEnumerable<RefusedStatement> statements) => statements.Select(statement =>
     {

@@ -79,7 +79,6 @@ internal sealed partial class DatabaseRestore
     /// <param name="properties">What the archive says about its database.</param>
     /// <param name="made">Gets the roles that it makes.</param>
     /// <param name="notDone">Gets the statements that the server refused.</param>
-    /// <param name="stop">Ends it.</param>
     /// <returns>The roles with other passwords, and why the database cannot be used; null when it can.</returns>
     private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
         RestoreJob job,
@@ -252,7 +251,7 @@ internal sealed partial class DatabaseRestore
             : "";
 
     /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
-    /// <returns>Null when all succeed, or when nobody can tell now.</returns>
+    /// <returns>Null when all succeed, or when the database does not answer now.</returns>
     private async Task<string?> WhyUnusableAsync(CancellationToken stop)
     {
         try

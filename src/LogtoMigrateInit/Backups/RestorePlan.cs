@@ -166,7 +166,7 @@ internal sealed partial record RestorePlan(
         return needing;
     }
 
-    /// <summary>Schema and name of an object; null: it is of a kind that nobody comments on.</summary>
+    /// <summary>Schema and name of an object; null for a kind of object that has no comments.</summary>
     private static string? WithoutKind(ArchiveEntry entry) =>
         Object().Match(entry.Description) is { Success: true } found ? found.Groups[1].Value : null;
 

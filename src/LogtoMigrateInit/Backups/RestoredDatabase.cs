@@ -70,7 +70,6 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// </summary>
     /// <param name="recorded">The catalog of the dumped database.</param>
     /// <param name="assumable">The roles that may become owners.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     public async Task ReturnOwnersAsync(
         IReadOnlyList<CatalogObject> recorded, IReadOnlySet<string> assumable, CancellationToken cancellationToken)
     {
@@ -111,7 +110,6 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
     /// <param name="mark">Their comment until the swap: <see cref="ScratchNames.MarkOf"/>.</param>
     /// <param name="made">Gets the names of those that are missing, before one is made.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public async Task MakeRolesAsync(string parent, string mark, List<string> made, CancellationToken cancellationToken)
     {

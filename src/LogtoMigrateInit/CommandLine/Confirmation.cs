@@ -12,7 +12,6 @@ internal static class Confirmation
     /// <param name="question">Ends with a question mark.</param>
     /// <param name="yes">The answer is yes without a question (<c>--yes</c>).</param>
     /// <param name="logger">Logs the question when it is not asked.</param>
-    /// <param name="stop">Ends the wait for an answer.</param>
     /// <returns>False also without a terminal.</returns>
     /// <exception cref="OperationCanceledException">Stopped before an answer came.</exception>
     public static bool Ask(string question, bool yes, ILogger logger, CancellationToken stop)

@@ -89,7 +89,6 @@ internal static class InspectionQuery
 
     /// <param name="connection">Outside of a transaction.</param>
     /// <param name="tables">The names of Logto's tables; none where only the other facts matter.</param>
-    /// <param name="cancellationToken">Ends the inspection.</param>
     public static async Task<Inspection> ReadAsync(
         NpgsqlConnection connection, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {

@@ -1,9 +1,8 @@
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>One run that holds the migration lock, and what its outcome has to say whatever happens.</summary>
+/// <summary>One run that holds the migration lock, and the facts that its outcome reports.</summary>
 /// <param name="migrationLock">Held.</param>
 /// <param name="whileLocked">Cancelled when the lock is lost, or by a signal.</param>
-/// <param name="stop">Cancelled by a signal.</param>
 internal sealed class LockedRun(MigrationLock migrationLock, CancellationToken whileLocked, CancellationToken stop)
 {
     public MigrationLock Lock => migrationLock;

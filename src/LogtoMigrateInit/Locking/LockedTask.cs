@@ -19,7 +19,7 @@ internal sealed record LockedTask
     public required Func<LockedRun, Task<Outcome>> LockLost { get; init; }
 
     /// <summary>
-    /// The outcome when the database cannot be reached after Logto's CLI has begun; null: that of a database out of reach.
+    /// The outcome when the database cannot be reached after Logto's CLI has begun; null: that of an unreachable database.
     /// </summary>
     public Func<LockedRun, DatabaseException, Outcome>? Unverified { get; init; }
 

@@ -40,7 +40,7 @@ internal sealed class MigrationLock : IAsyncDisposable
         _beating = BeatAsync();
     }
 
-    /// <summary>Cancelled when the lock is no longer ours for certain: somebody else may be migrating.</summary>
+    /// <summary>Canceled when the lock may be lost, so that another run may be migrating.</summary>
     public CancellationToken Lost => _lost.Token;
 
     /// <summary>The server process of the session that holds it.</summary>
@@ -97,7 +97,7 @@ internal sealed class MigrationLock : IAsyncDisposable
         await question.Task.WaitAsync(over.Token);
     }
 
-    /// <summary>Gives the lock up for lost, whatever the connection believes.</summary>
+    /// <summary>Declares the lock lost, even if its connection still looks healthy.</summary>
     /// <param name="reason">A clause for the log.</param>
     public async Task LoseAsync(string reason)
     {

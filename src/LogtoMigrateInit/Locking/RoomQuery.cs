@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Whether the server has room for the connection of a replica that only waits.</summary>
+/// <summary>Reads whether the server has free connections for a replica that only waits.</summary>
 internal static class RoomQuery
 {
     // There is room while more than half of the slots of the server, the role and the database are free. The youngest waiting replica

@@ -148,7 +148,6 @@ internal static class SessionQueries
     /// <param name="connection">Outside of a transaction.</param>
     /// <param name="ownName">That of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     public static async Task<FencedSessions> FenceAsync(
         NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
     {

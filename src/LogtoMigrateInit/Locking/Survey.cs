@@ -26,7 +26,6 @@ internal abstract record Survey
     /// <param name="ownName">The <c>application_name</c> of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
     /// <param name="tables">The names of Logto's tables.</param>
-    /// <param name="cancellationToken">Ends the survey.</param>
     public static async Task<Survey> ReadAsync(
         NpgsqlConnection connection, string ownName, int lockPid, IReadOnlyList<string> tables, CancellationToken cancellationToken) =>
         await SessionQueries.FenceAsync(connection, ownName, lockPid, cancellationToken) switch

@@ -37,7 +37,6 @@ internal static class WaitQueries
 
     /// <param name="connection">Any but those that wait.</param>
     /// <param name="name">The <c>application_name</c> of those that wait.</param>
-    /// <param name="cancellationToken">Ends the look.</param>
     public static async Task<IReadOnlyList<SessionlessWait>> FindAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {

@@ -45,7 +45,6 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
 
     /// <summary>Keeps the connection that <see cref="TakeAsync"/> returned, or closes it where there is no room.</summary>
     /// <param name="connection">Outside of any transaction.</param>
-    /// <param name="cancellationToken">Ends the look for room.</param>
     public async Task KeepOrCloseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // The crowd comes in the first seconds. Later a look for room every ten polls is enough.

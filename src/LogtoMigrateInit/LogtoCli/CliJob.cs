@@ -22,13 +22,13 @@ internal sealed record CliJob
     /// <summary>It reverts them.</summary>
     public bool IsRollback { get; private init; }
 
-    /// <summary>It works on a throw-away copy, and its progress is that of a rehearsal.</summary>
+    /// <summary>It runs on a temporary copy, and the log shows its progress as that of a rehearsal.</summary>
     public bool OnCopy { get; init; }
 
     /// <summary>How long the CLI may work; zero: no limit.</summary>
     public TimeSpan TimeLimit { get; init; }
 
-    /// <summary>Also the latest tags of other releases: all that the target ships.</summary>
+    /// <summary>Deploys everything that the image ships, including files with the tag <c>next</c>.</summary>
     public static CliJob Deploy(
         IReadOnlyList<Alteration> pending, Inspection database) =>
             new(["db", "alteration", "deploy", "next"], pending, database);

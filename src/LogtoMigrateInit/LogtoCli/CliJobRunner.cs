@@ -14,7 +14,7 @@ internal abstract record CliJobResult
     /// <summary>Another process ran a CLI in our installation until the lock time-out. Ours was not started.</summary>
     public sealed record FolderBusy : CliJobResult;
 
-    /// <summary>Indexes of an interrupted run are in the way and stay there. The CLI was not started.</summary>
+    /// <summary>Indexes of an interrupted run stay and would stop the alteration. The CLI was not started.</summary>
     /// <param name="Problems">A clause with its remedy for each.</param>
     public sealed record Blocked(IReadOnlyList<string> Problems) : CliJobResult;
 

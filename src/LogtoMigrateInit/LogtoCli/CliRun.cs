@@ -23,10 +23,10 @@ internal enum CliEnd
 internal sealed record CliRun(
     CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
 {
-    /// <summary>How long it was kept from connecting until it was its turn.</summary>
+    /// <summary>How long it waited before it was allowed to connect.</summary>
     public TimeSpan Waited { get; init; }
 
-    /// <summary>Whether it reported that it began with an alteration.</summary>
+    /// <summary>Whether it reported the start of an alteration.</summary>
     public bool HasBegun { get; init; }
 
     /// <summary>Why its statement was cancelled, so that others did not wait behind it: a clause; null when it was not.</summary>

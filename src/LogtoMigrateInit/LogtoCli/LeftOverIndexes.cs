@@ -24,7 +24,7 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     /// <param name="behindPooler">A pooler answers for the server.</param>
     /// <param name="migrationLock">Held.</param>
     /// <param name="cancellationToken">Ends the wait for a drop.</param>
-    /// <returns>What is in the way and stays there, each a clause with its remedy; empty when the way is free.</returns>
+    /// <returns>The indexes that stay and would stop the alteration, each as a clause with its remedy; empty when there are none.</returns>
     public async Task<IReadOnlyList<string>> RemoveAsync(
         Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock,
         CancellationToken cancellationToken)
@@ -129,7 +129,6 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     /// </summary>
     /// <param name="connection">The session.</param>
     /// <param name="name">What to call it, so that a later run waits for it when this one is killed.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     private static async Task PrepareSessionAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var settings = new NpgsqlCommand(

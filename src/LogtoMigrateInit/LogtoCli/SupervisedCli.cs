@@ -32,7 +32,6 @@ internal sealed class SupervisedCli(
     /// <param name="job">What it is to do.</param>
     /// <param name="folder">Goes over to the CLI.</param>
     /// <param name="migrationLock">Held; the CLI is killed when it is lost.</param>
-    /// <param name="stop">Interrupts it.</param>
     /// <param name="turn">
     /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch
     /// the scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
@@ -211,7 +210,7 @@ internal sealed class SupervisedCli(
         }
     }
 
-    /// <summary>The CLI is gone at once; its server sessions work on until somebody ends them.</summary>
+    /// <summary>Kills the CLI. Its server sessions continue until a run terminates them.</summary>
     private async Task CleanUpSessionsAsync()
     {
         using var brief = new CancellationTokenSource(Timings.CleanUpStep);

@@ -48,7 +48,7 @@ internal static class LoopbackRequest
                 : new LoopbackAnswer(0, "");
     }
 
-    /// <summary>Returns two ports of 127.0.0.1 that nobody has at this moment.</summary>
+    /// <summary>Returns two ports of 127.0.0.1 that are free at this moment.</summary>
     public static IReadOnlyList<int> FreePorts()
     {
         using var first = Bind();

@@ -18,7 +18,7 @@ internal static class ServerEnvironment
         "IS_CLOUD", "INTEGRATION_TEST", "APPLICATIONINSIGHTS_CONNECTION_STRING", "POSTHOG_PUBLIC_KEY", "TRUST_PROXY_HEADER",
     ];
 
-    /// <summary>The options of a debugger, which listens wherever it is told, or waits for somebody before Logto begins.</summary>
+    /// <summary>The options of Node.js's debugger, which could listen on any address, or stop Logto until a debugger connects.</summary>
     private const string Debugger = "--inspect";
 
     /// <param name="target">The database.</param>

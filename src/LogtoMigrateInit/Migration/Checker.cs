@@ -21,7 +21,6 @@ internal sealed class Checker(
 {
     /// <param name="wait">Poll until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
     /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
-    /// <param name="stop">Ends the wait.</param>
     public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
@@ -84,7 +83,6 @@ internal sealed class Checker(
     /// <param name="outcome">What <see cref="CheckAsync"/> returned.</param>
     /// <param name="drift">The comparison.</param>
     /// <param name="seen">Gets what differs, when it was compared.</param>
-    /// <param name="stop">Ends it.</param>
     public async Task<Outcome> CheckDriftAsync(Outcome outcome, DriftCheck drift, Action<DriftReport> seen, CancellationToken stop)
     {
         // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
@@ -119,7 +117,6 @@ internal sealed class Checker(
     /// <param name="outcome">What the other checks returned.</param>
     /// <param name="start">Starts it.</param>
     /// <param name="seen">Gets what Logto did.</param>
-    /// <param name="stop">Ends it.</param>
     public async Task<Outcome> CheckStartAsync(Outcome outcome, DatabaseStart start, Action<ServerStart> seen, CancellationToken stop)
     {
         if (outcome is not (Outcome.Matches or Outcome.AheadAllowed))
@@ -147,7 +144,6 @@ internal sealed class Checker(
 
     /// <param name="waiting">Keeps the connection for the next poll; null when there is none.</param>
     /// <param name="deep">See <see cref="CheckAsync"/>.</param>
-    /// <param name="stop">Ends the poll.</param>
     private async Task<(Outcome Outcome, Inspection? Inspection)> PollAsync(WaitingConnection? waiting, bool deep, CancellationToken stop)
     {
         try

@@ -36,7 +36,7 @@ internal abstract partial record Outcome
         ? this
         : this with { Message = $"{Message} To undo this run: `{OneLine.Escape(restore)}`." };
 
-    /// <summary>The ending that a verdict means when nothing is done about it.</summary>
+    /// <summary>The outcome of a verdict on which the program does not act.</summary>
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
@@ -53,7 +53,7 @@ internal abstract partial record Outcome
         _ => throw new UnreachableException(),
     };
 
-    /// <summary>The ending that a database out of reach means.</summary>
+    /// <summary>The outcome for a database that cannot be reached or refused the program.</summary>
     public static Outcome Of(DatabaseException failure, ProgramSettings settings) => failure.Failure switch
     {
         DatabaseFailure.NotYet => new Unreachable(settings, failure.Message, failure.Remedy),

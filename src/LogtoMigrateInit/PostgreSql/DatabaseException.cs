@@ -4,16 +4,16 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>What kind of "no" a database gave.</summary>
+/// <summary>The kind of a failure to reach or use a database.</summary>
 internal enum DatabaseFailure
 {
-    /// <summary>It may answer later: it is starting, full, or out of reach for the moment.</summary>
+    /// <summary>It may answer later: it is starting, full, or unreachable now.</summary>
     NotYet,
 
     /// <summary>It will never answer differently: password, permission, TLS, protocol.</summary>
     Never,
 
-    /// <summary>The server is there and the database is not; a seed can create it.</summary>
+    /// <summary>The server exists, but the database does not. A seed can create it.</summary>
     NoSuchDatabase,
 }
 

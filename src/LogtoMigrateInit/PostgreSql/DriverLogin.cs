@@ -24,7 +24,6 @@ internal static class DriverLogin
 
     /// <param name="target">The pooler.</param>
     /// <param name="statementTimeout">What Logto sends as <c>statement_timeout</c>; null: nothing.</param>
-    /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>What the pooler says of a parameter that it refuses; null when it goes on with the login, or says something else.</returns>
     /// <exception cref="SocketException">It was not reached.</exception>
     /// <exception cref="IOException">It closed the connection.</exception>

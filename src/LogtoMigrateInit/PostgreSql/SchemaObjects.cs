@@ -68,7 +68,6 @@ internal static class SchemaObjects
     /// <summary>Reads all objects, with the SQL that creates them.</summary>
     /// <param name="connection">Outside of a transaction.</param>
     /// <param name="schema">Logto's.</param>
-    /// <param name="cancellationToken">Stops the query.</param>
     public static async Task<IReadOnlyList<SchemaObject>> ReadAsync(
         NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {

@@ -27,7 +27,6 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
     /// <param name="schema">Logto's.</param>
     /// <param name="objects">The objects of the real database.</param>
     /// <param name="names">Their names on the copy.</param>
-    /// <param name="cancellationToken">Cancels the queries.</param>
     /// <exception cref="DatabaseException">A server refused the connection.</exception>
     public static async Task<ComparedRows> ReadAsync(
         LogtoDatabase real,

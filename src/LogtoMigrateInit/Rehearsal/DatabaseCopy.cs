@@ -36,7 +36,6 @@ internal sealed class DatabaseCopy(
 
     /// <summary>Examines the server before a copy; see <see cref="DirectServer.ExamineAsync"/>.</summary>
     /// <param name="schema">Logto's.</param>
-    /// <param name="held">Cancels the work.</param>
     public async Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(string schema, CancellationToken held)
     {
         var scope = await source.Database.WithWorkConnectionAsync(
@@ -64,7 +63,6 @@ internal sealed class DatabaseCopy(
     /// <param name="tools">The scratch server.</param>
     /// <param name="real">The real database.</param>
     /// <param name="made">Gets the copy's name while the copy is still empty.</param>
-    /// <param name="held">Cancels the work.</param>
     /// <returns>The statements that grant the dump's rights, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
@@ -106,7 +104,6 @@ internal sealed class DatabaseCopy(
     /// <param name="backup">The path of the backup.</param>
     /// <param name="scope">What is left out.</param>
     /// <param name="made">Gets the copy's name while the copy is still empty.</param>
-    /// <param name="held">Cancels the work.</param>
     /// <returns>The statements that grant the backup's rights.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public Task<IReadOnlyList<string>> MakeEmptyAsync(
@@ -166,7 +163,6 @@ internal sealed class DatabaseCopy(
     /// <param name="made">Gets the name of the database.</param>
     /// <param name="sections">The sections to restore, in order; see <see cref="Archive.RestoreAsync"/>.</param>
     /// <param name="afterFirst">Called when the first section is restored.</param>
-    /// <param name="held">Cancels the work.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
         ScratchTools tools,
         Archive archive,

@@ -21,7 +21,6 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     /// <param name="copy">The copy.</param>
     /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> of the copy's server.</param>
     /// <param name="seconds">The time to create the copy, and the time that the CLI ran.</param>
-    /// <param name="held">Cancels the queries.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
     // Over 40 lines: the parts of one report, in the order in which the copy can be read.
     public async Task<RehearsalReport> ReportAsync(

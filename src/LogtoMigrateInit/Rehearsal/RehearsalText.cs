@@ -5,7 +5,7 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A rehearsal for somebody at a terminal.</summary>
+/// <summary>The report of a rehearsal as text for a terminal.</summary>
 internal static class RehearsalText
 {
     private const int NameWidth = 10;

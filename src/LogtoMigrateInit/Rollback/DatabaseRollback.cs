@@ -20,8 +20,8 @@ namespace LogtoMigrateInit.Rollback;
 internal sealed record RollbackRequest(string Version, RehearsalMode Mode, Func<RehearsalReport, Task> Seen, Func<string, bool> Confirm);
 
 /// <summary>
-/// A rollback under the lock: plan → nobody else connected → back up → rehearse on a copy → report what is lost, ask → run the
-/// newer image's own CLI → verify. Up to the CLI nothing of the operator's is changed.
+/// A rollback under the lock: plan → no other session is connected → back up → rehearse on a copy → report what is lost, ask →
+/// run the newer image's own CLI → verify. Up to the CLI nothing of the operator's is changed.
 /// </summary>
 internal sealed class DatabaseRollback(
     ProgramSettings settings, LogtoTarget target, RollbackChecks checks, CliJobRunner cli, DatabaseBackup backup,

@@ -50,7 +50,6 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
     /// <param name="state">After the rollback.</param>
     /// <param name="report">What the rehearsal has shown.</param>
     /// <param name="count">How many alterations were reverted.</param>
-    /// <param name="whileLocked">Ends it.</param>
     public async Task<Outcome> VerifyAsync(AlterationState state, RehearsalReport report, int count, CancellationToken whileLocked)
     {
         var (serverVersion, found) = await database.WithConnectionAsync(

@@ -29,7 +29,7 @@ internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog
         },
         stop);
 
-    /// <summary>The outcome when nobody knows how far the CLI came.</summary>
+    /// <summary>The outcome when the program cannot read how many alterations the CLI reverted.</summary>
     private static Outcome.RollbackFailed Unfinished(RollbackRequest request, LockedRun run, string reason) =>
         new(request.Version, null, run.Planned, null, reason);
 }
