@@ -338,7 +338,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         var result = await world.RunAsync(["restore", dump, "--yes"], ("LOGTO_INIT_DIRECT_URL", world.Server.Url(world.Database)));
 
         Expect.Ending(Expect.Success, result);
-        Expect.LogContains("objects that were dumped, with the same owners, rights and definitions", result);
+        Expect.LogContains("objects of the backup, with the same owners, rights and definitions", result);
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 

@@ -71,7 +71,7 @@ public sealed class RestoredObjectsSpecs(SharedServers servers)
         Assert.Equal(group, await world.Server.QuerySingleAsync<string>(name, "select tableowner::text from pg_tables where tablename = 'users'", Token));
         Assert.Equal(group, await world.Server.QuerySingleAsync<string>(name, "select pg_get_userbyid(datdba)::text from pg_database where datname = current_database()", Token));
         Assert.True(await world.Server.QuerySingleAsync<bool>(name, $"select has_table_privilege('rotated_{name}', 'users', 'SELECT, INSERT, UPDATE, DELETE')", Token));
-        Expect.LogContains("objects that were dumped, with the same owners, rights and definitions", result);
+        Expect.LogContains("objects of the backup, with the same owners, rights and definitions", result);
         Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
     }
 
