@@ -56,7 +56,7 @@ public sealed class LayoutSpecs(SharedServers servers)
         var result = await scenario.RunAsync("migrate");
 
         Expect.Ending(Expect.Success, result);
-        Expect.LogContains($"{fileNames.Length} of {LogtoRelease.Newest.AlterationCount + fileNames.Length} ", result);
+        Expect.LogContains($"{fileNames.Length} of the {LogtoRelease.Newest.AlterationCount + fileNames.Length} ", result);
         Assert.Equal(decimal.Parse(state, CultureInfo.InvariantCulture), await scenario.StateAsync());
         Assert.True((await scenario.PreconditionsAsync()).WouldStart);
     }

@@ -48,7 +48,7 @@ public sealed class ServerSpecs(SharedServers servers)
         await using var world = await FakeWorld.CreateAsync(Task.FromResult(server));
         await server.StopAsync();
 
-        await EndsAsync(world, 3, "tries again for 1 s", OneSecond);
+        await EndsAsync(world, 3, "how long the program waits (1 s)", OneSecond);
     }
 
     [Fact(Timeout = 600_000)]
@@ -93,7 +93,7 @@ public sealed class ServerSpecs(SharedServers servers)
         var result = await Gate.RunAsync(words.Split(' '), world.Variables(), cancellationToken: FakeWorld.Token);
 
         Expect.Ending(Expect.Success, result);
-        Expect.LogContains("reindex index concurrently \"users_pkey\"", result);
+        Expect.LogContains("The index users_pkey is invalid", result);
         Expect.LogContains("The server is read-only", result);
     }
 

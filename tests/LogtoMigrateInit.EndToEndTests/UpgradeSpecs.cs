@@ -30,7 +30,7 @@ public sealed class UpgradeSpecs(SharedServers servers)
         var drift = await world.RunAsync(["check", "--drift", "--output", "json"]);
 
         Expect.Ending(Expect.Success, first);
-        Expect.LogContains($"{pending} of {target.AlterationCount} ", first);
+        Expect.LogContains($"{pending} of the {target.AlterationCount} ", first);
         Expect.LogContains($"{pending}/{pending} ", first);
         Assert.Equal(target.LastTimestamp, await world.Server.StateAsync(world.Database, Token));
         Assert.True((await world.Target.PreconditionsAsync(world.Url, Token)).WouldStart);

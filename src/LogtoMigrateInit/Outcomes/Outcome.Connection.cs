@@ -14,7 +14,7 @@ internal abstract partial record Outcome
         : Outcome(
             "unreachable", ExitCode.Unreachable,
             $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used: {Reason}. Next: {Remedy}. " +
-            $"The program tries again for {Settings.ConnectTimeout.TotalSeconds:0} s (LOGTO_INIT_CONNECT_TIMEOUT_SECONDS).");
+            $"LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long the program waits ({Settings.ConnectTimeout.TotalSeconds:0} s).");
 
     public sealed record Refused(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(

@@ -31,8 +31,8 @@ internal abstract partial record Outcome
             $"The database is newer than this image (state {State}, Logto {Catalog.TargetVersion} ends at " +
             $"{Catalog.Last.FormattedTimestamp}" +
             (Settings.AheadLimit > 0 ? $", LOGTO_INIT_AHEAD allows up to {AlterationState.Format(Settings.AheadLimit)}" : "") +
-            "). Next: start the newer image, or go back with " +
-            $"`logto-migrate-init rollback {Catalog.TargetVersion}` in it. If the database was rolled back already, set " +
+            "). Next: start the newer image. To go back, run " +
+            $"`logto-migrate-init rollback {Catalog.TargetVersion}` in the newer image. After such a rollback set " +
             $"LOGTO_INIT_AHEAD={State}. In a rolling update set LOGTO_INIT_AHEAD=allow.", State);
 
     public sealed record RowSecurityOff(AlterationState State, IReadOnlyList<Alteration> Pending, IReadOnlyList<string> Tables)

@@ -71,5 +71,5 @@ internal abstract partial record Outcome
         : Outcome(
             "damagedByCli", ExitCode.NotLogto,
             $"Logto's CLI has run, and the database '{Database}' is now no complete Logto database: " +
-            $"{Reason}. Next: read the CLI's output above, and restore the database from a backup.");
+            $"{Reason}. Next: check that DB_URL names Logto's database. If it does, restore it from a backup.");
 }
