@@ -138,8 +138,25 @@ internal static class SessionQueries
     /// <param name="connection">Outside of a transaction, so that this lasts for this query only.</param>
     internal static NpgsqlBatch AsLoginUser(NpgsqlConnection connection, NpgsqlBatchCommand query) => new(connection)
     {
-        BatchCommands = { new("do $$ begin perform set_config('role', 'none', true); end $$"), query },
+        BatchCommands = { new("select set_config('role', 'none', true)"), query },
     };
+
+    /// <summary>Reads the rows of the query of <see cref="AsLoginUser"/>.</summary>
+    internal static async Task<NpgsqlDataReader> ReadAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
+    {
+        var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return reader;
+    }
+
+    private static async Task<T> ReadScalarAsync<T>(
+        NpgsqlConnection connection, NpgsqlBatchCommand query, CancellationToken cancellationToken)
+    {
+        await using var batch = AsLoginUser(connection, query);
+        await using var reader = await ReadAsync(batch, cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return await reader.GetFieldValueAsync<T>(0, cancellationToken);
+    }
 
     /// <summary>
     /// Ends the sessions of every other run's CLI: whoever holds the lock knows that they have no right to be there, be their program
@@ -162,7 +179,7 @@ internal static class SessionQueries
             },
         };
         await using var batch = AsLoginUser(connection, fence);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await ReadAsync(batch, cancellationToken);
         var (atWork, ended) = (new List<ServerSession>(), new List<ServerSession>());
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -197,8 +214,7 @@ internal static class SessionQueries
     /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>
     public static async Task<long> CountFreeSlotsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(FreeSlots));
-        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
+        return await ReadScalarAsync<long>(connection, new NpgsqlBatchCommand(FreeSlots), cancellationToken);
     }
 
     /// <summary>Sessions that wait behind a statement of our CLI which itself waits for a lock.</summary>
@@ -206,7 +222,7 @@ internal static class SessionQueries
     public static async Task<SessionQueue?> FindQueueAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Queue) { Parameters = { new() { Value = name } } });
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await ReadAsync(batch, cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             ? new SessionQueue(reader.GetInt32(0), reader.GetInt64(1), TimeSpan.FromSeconds(reader.GetDouble(2)))
             : null;
@@ -229,16 +245,16 @@ internal static class SessionQueries
     public static async Task<SessionActivity> ReadActivityAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Activity) { Parameters = { new() { Value = name } } });
-        return (SessionActivity)(int)(await batch.ExecuteScalarAsync(cancellationToken))!;
+        var query = new NpgsqlBatchCommand(Activity) { Parameters = { new() { Value = name } } };
+        return (SessionActivity)await ReadScalarAsync<int>(connection, query, cancellationToken);
     }
 
     /// <summary>Ends the sessions of this run's CLI.</summary>
     /// <returns>How many there were; 0 means that all are gone.</returns>
     public static async Task<long> TerminateAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Terminate) { Parameters = { new() { Value = name } } });
-        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
+        var query = new NpgsqlBatchCommand(Terminate) { Parameters = { new() { Value = name } } };
+        return await ReadScalarAsync<long>(connection, query, cancellationToken);
     }
 
     internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
@@ -258,7 +274,7 @@ internal static class SessionQueries
         NpgsqlConnection connection, NpgsqlBatchCommand query, CancellationToken cancellationToken)
     {
         await using var batch = AsLoginUser(connection, query);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await ReadAsync(batch, cancellationToken);
         var sessions = new List<ServerSession>();
         while (await reader.ReadAsync(cancellationToken))
         {

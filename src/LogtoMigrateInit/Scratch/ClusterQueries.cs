@@ -234,7 +234,7 @@ internal static class ClusterQueries
     {
         var query = new NpgsqlBatchCommand(Unendable) { Parameters = { new() { Value = database } } };
         await using var batch = SessionQueries.AsLoginUser(connection, query);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await SessionQueries.ReadAsync(batch, cancellationToken);
         return await reader.ReadNamesAsync(cancellationToken);
     }
 

@@ -69,7 +69,7 @@ internal static class Variables
     public static readonly Variable DdlLockTimeout = new(
         "LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS", "5", ["migrate", "run", "rollback"],
         "how long other sessions may wait behind an alteration that itself waits for a lock; then it is cancelled and tried again, six " +
-        "times, before exit code 6. It does not apply to concurrent index builds; `0` is no limit");
+        "times in all, before exit code 6. It does not apply to concurrent index builds; `0` is no limit");
 
     public static readonly Variable LogFormat = new(
         "LOGTO_INIT_LOG_FORMAT", "text", Every,

@@ -494,7 +494,7 @@ public sealed class RestoreSpecs(SharedServers servers)
         {
             Expect.LogContains($"event trigger watch_{name}", run);
             Expect.LogContains($"publication all_{name}", run);
-            Expect.LogContains($"carried over: gone_{name}", run);
+            Expect.LogContains($"the restore leaves out their grants: gone_{name}", run);
         }
 
         Expect.Ending(Expect.Success, result);

@@ -97,7 +97,7 @@ public sealed class RollbackFaultSpecs(SharedServers servers) : IDisposable
         Expect.LogContains($"run `logto-migrate-init rollback {Level}` again", result);
         Expect.LogContains($"`logto-migrate-init restore {world.Dumps[^1]}`", result);
         Assert.Equal(Top - 1, await world.StateAsync());
-        Expect.LogContains("1.44.0-1900000001-b.js is deployed, and what it builds outside of its transaction is missing: users__after on users", await world.RunAsync(["check"]));
+        Expect.LogContains("1.44.0-1900000001-b.js is deployed, but the indexes that it builds outside its transaction are missing: users__after on users", await world.RunAsync(["check"]));
         Expect.Ending(Expect.Success, await world.RunAsync(["rollback", Level, "--yes"], Paused(world)));
         await world.LeavesNothingAsync();
     }

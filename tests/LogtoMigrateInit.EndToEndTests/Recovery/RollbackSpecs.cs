@@ -159,7 +159,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
     {
         await using var world = await RollbackWorld.CreateAsync(servers, 17);
         await using var gate = world.Start("1.42.0", "--yes");
-        await gate.WaitForLineAsync("Rehearsing 10 alterations", cancellationToken: Token);
+        await gate.WaitForLineAsync("Rehearsing on a copy of the database", cancellationToken: Token);
         await using var logto = await BackupWorld.OpenAsync(world.Rehearsal.Server, world.Database, world.Rehearsal.Owner, PostgresDatabases.OwnerPassword);
 
         var result = await gate.WaitForExitAsync(cancellationToken: Token);
