@@ -273,7 +273,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         (string, string?)[] Of(string ahead) => [("LOGTO_INIT_LOGTO_DIR", older.Directory), ("LOGTO_INIT_AHEAD", ahead)];
         var refused = await world.RunAsync(["migrate"], Of("fail"));
         Expect.Ending(Expect.Ahead, refused);
-        Expect.LogContains($"go back with `logto-migrate-init rollback {version}`", refused);
+        Expect.LogContains($"To go back, run `logto-migrate-init rollback {version}`", refused);
         Expect.Ending(Expect.Success, await world.RunAsync(["migrate"], Of($"{state}")));
         Expect.Ending(Expect.Success, await world.RunAsync(["check", "--drift"], Of($"{state}")));
         Expect.Ending(Expect.Ahead, await world.RunAsync(["migrate"], Of($"{state - 1}")));
