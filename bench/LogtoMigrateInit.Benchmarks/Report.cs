@@ -33,7 +33,7 @@ internal sealed class Report(Results results)
         NothingPending();
         Line("`psql` is the executable itself with this program's own query, `sslmode=disable`; through TLS it does not check the certificate, which the program does. `dbmate` and `node-pg-migrate` have as many applied migrations as Logto ships alterations, in a database of their own. Memory is that of the largest process, CPU time that of all. Round trips are without TCP's handshake; those after authentication cannot be told through TLS. On disk: the program or the npm packages with Node.js and all they depend on, without the system's libraries.");
         Line();
-        Line("What bounds it: of the program's 67 million instructions 33 are OpenSSL's, nearly all of them SCRAM's 4,096 hashes, and 8 unpack the program's own types (`valgrind --tool=callgrind`). The rest of the wall time is the server's, which starts a process for every connection and reads its catalogue afresh.");
+        Line("OpenSSL takes 33 of the program's 67 million instructions, nearly all for the 4,096 hashes of SCRAM; 8 unpack the program's own types (`valgrind --tool=callgrind`, counted by hand before `repair` existed). The server takes the rest of the wall time: it starts a process for every connection, and reads its catalogue afresh.");
         Line();
         Pending();
         Waiting();

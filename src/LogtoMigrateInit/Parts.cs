@@ -82,7 +82,7 @@ internal sealed class Parts(ProgramSettings settings, ILogger logger) : IAsyncDi
 
     private DatabaseRepair Repair => new(
         settings, Catalog, Locked, new RepairInspection(settings, Catalog, Database, Watched, Drift, Logins),
-        new RepairSession(_sessionName, Database, logger), Backup);
+        new RepairSession(_sessionName, Database, Server, logger), Backup);
 
     private BackupRun BackupRun => new(settings, Catalog, Locked, Backup);
 

@@ -57,7 +57,7 @@ internal static class RootCommands
             new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
 
-    /// <summary>What is meant by words that are none of this command's: words of other programs, and misspelt ones.</summary>
+    /// <summary>Suggests a word for each that the command does not have: for words of other programs, and for misspelt ones.</summary>
     private static IEnumerable<string> Guess(ParseResult parsed)
     {
         const int Farthest = 2;
@@ -68,7 +68,7 @@ internal static class RootCommands
             .OfType<string>();
     }
 
-    /// <summary>What a word of other migration tools is called here; null: it is no such word.</summary>
+    /// <summary>The advice for a word of other migration tools; null: it is no such word.</summary>
     private static string? ForeignWord(string word) => word switch
     {
         "status" or "info" or "plan" or "validate" or "diff" => "Did you mean check?",

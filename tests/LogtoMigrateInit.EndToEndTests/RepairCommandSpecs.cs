@@ -47,9 +47,8 @@ public sealed class RepairCommandSpecs(SharedServers servers)
                 "create or replace function set_updated_at() returns trigger language plpgsql as 'begin return new; end'; alter function set_updated_at() owner to $owner",
                 "drop index users__name",
                 "update pg_index set indisvalid = false where indexrelid = 'users__id'::regclass",
-                "create index users__id_ccnew on users (id); update pg_index set indisvalid = false where indexrelid = 'users__id_ccnew'::regclass",
             ],
-            ["policy users_tenant_id on users is missing", "policy scopes_tenant_id on scopes is", "row-level security roles", "trigger set_tenant_id on logs is missing", "function set_tenant_id() is missing", "index users__name on users is missing", "users__id' is invalid", "users__id_ccnew"]),
+            ["policy users_tenant_id on users is missing", "policy scopes_tenant_id on scopes is", "row-level security roles", "trigger set_tenant_id on logs is missing", "function set_tenant_id() is missing", "index users__name on users is missing", "users__id' is invalid"]),
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -166,14 +165,19 @@ public sealed class RepairCommandSpecs(SharedServers servers)
             alter table users alter column is_suspended drop default;
             create policy own on resources for select using (true);
             create index own on users (id);
+            grant select on users to public;
+            create index users__id_ccnew on users (id);
             """);
+        await world.Server.ExecuteAsync(world.Database, "update pg_index set indisvalid = false where indexrelid = 'users__id_ccnew'::regclass", Token);
         var before = await world.DumpAsync();
 
         var incomplete = await world.RunAsync(["repair", "--yes"]);
 
         Expect.Ending(15, incomplete);
-        Assert.Contains("Nothing was repaired, and 5 problems are left: ", incomplete.LastLine, StringComparison.Ordinal);
+        Assert.Contains("Nothing was repaired, and 7 problems are left: ", incomplete.LastLine, StringComparison.Ordinal);
         Assert.Contains("--   alter table roles add constraint roles__name UNIQUE (tenant_id, name);", incomplete.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("--   revoke select on table users from public;", incomplete.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("--   drop index concurrently \"users__id_ccnew\";", incomplete.StandardOutput, StringComparison.Ordinal);
         Assert.Equal(before, await world.DumpAsync());
         Assert.All(incomplete.StandardOutput.Split('\n'), line => Assert.True(line.Length == 0 || line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith("set search_path", StringComparison.Ordinal), line));
     }
@@ -312,6 +316,47 @@ public sealed class RepairCommandSpecs(SharedServers servers)
     }
 
     [Theory(Timeout = 600_000)]
+    [InlineData(true, "canceling statement due to lock timeout")]
+    [InlineData(false, "a connection pooler answers")]
+    public async Task Behind_a_pooler_an_index_waits_for_a_lock_no_longer_than_elsewhere(bool hasDirectUrl, string reason)
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
+        await using var pooler = await PgBouncer.StartAsync(world.Server, "statement_timeout,idle_in_transaction_session_timeout,extra_float_digits,options", Token);
+        await world.Server.ExecuteAsync(world.Database, "update pg_index set indisvalid = false where indexrelid = 'users__id'::regclass", Token);
+        await using var blocker = await world.Server.OpenAsync(world.Database, Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; lock table users in share update exclusive mode";
+        await command.ExecuteNonQueryAsync(Token);
+        (string, string?)[] through = [("DB_URL", pooler.Url(world.Database)), ("LOGTO_INIT_DIRECT_URL", hasDirectUrl ? world.Server.Url(world.Database) : null)];
+
+        var blocked = await world.RunAsync(["repair", "--yes"], through);
+
+        Expect.LogContains(reason, blocked);
+        Assert.DoesNotContain("nothing was changed", blocked.LastLine, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task A_server_that_turns_read_only_during_a_repair_is_not_said_to_be_unchanged()
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 17);
+        await world.Server.ExecuteAsync(world.Database, "drop policy roles_tenant_id on roles; drop policy users_tenant_id on users", Token);
+        await using var blocker = await world.Server.OpenAsync(world.Database, Token);
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "begin; select count(*) from users";
+        await command.ExecuteNonQueryAsync(Token);
+        await using var repair = Gate.Start(["repair", "--yes"], world.Variables());
+        await world.Server.WaitUntilAsync(world.Database, "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and application_name like 'logto-migrate-init-cli-%')", Token);
+        await world.Server.ExecuteAsync("postgres", $"alter database {world.Database} set default_transaction_read_only = on", Token);
+        command.CommandText = "commit";
+        await command.ExecuteNonQueryAsync(Token);
+
+        var stopped = await repair.WaitForExitAsync(cancellationToken: Token);
+
+        Expect.Ending(17, stopped);
+        Assert.Contains("was applied, and the command stopped before it could look at the result", stopped.LastLine, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 600_000)]
     [InlineData("value || jsonb_build_array(jsonb_build_object('id', 'new', 'value', 'v', 'createdAt', 2, 'status', 'Previous'), jsonb_build_object('id', 'old', 'value', 'v', 'createdAt', 1, 'status', 'Previous'))", "new")]
     [InlineData("jsonb_build_array(jsonb_build_object('id', 'new', 'value', 'v', 'createdAt', 2, 'status', 'Previous'), jsonb_build_object('id', 'old', 'value', 'v', 'createdAt', 1, 'status', 'Previous')) || value", "new")]
     [InlineData("jsonb_build_array((value -> 0) - 'status', jsonb_build_object('id', 'new', 'value', 'v', 'createdAt', 2), jsonb_build_object('id', 'old', 'value', 'v', 'createdAt', 1))", "new")]
@@ -394,17 +439,18 @@ public sealed class RepairCommandSpecs(SharedServers servers)
         var dump = await Tool.RunAsync(Path.Combine(PostgresClients.For(world.Server.Major), "pg_dump"), [world.Server.Url(names.Database)], cancellationToken: Token);
         var roles = await world.Server.QueryAsync<string>(
             names.Database,
-            """
+            $"""
             select concat_ws(' ', a.rolname, rolsuper, rolinherit, rolcanlogin, rolconnlimit, rolvaliduntil, rolbypassrls, rolpassword,
               (select string_agg(setconfig::text, ',' order by setdatabase) from pg_db_role_setting where setrole = a.oid),
-              (select string_agg(roleid::regrole::text, ',' order by 1) from pg_auth_members where member = a.oid),
-              (select datacl::text from pg_database where datname = current_database()))
+              (select string_agg(roleid::regrole::text, ',' order by 1) from pg_auth_members where member = a.oid))
             from pg_authid a
-            where rolname not like '%scratch%'
+            where rolname ~ '{world.Database}([^0-9]|$)' and rolname not like '%scratch%' -- others use the server, too
+            union all
+            select concat(datacl::text) from pg_database where datname = current_database()
             order by 1
             """,
             Token);
-        return string.Join('\n', dump.StandardOutput.Split('\n').Where(line => !line.Contains("restrict ", StringComparison.Ordinal)).Concat(roles.Where(role => role.Contains(world.Database, StringComparison.Ordinal))));
+        return string.Join('\n', dump.StandardOutput.Split('\n').Where(line => !line.Contains("restrict ", StringComparison.Ordinal)).Concat(roles));
     }
 
     private static async Task<IReadOnlyList<string>> PasswordsAsync(LogtoWorld world, Names names) =>

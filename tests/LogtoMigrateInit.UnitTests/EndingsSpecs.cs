@@ -121,6 +121,7 @@ public sealed class EndingsSpecs
         new Outcome.Repaired(Catalog, Now, 3, 1067),
         new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, ["the role 'logto_tenant_logto_default' of the tenant 'default' may not log in"]),
         new Outcome.RepairIncomplete(ExitCode.Drift, 0, ["column users.name is character varying(200) instead of character varying(128)", "constraint roles__name on roles is missing"]),
+        new Outcome.RepairStopped(ExitCode.Unstartable, 2, Outcome.WhyLockLost),
         new Outcome.RepairNotConfirmed(2, 3),
         new Outcome.RepairRefused("the database (state 1790000000) is newer than Logto 1.43.0. Next: run `repair` in the image of the newer Logto"),
         new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs. Next: run `alter role \"logto\" createdb` as a superuser"),

@@ -9,7 +9,7 @@ internal abstract partial record Outcome
         : Outcome(
             "repaired", ExitCode.Success,
             $"{RepairedSoFar(Count)}. The schema matches Logto {Catalog.TargetVersion} (state {State}): all {Compared} objects are " +
-            "what this image itself creates, and the tenants' roles that were tried can log in, read and write. Logto can start.", State);
+            "what this image itself creates, and no login as a tenant's role failed. Logto can start.", State);
 
     /// <param name="Code">7 when Logto would refuse to start or fail; otherwise 15.</param>
     /// <param name="Left">What is left: clauses.</param>
@@ -33,6 +33,14 @@ internal abstract partial record Outcome
 
     public sealed record RepairRefused(string Reason)
         : Outcome("repairRefused", ExitCode.RestoreRefused, $"Nothing was repaired and nothing was changed: {End(Reason)}");
+
+    /// <param name="Code">Why it stopped, as a number.</param>
+    /// <param name="Applied">How many findings had their SQL run without an error.</param>
+    public sealed record RepairStopped(ExitCode Code, int Applied, string Reason)
+        : Outcome(
+            "repairStopped", Code,
+            $"The SQL for {Counted.Of(Applied, "problem")} was applied, and the command stopped before it could look at the result: " +
+            Then(Reason, "run `logto-migrate-init repair` again."));
 
     public sealed record RepairUncompared(int Count, string Reason)
         : Outcome(

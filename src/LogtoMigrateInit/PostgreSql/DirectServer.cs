@@ -43,10 +43,18 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
             },
             cancellationToken);
 
+    /// <returns>Null when the server itself is reached, and Logto's database there; otherwise a clause for the operator.</returns>
+    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    public Task<string?> WhyElsewhereAsync(LogtoDatabase logtos, CancellationToken cancellationToken) =>
+        Database.WithConnectionAsync(
+            async (connection, token) =>
+                await WhyElsewhereAsync(await DumpQueries.ReadIdentityAsync(connection, token), connection, logtos, token),
+            cancellationToken);
+
     /// <returns>Null when no pooler answers.</returns>
     public string? WhyBehindPooler(ServerIdentity identity) => identity.BehindPooler
-        ? $"a connection pooler answers at {target.Host}:{target.Port}, and dumping or restoring through it would disturb a running " +
-            "Logto. Next: set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
+        ? $"a connection pooler answers at {target.Host}:{target.Port}, and this needs the server itself, because its settings would " +
+            "stay on connections of a running Logto. Next: set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"
         : null;
 
     private async Task<string?> WhyElsewhereAsync(

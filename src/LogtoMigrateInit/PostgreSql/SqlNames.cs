@@ -6,8 +6,14 @@ internal static class SqlNames
     /// <summary>An identifier as SQL text.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>A text as an SQL literal.</summary>
-    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+    /// <summary>A text as an SQL literal, whatever <c>standard_conforming_strings</c> says.</summary>
+    public static string Literal(string text)
+    {
+        var quoted = text.Replace("'", "''", StringComparison.Ordinal);
+        return quoted.Contains('\\', StringComparison.Ordinal)
+            ? $"E'{quoted.Replace(@"\", @"\\", StringComparison.Ordinal)}'"
+            : $"'{quoted}'";
+    }
 
     /// <summary>A <c>do</c> statement whose body cannot end early, whatever names and literals it holds.</summary>
     public static string Do(string body)

@@ -7,14 +7,14 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>What the operator asked for, and how to ask back.</summary>
+/// <summary>The options of a run, and its ways to the operator.</summary>
 /// <param name="TrimsKeys">Whether to drop surplus signing keys.</param>
 /// <param name="Print">Gets each report.</param>
 /// <param name="Confirm">Asks the operator, after the report.</param>
 internal sealed record RepairRequest(bool TrimsKeys, Func<string, Task> Print, Func<string, bool> Confirm);
 
 /// <summary>
-/// <c>repair</c>, under the migration lock: inspect → print → ask → apply → inspect again, until nothing is left that was not tried.
+/// <c>repair</c>, under the migration lock: inspect, print, ask, apply, and inspect again, until all that is left was tried.
 /// </summary>
 internal sealed class DatabaseRepair(
     ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, RepairInspection inspection, RepairSession session,
@@ -34,8 +34,9 @@ internal sealed class DatabaseRepair(
                 Settle = inspection.Settle,
                 Work = (run, _) => RepairAsync(request, progress, run),
                 LockLost = run => Task.FromResult<Outcome>(run.HasBegun
-                    ? new Outcome.RepairIncomplete(ExitCode.Unstartable, progress.Done, [Outcome.WhyLockLost])
+                    ? new Outcome.RepairStopped(ExitCode.Unstartable, progress.CountApplied, Outcome.WhyLockLost)
                     : new Outcome.RepairRefused($"{Outcome.WhyLockLost}. Next: start again")),
+                Unverified = (_, failure) => Stopped(Outcome.Of(failure, settings), progress),
             },
             stop);
     }
@@ -47,7 +48,7 @@ internal sealed class DatabaseRepair(
             var (survey, instead) = await inspection.ReadAsync(run.WhileLocked);
             if (survey is null)
             {
-                return instead!;
+                return run.HasBegun ? Stopped(instead!, progress) : instead!;
             }
 
             if (survey.Findings.Count > 0 || survey.Problems.Count > 0)
@@ -63,7 +64,7 @@ internal sealed class DatabaseRepair(
 
             if (!request.Confirm(Question(chosen, survey)))
             {
-                return progress.Done == 0 ? new Outcome.RepairNotConfirmed(chosen.Length, survey.Findings.Count) : Judge(survey, progress);
+                return run.HasBegun ? Judge(survey, progress) : new Outcome.RepairNotConfirmed(chosen.Length, survey.Findings.Count);
             }
 
             if (chosen.Any(finding => finding.By == RepairBy.CommandAfterBackup) && run.RestoreCommand is null)
@@ -92,17 +93,23 @@ internal sealed class DatabaseRepair(
             $"with the SQL above{(trims ? ", and drop signing keys after a backup" : "")}?";
     }
 
+    /// <param name="instead">The outcome of the look that failed.</param>
+    /// <param name="progress">The SQL that was run before.</param>
+    private static Outcome.RepairStopped Stopped(Outcome instead, RepairProgress progress) =>
+        new(instead.ExitCode, progress.CountApplied, instead.Message.TrimEnd('.'));
+
     private Outcome Judge(RepairSurvey survey, RepairProgress progress)
     {
+        var repaired = progress.CountRepaired(survey);
         var fails = survey.Problems.Count > 0 || (survey.Pending.Count > 0 && survey.Findings.Count > 0);
         return survey switch
         {
-            { Problems: [_, ..] problems } => new Outcome.RepairIncomplete(ExitCode.Unstartable, progress.Done, problems),
+            { Problems: [_, ..] problems } => new Outcome.RepairIncomplete(ExitCode.Unstartable, repaired, problems),
             { Findings: [_, ..] findings } => new Outcome.RepairIncomplete(
-                fails ? ExitCode.Unstartable : ExitCode.Drift, progress.Done, [.. findings.Select(finding => finding.What)]),
+                fails ? ExitCode.Unstartable : ExitCode.Drift, repaired, [.. findings.Select(finding => finding.What)]),
             { Pending: [_, ..] pending } => new Outcome.AlterationsPending(catalog, survey.State, pending),
-            { NotCompared: { } reason } => new Outcome.RepairUncompared(progress.Done, reason),
-            _ => new Outcome.Repaired(catalog, survey.State, progress.Done, survey.Compared),
+            { NotCompared: { } reason } => new Outcome.RepairUncompared(repaired, reason),
+            _ => new Outcome.Repaired(catalog, survey.State, repaired, survey.Compared),
         };
     }
 }

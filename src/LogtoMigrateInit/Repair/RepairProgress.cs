@@ -1,17 +1,24 @@
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>What a run of <c>repair</c> has tried so far.</summary>
+/// <summary>The SQL that a run of <c>repair</c> has tried, and how that ended.</summary>
 internal sealed class RepairProgress
 {
     private const string StillThere = "it was run without an error, and the finding is still there";
 
     private readonly Dictionary<string, string> _results = new(StringComparer.Ordinal);
 
-    /// <summary>How many findings were repaired.</summary>
-    public int Done { get; private set; }
+    /// <summary>How many findings had their SQL run without an error. Nobody has looked at them again.</summary>
+    public int CountApplied => _results.Values.Count(result => result == StillThere);
+
+    /// <summary>How many of these a later survey does not find any more.</summary>
+    public int CountRepaired(RepairSurvey later)
+    {
+        var found = later.Findings.Select(finding => finding.Text).ToHashSet();
+        return _results.Count(each => each.Value == StillThere && !found.Contains(each.Key));
+    }
 
     /// <summary>Whether the SQL of a finding has run without an error.</summary>
-    public bool HasSucceeded(Finding finding) => WhyLeft(finding) == StillThere;
+    public bool HasRun(Finding finding) => WhyLeft(finding) == StillThere;
 
     /// <summary>Whether the SQL of a finding was tried. Nothing is tried twice.</summary>
     public bool HasTried(Finding finding) => WhyLeft(finding) is not null;
@@ -19,11 +26,7 @@ internal sealed class RepairProgress
     /// <summary>Why a finding is still there; null: it was not tried.</summary>
     public string? WhyLeft(Finding finding) => finding.Text is { } text ? _results.GetValueOrDefault(text) : null;
 
-    public void Succeeded(Finding finding)
-    {
-        Done++;
-        _results[finding.Text!] = StillThere;
-    }
+    public void Applied(Finding finding) => _results[finding.Text!] = StillThere;
 
     /// <param name="reason">A clause for the operator.</param>
     public void Failed(Finding finding, string reason) => _results[finding.Text!] = reason;

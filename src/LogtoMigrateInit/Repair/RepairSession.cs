@@ -7,9 +7,12 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>Runs the SQL of findings, each as a whole or not at all.</summary>
+/// <summary>
+/// Runs the SQL of findings, each as a whole or not at all. Only a concurrent build of an index cannot be undone: one that fails may leave
+/// an INVALID index, which the next inspection finds.
+/// </summary>
 /// <param name="sessionName">How the session is called, so that a later run ends it or waits for it when this one is killed.</param>
-internal sealed class RepairSession(string sessionName, LogtoDatabase database, ILogger logger)
+internal sealed class RepairSession(string sessionName, LogtoDatabase database, DirectServer server, ILogger logger)
 {
     /// <summary>Other sessions wait behind a statement that waits for a lock.</summary>
     private const string LockTimeout = "3s";
@@ -25,26 +28,26 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
     public async Task ApplyAsync(IReadOnlyList<Finding> findings, RepairSurvey survey, RepairProgress progress, LockedRun run)
     {
         var held = run.WhileLocked;
-        await using var connection = await database.RetryAsync(token => database.OpenForWorkAsync(token), held);
-        string? warning = null;
-        connection.Notice += (_, notice) => warning = NotGranted.Contains(notice.Notice.SqlState) ? notice.Notice.MessageText : warning;
+        var behindPooler = survey.Inspection.BehindPooler;
         try
         {
-            if (!survey.Inspection.BehindPooler)
+            await using var connection = await database.RetryAsync(token => database.OpenForWorkAsync(token), held);
+            if (!behindPooler)
             {
                 await PrepareAsync(connection, held);
             }
 
             foreach (var finding in findings)
             {
-                warning = null;
                 var reason = IsWithoutPolicies(finding, survey, progress)
                     ? "its policies could not be restored, and without them Logto would see no rows"
-                    : await TryAsync(connection, finding, held) ?? warning;
+                    : !finding.IsConcurrent ? await TryAsync(connection, finding, held)
+                    : behindPooler ? await TryConcurrentlyOnServerAsync(finding, held)
+                    : await TryConcurrentlyAsync(connection, finding, held);
                 if (reason is null)
                 {
-                    progress.Succeeded(finding);
-                    logger.Repaired(finding.What);
+                    progress.Applied(finding);
+                    logger.RepairApplied(finding.What);
                 }
                 else
                 {
@@ -64,41 +67,85 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         finding.Of.Kind == "row-level security"
         && survey.Findings.Any(other => other.Of.Kind == "policy"
             && other.Of.Name.EndsWith($" on {finding.Of.Name}", StringComparison.Ordinal)
-            && (other.By == RepairBy.Command ? !progress.HasSucceeded(other) : other.Sql is null));
+            && (other.By == RepairBy.Command ? !progress.HasRun(other) : other.Sql is null));
 
+    /// <summary>Runs it in a transaction, which also a warning undoes.</summary>
     /// <returns>Null: it has worked; otherwise why it has not, and nothing was changed.</returns>
-    private async Task<string?> TryAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
+    private static async Task<string?> TryAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
+    {
+        var warnings = new List<string>();
+        connection.Notice += Remember;
+        try
+        {
+            if (await SqlOfAsync(connection, finding, held) is not { } sql)
+            {
+                return "the table 'tenants' has no password for it any more";
+            }
+
+            await using var transaction = await connection.BeginTransactionAsync(held);
+            await ExecuteAsync(connection, $"select pg_catalog.set_config('lock_timeout', '{LockTimeout}', true); {sql}", held);
+            if (warnings.Count == 0)
+            {
+                await transaction.CommitAsync(held);
+            }
+
+            return warnings.FirstOrDefault();
+        }
+        catch (PostgresException refusal) when (connection.State == ConnectionState.Open)
+        {
+            return Describe(refusal);
+        }
+        finally
+        {
+            connection.Notice -= Remember;
+        }
+
+        void Remember(object sender, NpgsqlNoticeEventArgs notice)
+        {
+            if (NotGranted.Contains(notice.Notice.SqlState))
+            {
+                warnings.Add(notice.Notice.MessageText);
+            }
+        }
+    }
+
+    /// <summary>Goes to the server itself, because a pooler keeps no limit for the waits of a statement without a transaction.</summary>
+    private async Task<string?> TryConcurrentlyOnServerAsync(Finding finding, CancellationToken held)
+    {
+        if (await server.WhyElsewhereAsync(database, held) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
+        await using var connection = await server.Database.RetryAsync(token => server.Database.OpenForWorkAsync(token), held);
+        await PrepareAsync(connection, held);
+        return await TryConcurrentlyAsync(connection, finding, held);
+    }
+
+    /// <returns>Null: it has worked; otherwise why it has not. It may have left an INVALID index.</returns>
+    private async Task<string?> TryConcurrentlyAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
     {
         try
         {
-            if (finding.IsConcurrent)
-            {
-                logger.RepairingIndex(finding.What);
-                await ExecuteAsync(connection, finding.Sql!, held);
-                return null;
-            }
-
-            var sql = finding.Sql;
-            if (finding.PasswordOf is { } role)
-            {
-                if (await ReadPasswordAsync(connection, role, held) is not { } password)
-                {
-                    return "the table 'tenants' has no password for it any more";
-                }
-
-                sql = $"{(sql is null ? "" : $"{sql}; ")}alter role {SqlNames.Quote(role)} " +
-                    $"password {SqlNames.Literal(ScramVerifier.Of(password))}";
-            }
-
-            // Without an explicit transaction these are one, because they are sent at once.
-            await ExecuteAsync(connection, $"select pg_catalog.set_config('lock_timeout', '{LockTimeout}', true); {sql}", held);
+            logger.RepairingIndex(finding.What);
+            await ExecuteAsync(connection, finding.Sql!, held);
             return null;
         }
         catch (PostgresException refusal) when (connection.State == ConnectionState.Open)
         {
-            return $"{refusal.MessageText} (SQLSTATE {refusal.SqlState})";
+            return Describe(refusal);
         }
     }
+
+    private static string Describe(PostgresException refusal) => $"{refusal.MessageText} (SQLSTATE {refusal.SqlState})";
+
+    /// <returns>The SQL with a verifier of the role's password, if it gets one; null: <c>tenants</c> has no password for it.</returns>
+    private static async Task<string?> SqlOfAsync(NpgsqlConnection connection, Finding finding, CancellationToken held) =>
+        finding.PasswordOf is not { } role ? finding.Sql
+        : await ReadPasswordAsync(connection, role, held) is { } password
+            ? $"{(finding.Sql is null ? "" : $"{finding.Sql}; ")}alter role {SqlNames.Quote(role)} " +
+                $"password {SqlNames.Literal(ScramVerifier.Of(password))}"
+        : null;
 
     private static async Task<string?> ReadPasswordAsync(NpgsqlConnection connection, string role, CancellationToken cancellationToken)
     {

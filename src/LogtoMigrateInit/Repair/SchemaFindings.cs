@@ -10,9 +10,12 @@ internal static partial class SchemaFindings
 {
     private const string Invalid = " (invalid)";
 
-    private const string OnlyPrinted = "`repair` changes no column, constraint or type, and drops nothing of yours; run it when you agree";
+    private const string OnlyPrinted =
+        "`repair` changes no column, constraint or type, takes nothing away, and turns no trigger on; run it when you agree";
 
-    /// <summary>What the comparison with the target's own schema shows, in the order of the report.</summary>
+    /// <summary>
+    /// The differences from the target's own schema in the order of the report, tables without row-level security, and INVALID indexes.
+    /// </summary>
     /// <param name="drift">The differences; null: the schema was not compared.</param>
     /// <param name="inspection">The database.</param>
     public static IEnumerable<Finding> Of(DriftReport? drift, Inspection inspection)
@@ -60,14 +63,16 @@ internal static partial class SchemaFindings
         };
 
     /// <summary>
-    /// Whether the command runs the SQL. It restores rights, policies, triggers and functions of Logto's own, and builds indexes.
+    /// Whether the command runs the SQL. It restores rights, policies, triggers and functions of Logto's own, and builds indexes. It takes
+    /// no right from the owner or from all roles, and turns on no trigger that somebody turned off: these are the operator's.
     /// </summary>
     private static bool IsCovered(SchemaDifference difference) => difference switch
     {
+        { Kind: "grant" } when SchemaDrift.IsOfOwnerOrPublic(difference.Kind, difference.Name) =>
+            !difference.Sql!.Contains("revoke ", StringComparison.Ordinal),
         { What: Difference.Added } => difference.Kind == "grant",
         { Kind: "function" or "trigger" or "policy" or "row-level security" or "role" or "owner" or "grant" } => true,
         { Kind: "index" } => difference.What == Difference.Missing,
-        { Kind: "constraint" } => difference.Sql!.EndsWith(" enable trigger all", StringComparison.Ordinal),
         _ => false,
     };
 
@@ -82,14 +87,15 @@ internal static partial class SchemaFindings
 
     /// <summary>
     /// PostgreSQL leaves a second index beside the first when a concurrent rebuild is cut off
-    /// (https://www.postgresql.org/docs/current/sql-reindex.html). To drop that one loses nothing.
+    /// (https://www.postgresql.org/docs/current/sql-reindex.html). Its name is all that tells it, so the operator drops it.
     /// </summary>
     private static Finding OfInvalid(string index) => LeftByReindex().IsMatch(index)
         ? new Finding(
-            $"the index '{index}' is what an interrupted rebuild left behind", RepairBy.Command,
+            $"the index '{index}' is invalid, and by its name an interrupted rebuild left it behind", RepairBy.Operator,
             $"drop index concurrently {SqlNames.Quote(index)}")
         {
             Of = ("index", index),
+            Why = "drop it if the index of the same name without this ending is valid",
         }
         : new Finding(
             $"the index '{index}' is invalid, so PostgreSQL does not use it", RepairBy.Command,

@@ -400,8 +400,8 @@ internal static partial class Log
         "The rotation of a signing key is due for {Tenants}: the start of Logto carries it out, as the next start would anyway")]
     public static partial void RotationIsDue(this ILogger logger, string tenants);
 
-    [LoggerMessage(2100, LogLevel.Information, "Repaired: {Problem}")]
-    public static partial void Repaired(this ILogger logger, string problem);
+    [LoggerMessage(2100, LogLevel.Information, "Applied the SQL for: {Problem}")]
+    public static partial void RepairApplied(this ILogger logger, string problem);
 
     [LoggerMessage(2101, LogLevel.Warning, "Not repaired: {Problem}: {Reason}")]
     public static partial void NotRepaired(this ILogger logger, string problem, string reason);

@@ -45,15 +45,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
     {
         await using var world = await BackupWorld.CreateAsync(servers);
         var dump = await world.BackUpAsync();
-        await using (var gate = world.Start(["restore", dump, "--yes"]))
-        {
-            await gate.WaitForLineAsync("Restoring", Soon, Token);
-            await using var superusers = await world.Server.OpenAsync(world.Database, Token); // the owner cannot end this session
-            await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
-
-            gate.Kill();
-            await gate.WaitForExitAsync(cancellationToken: Token);
-        }
+        await KillWhileTheSwapWaitsAsync(world, dump);
 
         Expect.LogContains("The scratch database " + Assert.Single(await world.RelativesAsync("scratch")), await world.RunAsync(["check", "--deep"]));
 
@@ -75,14 +67,7 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
             await world.Server.ExecuteAsync(world.Database, $"drop owned by {role}; drop role {role}", Token);
         }
 
-        await using (var gate = world.Start(["restore", dump, "--yes"]))
-        {
-            await gate.WaitForLineAsync("Restoring", Soon, Token);
-            await using var superusers = await world.Server.OpenAsync(world.Database, Token); // the owner cannot end this session
-            await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
-            gate.Kill();
-            await gate.WaitForExitAsync(cancellationToken: Token);
-        }
+        await KillWhileTheSwapWaitsAsync(world, dump);
 
         var left = await RolesAsync("");
         Assert.True(left.Count >= 2, string.Join(", ", left));
@@ -287,5 +272,15 @@ public sealed class RestoreFaultSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await world.RunAsync(["restore", dump, "--yes"]));
         Assert.Equal(before, await world.RowsAsync());
         await world.LeavesNothingAsync();
+    }
+
+    private static async Task KillWhileTheSwapWaitsAsync(BackupWorld world, string dump)
+    {
+        await using var gate = world.Start(["restore", dump, "--yes"]);
+        await gate.WaitForLineAsync("Restoring", Soon, Token);
+        await using var superusers = await world.Server.OpenAsync(world.Database, Token); // the owner cannot end this session
+        await world.Server.WaitUntilAsync("postgres", $"exists (select from pg_stat_activity where query like 'alter database \"{world.Database}\" rename%' and state = 'active')", Token);
+        gate.Kill();
+        await gate.WaitForExitAsync(cancellationToken: Token);
     }
 }
