@@ -5,6 +5,7 @@
 #   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
 #   bench/run.sh --backup [MB]            measures backups of a database of this size (1024), likewise
 #   bench/run.sh --report                 writes the report and the chart of the last run again
+#   BENCH_BEFORE=FILE bench/run.sh        measures an older build of the program beside this one where that tells something
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
 set -euo pipefail
 

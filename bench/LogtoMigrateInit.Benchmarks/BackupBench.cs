@@ -38,6 +38,14 @@ internal sealed record BackupRow(double Megabytes, long Rows, IReadOnlyList<Back
     public BackupWay Plain => Ways[^1];
 }
 
+/// <summary>What the record beside a backup costs when the database has this many tables.</summary>
+/// <param name="Tables">In the database, with Logto's own; the others have no rows.</param>
+/// <param name="Backup">The whole <c>backup</c>.</param>
+/// <param name="Dump"><c>pg_dump</c> alone, which compresses as the program has it compress.</param>
+/// <param name="RecordKb">The size of the record, in kilobytes.</param>
+/// <param name="DumpKb">The size of the dump, in kilobytes.</param>
+internal sealed record RecordRow(int Tables, Cost Backup, Cost Dump, double RecordKb, double DumpKb);
+
 /// <summary>Backups with the tools and the server of one release.</summary>
 /// <param name="Tools">As <c>pg_dump --version</c> says it.</param>
 /// <param name="Server">Of PostgreSQL.</param>
@@ -46,6 +54,12 @@ internal sealed record BackupRow(double Megabytes, long Rows, IReadOnlyList<Back
 /// <param name="Restore">The largest one restored in the place of itself.</param>
 internal sealed record BackupRelease(string Tools, string Server, IReadOnlyList<BackupRow> Rows, Cost VerifiedByRestore, Cost Restore)
 {
+    /// <summary>The same restore by an older build of the program; null when none was given.</summary>
+    public Cost? RestoreBefore { get; init; }
+
+    /// <summary>What the record costs; null in results that are older than this measurement.</summary>
+    public IReadOnlyList<RecordRow>? Records { get; init; }
+
     public BackupRow Largest => Rows[^1];
 
     public BackupRow Smaller => Rows[^2];
@@ -68,7 +82,7 @@ internal sealed class BackupBench
     private const string Database = "logto"; // a restore wants the same name, and this server has no other
     private const string Owner = "logto_owner";
     private const string RivalsFile = "rival.dump";
-    private const string Gate = "`backup`";
+    private const string Program = "`backup`";
 
     private readonly Field _field;
     private readonly PostgresServer _server;
@@ -95,13 +109,14 @@ internal sealed class BackupBench
 
     private static async Task<BackupRelease> MeasureAsync(Field field, int major, int megabytes, IReadOnlyList<(string Name, string[] Compression)> rivals)
     {
-        // Where it counts, the server waits for the disk: a restore would be too fast otherwise.
+        // Where it counts, the server waits for the disk: a restore would be too fast otherwise. The locks are for pg_dump with 7,000 tables.
         await using var server = await PostgresServer.StartAsync(
-            major, new Dictionary<string, string> { ["fsync"] = field.Quick ? "off" : "on", ["full_page_writes"] = "on", ["max_wal_size"] = "4GB", ["autovacuum"] = "off" });
+            major, new Dictionary<string, string> { ["fsync"] = field.Quick ? "off" : "on", ["full_page_writes"] = "on", ["max_wal_size"] = "4GB", ["autovacuum"] = "off", ["max_locks_per_transaction"] = "512" });
         await server.CreateUserAsync(Owner, PostgresDatabases.OwnerPassword, "createdb createrole");
         await server.CreateDatabaseAsync(Database, owner: Owner);
         var bench = new BackupBench(field, server, rivals);
         await LogtoRelease.Newest.SeedAsync(bench.Url);
+        var records = await bench.MeasureRecordsAsync(field.Quick ? [70, 700] : [70, 700, 7_000], rivals[0].Compression);
         var rows = new List<BackupRow> { await bench.CompareAsync(field.Rounds(9)) };
         foreach (var size in field.Quick ? [QuickMegabytes] : new[] { megabytes / 10, megabytes })
         {
@@ -109,17 +124,21 @@ internal sealed class BackupBench
             rows.Add(await bench.CompareAsync(field.Rounds(7)));
         }
 
-        var (verified, restored) = await bench.RestoreAsync(field.Rounds(3));
+        var (verified, restored, restoredBefore) = await bench.RestoreAsync(field.Rounds(3));
         var version = (await Tool.RunAsync(Path.Combine(bench.Tools, "pg_dump"), ["--version"])).StandardOutput.Trim();
         return new BackupRelease(
-            version[(version.LastIndexOf("(PostgreSQL) ", StringComparison.Ordinal) + "(PostgreSQL) ".Length)..], await server.QuerySingleAsync<string>("postgres", "show server_version"), rows, verified, restored);
+            version[(version.LastIndexOf("(PostgreSQL) ", StringComparison.Ordinal) + "(PostgreSQL) ".Length)..], await server.QuerySingleAsync<string>("postgres", "show server_version"), rows, verified, restored)
+        {
+            RestoreBefore = restoredBefore,
+            Records = records,
+        };
     }
 
     private async Task<BackupRow> CompareAsync(int rounds)
     {
         var runs = await Rival.RunByTurnsAsync(
             [
-                new Rival(Gate, () => Task.FromResult(PrepareBackup("read"))),
+                new Rival(Program, () => Task.FromResult(PrepareBackup("read"))),
                 .. _rivals.Select(rival => new Rival(rival.Name, () => Task.FromResult(PrepareDump(rival.Name, rival.Compression)))),
             ],
             rounds);
@@ -130,25 +149,61 @@ internal sealed class BackupBench
             [
                 .. runs.Select(way => new BackupWay(
                     way.Key, Cost.Of(way.Value), Quartiles.Of(way.Value.Select(run => run.ServerCpuMs)), MemoryApart.Of(way.Value), _fileMb[way.Key],
-                    Quartiles.Of(runs[Gate].Zip(way.Value, (gate, other) => gate.WallMs / other.WallMs)))),
+                    Quartiles.Of(runs[Program].Zip(way.Value, (gate, other) => gate.WallMs / other.WallMs)))),
             ]);
     }
 
-    private async Task<(Cost Verified, Cost Restored)> RestoreAsync(int rounds)
+    private async Task<IReadOnlyList<RecordRow>> MeasureRecordsAsync(int[] sizes, string[] compression)
+    {
+        var rows = new List<RecordRow>();
+        foreach (var tables in sizes)
+        {
+            await _server.ExecuteAsync(Database, Scale.AddTables(tables));
+            var (recordKb, dumpKb) = (0.0, 0.0);
+            var runs = await Rival.RunByTurnsAsync(
+                [
+                    new Rival(Program, () => Task.FromResult(PrepareBackup("read"))),
+                    new Rival("pg_dump", () =>
+                    {
+                        (recordKb, dumpKb) = (SizeKb(".json") ?? recordKb, SizeKb(".dump") ?? dumpKb);
+                        return Task.FromResult(PrepareDump("pg_dump", compression));
+                    }),
+                ],
+                _field.Rounds(5));
+            rows.Add(new RecordRow(tables, Cost.Of(runs[Program]), Cost.Of(runs["pg_dump"]), recordKb, dumpKb));
+        }
+
+        Clear();
+        await _server.ExecuteAsync(Database, Scale.DropAddedTables);
+        return rows;
+
+        double? SizeKb(string extension) => new DirectoryInfo(_folder).GetFiles().SingleOrDefault(file => file.Extension == extension)?.Length / 1e3;
+    }
+
+    private async Task<(Cost Verified, Cost Restored, Cost? RestoredBefore)> RestoreAsync(int rounds)
     {
         var verified = new List<Run>();
-        var restored = new List<Run>();
+        var restored = new Dictionary<string, List<Run>> { [Repository.Binary] = [] };
+        if (Field.Before is { } before)
+        {
+            restored[before] = [];
+        }
+
         for (var round = 0; round < rounds; round++)
         {
             verified.Add(await Rival.RunAsync(PrepareBackup("restore")));
-            restored.Add(await Rival.RunAsync(RunGate(["restore", Directory.GetFiles(_folder, "*.dump").Single(), "--yes"])));
-            foreach (var former in await _server.QueryAsync<string>("postgres", $"select datname from pg_database where datname like '{Database}\\_before\\_%'"))
+            foreach (var (binary, runs) in restored) // each restores what it has written: an older build cannot read a newer record
             {
-                await _server.ExecuteAsync("postgres", $"drop database {PostgresDatabases.Quote(former)}");
+                await Rival.RunAsync(PrepareBackup("read") with { Program = binary });
+                runs.Add(await Rival.RunAsync(RunProgram(["restore", Directory.GetFiles(_folder, "*.dump").Single(), "--yes"]) with { Program = binary }));
+                foreach (var former in await _server.QueryAsync<string>("postgres", $"select datname from pg_database where datname like '{Database}\\_before\\_%'"))
+                {
+                    await _server.ExecuteAsync("postgres", $"drop database {PostgresDatabases.Quote(former)}");
+                }
             }
         }
 
-        return (Cost.Of(verified), Cost.Of(restored));
+        return (Cost.Of(verified), Cost.Of(restored[Repository.Binary]), Field.Before is { } older ? Cost.Of(restored[older]) : null);
     }
 
     private Invocation PrepareDump(string name, string[] compression)
@@ -166,10 +221,10 @@ internal sealed class BackupBench
     private Invocation PrepareBackup(string verify)
     {
         Clear();
-        return RunGate(["backup"], ("LOGTO_INIT_BACKUP_VERIFY", verify));
+        return RunProgram(["backup"], ("LOGTO_INIT_BACKUP_VERIFY", verify));
     }
 
-    private Invocation RunGate(string[] arguments, params (string Name, string Value)[] more) =>
+    private Invocation RunProgram(string[] arguments, params (string Name, string Value)[] more) =>
         _field.Gate(Url, null, [("LOGTO_INIT_PG_BIN", Tools), ("LOGTO_INIT_BACKUP_DIR", _folder), .. more]) with { Arguments = arguments, MemoryApart = true, Server = _server };
 
     /// <summary>Removes what the last run has left, and remembers how large it was.</summary>
@@ -179,7 +234,7 @@ internal sealed class BackupBench
         {
             if (file.Extension == ".dump")
             {
-                _fileMb[file.Name == RivalsFile ? _rival : Gate] = file.Length / 1e6;
+                _fileMb[file.Name == RivalsFile ? _rival : Program] = file.Length / 1e6;
             }
 
             file.Delete();

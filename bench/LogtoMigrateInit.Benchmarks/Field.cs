@@ -21,6 +21,9 @@ internal sealed class Field : IAsyncDisposable
     /// <summary>A private installation of Logto 1.43.0.</summary>
     public LogtoInstallation Target { get; private set; } = null!;
 
+    /// <summary>An older build of the program, to be measured beside this one; null when BENCH_BEFORE does not name its executable.</summary>
+    public static string? Before => Environment.GetEnvironmentVariable("BENCH_BEFORE") is { Length: > 0 } path ? path : null;
+
     /// <summary>The program itself, not Debian's wrapper in Perl.</summary>
     public static string Psql => Directory.GetDirectories("/usr/lib/postgresql").Order().Select(version => Path.Combine(version, "bin", "psql")).Last(File.Exists);
 

@@ -23,9 +23,6 @@ internal static partial class HerdBench
 {
     public const string ThisOne = "this one";
 
-    /// <summary>A build of before, so that both are measured in one run; unset: only this one is.</summary>
-    private const string RivalVariable = "BENCH_HERD_RIVAL";
-
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(100);
 
     public static async Task<IReadOnlyList<HerdRow>> MeasureAsync(Field field)
@@ -33,9 +30,9 @@ internal static partial class HerdBench
         await using var server = await PostgresServer.StartAsync(17, new Dictionary<string, string> { ["max_connections"] = "100" });
         await using var herd = await Herd.CreateAsync(server);
         var binaries = new List<(string Name, string Path)> { (ThisOne, Repository.Binary) };
-        if (Environment.GetEnvironmentVariable(RivalVariable) is { Length: > 0 } rival)
+        if (Field.Before is { } before)
         {
-            binaries.Add(("before", rival));
+            binaries.Add(("before", before));
         }
 
         var rows = new List<HerdRow>();

@@ -167,7 +167,18 @@ internal sealed class Report(Results results)
                 [
                     ["`backup` with `LOGTO_INIT_BACKUP_VERIFY=restore`", Milliseconds(release.VerifiedByRestore.WallMs), Milliseconds(release.VerifiedByRestore.CpuMs)],
                     ["`restore FILE --yes`", Milliseconds(release.Restore.WallMs), Milliseconds(release.Restore.CpuMs)],
+                    .. release.RestoreBefore is { } before ? new[] { new[] { "the same before backups had a catalog", Milliseconds(before.WallMs), Milliseconds(before.CpuMs) } } : [],
                 ]);
+            if (release.Records is { } records)
+            {
+                Table(
+                    ["tables, most without rows", "`backup`", "`pg_dump` alone", "longer by", "record", "dump", "record / dump"],
+                    records.Select(row => new[]
+                    {
+                        $"{row.Tables:N0}", Milliseconds(row.Backup.WallMs), Milliseconds(row.Dump.WallMs), $"{Number(row.Backup.WallMs.Median - row.Dump.WallMs.Median, "#,##0")} ms",
+                        $"{Number(row.RecordKb, "#,##0")} kB", $"{Number(row.DumpKb, "#,##0")} kB", $"{Number(100 * row.RecordKb / row.DumpKb, "0.0")} %",
+                    }));
+            }
         }
 
         static string Size(BackupRow row) => row.Megabytes < 1 ? "as seeded" : $"{Number(row.Megabytes, "#,##0")} MB";

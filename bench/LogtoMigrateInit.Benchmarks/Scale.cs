@@ -39,19 +39,34 @@ internal static class Scale
     public static Task<IReadOnlyList<ScaleRow>> OfTablesAsync(Field field) => CompareAsync(field, field.Quick ? [70, 700] : [70, 700, 7_000], async size =>
     {
         var database = await field.Server.CloneDatabaseAsync(field.Database);
-        await field.Server.ExecuteAsync(database, $"""
-            do $$
-            begin
-              for number in (select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace) .. {size} - 1 loop
-                execute format('create table extra_%s (id int primary key)', number);
-                execute format('alter table extra_%s enable row level security', number);
-                if number % 500 = 0 then commit; end if;
-              end loop;
-            end $$
-            """);
+        await field.Server.ExecuteAsync(database, AddTables(size));
         await field.Server.ExecuteAsync(database, "vacuum analyze");
         return (field.Gate(field.Server.Url(database)), Field.AskPsql(field.Server.Url(database)));
     });
+
+    /// <summary>SQL that adds empty tables until the schema public has this many.</summary>
+    public static string AddTables(int size) => $"""
+        do $$
+        begin
+          for number in (select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace) .. {size} - 1 loop
+            execute format('create table extra_%s (id int primary key)', number);
+            execute format('alter table extra_%s enable row level security', number);
+            if number % 500 = 0 then commit; end if;
+          end loop;
+        end $$
+        """;
+
+    /// <summary>SQL that drops them.</summary>
+    public const string DropAddedTables = """
+        do $$
+        declare added text;
+        begin
+          for added in select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and relname like 'extra\_%' loop
+            execute format('drop table %I', added);
+            commit;
+          end loop;
+        end $$
+        """;
 
     public static async Task<IReadOnlyList<ScaleRow>> OfLatencyAsync(Field field)
     {
