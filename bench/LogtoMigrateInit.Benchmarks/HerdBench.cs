@@ -104,9 +104,12 @@ internal static partial class HerdBench
     private static double DeployMs(string log)
     {
         var times = Time().Matches(log).Select(match => DateTimeOffset.Parse(match.Value, CultureInfo.InvariantCulture)).ToArray();
-        var begin = log[..log.IndexOf("Pending: ", StringComparison.Ordinal)].Count(character => character == '\n');
+        var begin = log[..Planned().Match(log).Index].Count(character => character == '\n');
         return (times[^1] - times[begin]).TotalMilliseconds;
     }
+
+    [GeneratedRegex(@"\d+ alterations of Logto \d")]
+    private static partial Regex Planned(); // what is pending, in the words of every build
 
     [GeneratedRegex("22 alterations deployed")]
     private static partial Regex Deployed();
