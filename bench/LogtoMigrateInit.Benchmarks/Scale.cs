@@ -44,12 +44,14 @@ internal static class Scale
         return (field.Gate(field.Server.Url(database)), Field.AskPsql(field.Server.Url(database)));
     });
 
-    /// <summary>SQL that adds empty tables until the schema public has this many.</summary>
+    /// <summary>SQL that adds empty tables of the database's owner until the schema public has this many.</summary>
     public static string AddTables(int size) => $"""
         do $$
+        declare owner regrole = (select datdba from pg_database where datname = current_database());
         begin
           for number in (select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace) .. {size} - 1 loop
             execute format('create table extra_%s (id int primary key)', number);
+            execute format('alter table extra_%s owner to %s', number, owner);
             execute format('alter table extra_%s enable row level security', number);
             if number % 500 = 0 then commit; end if;
           end loop;
