@@ -29,23 +29,23 @@ internal static class PendingAlterations
 {
     public static async Task<IReadOnlyList<PendingRow>> MeasureAsync(Field field)
     {
-        var from1401 = await field.SeedAsync(new LogtoRelease("1.40.1"));
-        var from119 = await field.SeedAsync(LogtoRelease.Newest);
-        await LogtoRelease.Newest.RollbackAsync(field.Server.Url(from119), "1.19.0");
-        return [await CompareAsync(field, 22, from1401), await CompareAsync(field, 106, from119)];
+        const string From1401 = "pending_22", From119 = "pending_106";
+        await SeedTemplateAsync(field, From1401, new LogtoRelease("1.40.1"));
+        await SeedTemplateAsync(field, From119, LogtoRelease.Newest, "1.19.0");
+        return [await CompareAsync(field, 22, From1401), await CompareAsync(field, 106, From119)];
     }
 
     public static async Task<RehearsedDeploy> MeasureRehearsedAsync(Field field)
     {
-        const string Gate = "gate", Rehearsed = "rehearsed", Cli = "cli";
+        const string Gate = "gate", Rehearsed = "rehearsed", Cli = "cli", Database = "rehearsed_22";
         const int Alterations = 22;
-        var template = await field.SeedAsync(new LogtoRelease("1.40.1"));
+        await SeedTemplateAsync(field, Database, new LogtoRelease("1.40.1"));
         var costs = await Rival.CompareAsync(
             [
-                new(Gate, async () => field.Gate(await RenewAsync(field, Alterations, template))),
+                new(Gate, async () => field.Gate(await RenewAsync(field, Database))),
                 new(Rehearsed, async () => field.Gate(
-                    await RenewAsync(field, Alterations, template), null, ("LOGTO_INIT_REHEARSE", "schema"), ("LOGTO_INIT_PG_BIN", PostgresClients.For(field.Server.Major)))),
-                new(Cli, async () => Field.Cli(await RenewAsync(field, Alterations, template), field.Target, "db", "alteration", "deploy", "next")),
+                    await RenewAsync(field, Database), null, ("LOGTO_INIT_REHEARSE", "schema"), ("LOGTO_INIT_PG_BIN", PostgresClients.For(field.Server.Major)))),
+                new(Cli, async () => Field.Cli(await RenewAsync(field, Database), field.Target, "db", "alteration", "deploy", "next")),
             ],
             field.Rounds(9));
         return new RehearsedDeploy(Alterations, costs[Gate], costs[Rehearsed], costs[Cli]);
@@ -68,27 +68,36 @@ internal static class PendingAlterations
         return [.. steps.Select(step => new CliStep(step.Name, costs[step.Name]))];
     }
 
-    private static async Task<PendingRow> CompareAsync(Field field, int alterations, string template)
+    private static async Task<PendingRow> CompareAsync(Field field, int alterations, string database)
     {
         const string Gate = "gate", Cli = "cli", NpmRun = "npm run";
         var costs = await Rival.CompareAsync(
             [
-                new(Gate, async () => field.Gate(await RenewAsync(field, alterations, template))),
-                new(Cli, async () => Field.Cli(await RenewAsync(field, alterations, template), field.Target, "db", "alteration", "deploy", "next")),
-                new(NpmRun, async () => field.NpmRun(await RenewAsync(field, alterations, template), field.Target, "next")),
+                new(Gate, async () => field.Gate(await RenewAsync(field, database))),
+                new(Cli, async () => Field.Cli(await RenewAsync(field, database), field.Target, "db", "alteration", "deploy", "next")),
+                new(NpmRun, async () => field.NpmRun(await RenewAsync(field, database), field.Target, "next")),
             ],
             field.Rounds(9));
         return new PendingRow(alterations, costs[Gate], costs[Cli], costs[NpmRun]);
     }
 
-    // One name for all, because its role belongs to the whole server.
-    private static async Task<string> RenewAsync(Field field, int alterations, string template)
+    // Seeded under the name that the copies get: Logto's alterations grant to the role that carries the database's name.
+    private static async Task SeedTemplateAsync(Field field, string database, LogtoRelease release, string? backTo = null)
     {
-        var name = $"pending_{alterations}";
-        await field.Server.ExecuteAsync("postgres", $"drop database if exists {name} with (force)");
-        await field.Server.ExecuteAsync("postgres", $"create database {name} template {template}");
-        await field.Server.ExecuteAsync("postgres", $"drop role if exists logto_tenant_{name}");
-        await field.Server.CreateParentRoleAsync(name);
-        return field.Server.Url(name);
+        await field.Server.CreateDatabaseAsync(database);
+        await release.SeedAsync(field.Server.Url(database));
+        if (backTo is not null)
+        {
+            await release.RollbackAsync(field.Server.Url(database), backTo);
+        }
+
+        await field.Server.ExecuteAsync("postgres", $"alter database {database} rename to {database}_template");
+    }
+
+    private static async Task<string> RenewAsync(Field field, string database)
+    {
+        await field.Server.ExecuteAsync("postgres", $"drop database if exists {database} with (force)");
+        await field.Server.ExecuteAsync("postgres", $"create database {database} template {database}_template");
+        return field.Server.Url(database);
     }
 }
