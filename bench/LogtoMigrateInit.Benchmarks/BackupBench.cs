@@ -90,6 +90,7 @@ internal sealed class BackupBench
     private readonly IReadOnlyList<(string Name, string[] Compression)> _rivals;
     private readonly Dictionary<string, double> _fileMb = [];
     private string _rival = ""; // who ran last
+    private double _recordKb;
 
     private BackupBench(Field field, PostgresServer server, IReadOnlyList<(string Name, string[] Compression)> rivals) =>
         (_field, _server, _folder, _rivals) = (field, server, field.NewDirectory(), rivals);
@@ -159,25 +160,18 @@ internal sealed class BackupBench
         foreach (var tables in sizes)
         {
             await _server.ExecuteAsync(Database, Scale.AddTables(tables));
-            var (recordKb, dumpKb) = (0.0, 0.0);
             var runs = await Rival.RunByTurnsAsync(
                 [
                     new Rival(Program, () => Task.FromResult(PrepareBackup("read"))),
-                    new Rival("pg_dump", () =>
-                    {
-                        (recordKb, dumpKb) = (SizeKb(".json") ?? recordKb, SizeKb(".dump") ?? dumpKb);
-                        return Task.FromResult(PrepareDump("pg_dump", compression));
-                    }),
+                    new Rival("pg_dump", () => Task.FromResult(PrepareDump("pg_dump", compression))),
                 ],
                 _field.Rounds(5));
-            rows.Add(new RecordRow(tables, Cost.Of(runs[Program]), Cost.Of(runs["pg_dump"]), recordKb, dumpKb));
+            Clear();
+            rows.Add(new RecordRow(tables, Cost.Of(runs[Program]), Cost.Of(runs["pg_dump"]), _recordKb, _fileMb[Program] * 1e3));
         }
 
-        Clear();
         await _server.ExecuteAsync(Database, Scale.DropAddedTables);
         return rows;
-
-        double? SizeKb(string extension) => new DirectoryInfo(_folder).GetFiles().SingleOrDefault(file => file.Extension == extension)?.Length / 1e3;
     }
 
     private async Task<(Cost Verified, Cost Restored, Cost? RestoredBefore)> RestoreAsync(int rounds)
@@ -235,6 +229,11 @@ internal sealed class BackupBench
             if (file.Extension == ".dump")
             {
                 _fileMb[file.Name == RivalsFile ? _rival : Program] = file.Length / 1e6;
+            }
+
+            if (file.Extension == ".json")
+            {
+                _recordKb = file.Length / 1e3;
             }
 
             file.Delete();
