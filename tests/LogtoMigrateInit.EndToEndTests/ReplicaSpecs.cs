@@ -68,6 +68,35 @@ public sealed class ReplicaSpecs(SharedServers servers)
         Expect.Ending(Expect.Success, await second.WaitForExitAsync(cancellationToken: Token));
     }
 
+    [Fact(Timeout = 900_000)]
+    public async Task The_image_of_the_old_release_that_starts_in_the_middle_of_an_upgrade_says_so_and_changes_nothing()
+    {
+        var old = new LogtoRelease("1.40.1");
+        await using var scenario = await LogtoWorld.CreateAsSuperuserAsync(servers, 17, old, LogtoRelease.Newest);
+        await using var rolledBack = await old.CopyAsync(Token); // as `helm upgrade --atomic` starts it again
+        var before = await scenario.StateAsync();
+        await using var connection = await scenario.Server.OpenAsync(scenario.Database, Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var command = connection.CreateCommand())
+        {
+            command.CommandText = "lock table sign_in_experiences in share mode";
+            await command.ExecuteNonQueryAsync(Token);
+        }
+
+        await using var upgrade = Gate.Start(["migrate"], scenario.Variables());
+        await scenario.Server.WaitUntilAsync(
+            scenario.Database, "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'sign_in_experiences')", Token);
+        var halfWay = await scenario.StateAsync();
+        var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_LOGTO_DIR", rolledBack.Directory));
+
+        Assert.NotEqual(before, halfWay);
+        Expect.Ending(8, result);
+        Expect.LogContains("Next: start the newer image", result);
+        Assert.Equal(halfWay, await scenario.StateAsync());
+        await transaction.CommitAsync(Token);
+        Expect.Ending(Expect.Success, await upgrade.WaitForExitAsync(cancellationToken: Token));
+    }
+
     private static async Task<int> HolderAsync(LogtoWorld scenario)
     {
         const string sql = """

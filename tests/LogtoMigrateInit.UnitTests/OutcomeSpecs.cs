@@ -36,4 +36,17 @@ public sealed class OutcomeSpecs
             Endings.Select(each => each.Verdict.GetType()).OrderBy(type => type.Name));
         Assert.All(Endings, each => Assert.Equal(each.ExitCode, Outcome.Of(each.Verdict, Catalog, options).ExitCode));
     }
+
+    [Theory]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("localhost", true)]
+    [InlineData("db", false)]
+    public void A_server_that_is_missing_on_this_host_may_be_a_proxy_that_starts_later(string host, bool expected)
+    {
+        var settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = $"postgresql://u:p@{host}/logto" }, out _)!;
+
+        var outcome = new Outcome.Unreachable(settings, "Connection refused", "check that it runs");
+
+        Assert.Equal(expected, outcome.Message.Contains("an init container with `restartPolicy: Always`", StringComparison.Ordinal));
+    }
 }

@@ -425,18 +425,17 @@ test_run_does_not_start_logto_when_the_gate_refuses() {
 
 test_every_kubernetes_example_passes_pod_security_restricted() {
   local variant
-  for variant in base image-volume job seed backup restore; do
+  for variant in base image-volume job seed backup restore repair; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
   done
 }
 
 test_the_kubernetes_component_adds_the_init_container_to_deployments_of_other_peoples_shape() {
-  command -v kubectl >/dev/null || skip "there is no kubectl to build the kustomization with"
   local shape flags first
-  figure "kustomize $(kubectl version --client 2>/dev/null | sed -n 's/^Kustomize Version: v//p')"
+  figure "kustomize $(kustomize version)"
   for shape in plain hardened sidecar; do
-    kubectl kustomize "$tests/deployments/$shape" >"$scratch/$shape.yaml"
+    kustomize build "$tests/deployments/$shape" >"$scratch/$shape.yaml"
     first=migrate
     [ $shape != sidecar ] || first=proxy
     expect "the first init container of $shape" "$(python3 -c 'import sys, yaml; print(next(yaml.safe_load_all(sys.stdin))["spec"]["template"]["spec"]["initContainers"][0]["name"])' <"$scratch/$shape.yaml")" $first
@@ -495,6 +494,18 @@ test_the_kubernetes_init_container_backs_up_into_the_claim_and_the_job_restores(
   expect "the state" "$(level server kubernetes_backup)" "$before"
 }
 
+test_the_kubernetes_job_repairs_what_the_init_container_names() {
+  seeded kubernetes_repair "$new"
+  sql server kubernetes_repair "alter role logto_tenant_kubernetes_repair_default nologin"
+  run_pod base Deployment kubernetes_repair
+  expect "the exit code before the job" "$code" 7
+  expect_text "$message" "logto-migrate-init repair"
+  pod_container=repair run_pod repair Job kubernetes_repair
+  expect "the exit code of the job" "$code" 0
+  run_pod base Deployment kubernetes_repair
+  expect "the exit code after the job" "$code" 0
+}
+
 test_a_build_without_a_version_says_so() {
   local output
   code_of build no-version >"$scratch/no-version.log" 2>&1
@@ -538,7 +549,7 @@ test_the_kubernetes_job_of_another_version_has_another_name() { # a Job cannot b
   build_pod job
   cp -r docker/kubernetes "$scratch/next"
   sed -i 's/1\.43\.0/1.44.0/; s/1-43-0/1-44-0/' "$scratch/next/job/kustomization.yaml"
-  kubectl kustomize "$scratch/next/job" >"$scratch/next.yaml"
+  kustomize build "$scratch/next/job" >"$scratch/next.yaml"
   job_of() { python3 -c 'import sys, yaml; print(*[(d["metadata"]["name"], d["spec"]["template"]["spec"]["containers"][0]["image"]) for d in yaml.safe_load_all(sys.stdin) if d["kind"] == "Job"])' <"$1"; }
   expect "the job of one version" "$(job_of "$scratch/job.yaml")" "('logto-migrate-1-43-0', 'logto-migrate-init:1.43.0')"
   expect "the job of the next" "$(job_of "$scratch/next.yaml")" "('logto-migrate-1-44-0', 'logto-migrate-init:1.44.0')"

@@ -74,7 +74,7 @@ wait_for() { # SECONDS COMMAND… : until the command succeeds
   done
 }
 
-install_tools() { { need docker.io busybox-static curl debootstrap iptables iproute2 musl python3-yaml && tests/fixtures/clients.sh compose; } >"$scratch/apt.log" 2>&1; }
+install_tools() { { need docker.io busybox-static curl debootstrap iptables iproute2 musl python3-yaml && tests/fixtures/clients.sh compose kustomize; } >"$scratch/apt.log" 2>&1; }
 
 start_engine() {
   forward_policy=$(iptables --list-rules FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')

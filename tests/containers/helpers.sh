@@ -165,10 +165,16 @@ logto_does_not_run() { # no container of this project that has started Logto is 
   done
 }
 
-build_pod() { # VARIANT
-  command -v kubectl >/dev/null || skip "there is no kubectl to build the kustomization with"
-  kubectl kustomize "docker/kubernetes/$1" >"$scratch/$1.yaml"
+kustomize() { # ARGUMENTS…
+  if real; then
+    command -v kustomize >/dev/null || skip "there is no kustomize"
+    command kustomize "$@"
+  else
+    .cache/clients/kustomize/bin/kustomize "$@"
+  fi
 }
+
+build_pod() { kustomize build "docker/kubernetes/$1" >"$scratch/$1.yaml"; } # VARIANT
 
 run_pod() { # VARIANT KIND DATABASE OPTIONS… : runs the gate's container as its YAML says; $message is the termination message
   local variant=$1 kind=$2 database=$3 flags

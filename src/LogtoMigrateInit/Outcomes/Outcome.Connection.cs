@@ -13,8 +13,14 @@ internal abstract partial record Outcome
     public sealed record Unreachable(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
             "unreachable", ExitCode.Unreachable,
-            $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used: {Reason}. Next: {Remedy}. " +
+            $"The database at {Settings.Main.Host}:{Settings.Main.Port} could not be used: {Reason}. Next: {Remedy}." +
+            $"{AdviceOnProxy(Settings.Main.Host)} " +
             $"LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long the program waits ({Settings.ConnectTimeout.TotalSeconds:0} s).");
+
+    /// <summary>On a loopback address in a pod, the server is mostly a proxy, and an ordinary sidecar starts after all init containers.</summary>
+    private static string AdviceOnProxy(string host) => host is "127.0.0.1" or "localhost" or "::1"
+        ? " A database proxy has to start before this program: in Kubernetes, make it an init container with `restartPolicy: Always`."
+        : "";
 
     public sealed record Refused(ProgramSettings Settings, string Reason, string Remedy)
         : Outcome(
