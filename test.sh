@@ -131,6 +131,15 @@ publish_without_a_warning() {
   [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -E 'warning|IL[23][0-9]{3}' "$work/publish.log"
 }
 
+notices_are_complete() { # as the compiler's and the linker's own files say
+  local row rows complete=true
+  rows=$(docker/release/sbom.py --notices src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native) || return
+  while read -r row; do
+    grep -qxF -- "$row" THIRD-PARTY-NOTICES.md || { echo "missing: $row"; complete=false; }
+  done <<<"$rows"
+  $complete
+}
+
 build_without_a_warning() { # [PROJECT…] : all of them when none is named
   local project
   for project in "${@:-LogtoMigrateInit.sln}"; do
@@ -159,7 +168,7 @@ if wants quick; then # a pair of releases, one server, and no compiler of C
 fi
 
 packages=()
-wants one || packages+=("${toolchain[@]}")
+wants one || packages+=("${toolchain[@]}" python3) # docker/release/sbom.py
 # PgBouncer stands between the program and the server in some tests, iptables makes bad networks, and libfaketime a wrong clock.
 wants one end-to-end recovery load chaos && packages+=(iptables pgbouncer libfaketime)
 wants arm64 && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
@@ -194,6 +203,8 @@ check "the native binary answers" artifacts/native/logto-migrate-init --version
 check "the native binary is within its limit" within_limit Binary stat -c %s
 check "the compressed native binary is within its limit" within_limit CompressedBinary compressed_size
 check "the native binary is within 5 % of the size in bench/README.md" near_the_table
+
+check "THIRD-PARTY-NOTICES.md names all that is linked in" notices_are_complete
 
 wants unit && suite LogtoMigrateInit.UnitTests 300
 wants integration && suite LogtoMigrateInit.IntegrationTests 400

@@ -14,4 +14,5 @@ for architecture in amd64 arm64; do
   install -m 0755 "artifacts/release/$architecture/logto-migrate-init" "$folder/logto-migrate-init-linux-$architecture"
   gzip -9 --no-name --stdout "artifacts/release/$architecture/logto-migrate-init.dbg" >"$folder/logto-migrate-init-linux-$architecture.dbg.gz"
 done
+docker/release/sbom.py src/LogtoMigrateInit/obj/Release/net10.0/linux-x64/native "$version" >"$folder/logto-migrate-init-linux-amd64.spdx.json"
 (cd "$folder" && sha256sum logto-migrate-init-linux-* >SHA256SUMS)

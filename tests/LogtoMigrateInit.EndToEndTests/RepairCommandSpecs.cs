@@ -403,6 +403,22 @@ public sealed class RepairCommandSpecs(SharedServers servers)
     }
 
     [Fact(Timeout = 600_000)]
+    public async Task Before_an_upgrade_it_repairs_roles_and_says_so_and_the_upgrade_works()
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 17, from: new LogtoRelease("1.40.1"), to: LogtoRelease.Newest);
+        await world.Server.ExecuteAsync("postgres", $"alter role {PostgresDatabases.Quote($"logto_tenant_{world.Database}_default")} nologin", Token);
+        var refused = await world.RunAsync("migrate");
+
+        var repaired = await world.RunAsync(["repair", "--yes"]);
+
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("logto-migrate-init repair", refused.LastLine, StringComparison.Ordinal);
+        Expect.Ending(12, repaired);
+        Assert.Contains("Repaired 1 problem. 22 alterations are pending", repaired.LastLine, StringComparison.Ordinal);
+        Expect.Ending(Expect.Success, await world.RunAsync("migrate"));
+    }
+
+    [Fact(Timeout = 600_000)]
     public async Task At_a_terminal_it_asks()
     {
         await using var world = await LogtoWorld.CreateAsync(servers, 17);

@@ -37,6 +37,15 @@ public sealed class OutcomeSpecs
         Assert.All(Endings, each => Assert.Equal(each.ExitCode, Outcome.Of(each.Verdict, Catalog, options).ExitCode));
     }
 
+    [Fact]
+    public void An_empty_database_is_said_not_to_be_seeded_only_when_the_variable_says_so()
+    {
+        var settings = SettingsReader.Read(new Dictionary<string, string> { ["DB_URL"] = "postgresql://u:p@db/logto" }, out _)!;
+
+        Assert.IsType<Outcome.Empty>(Outcome.Of(new Verdict.Empty(), Catalog, settings));
+        Assert.IsType<Outcome.WouldSeed>(Outcome.Of(new Verdict.Empty(), Catalog, settings with { Seed = SeedMode.True }));
+    }
+
     [Theory]
     [InlineData("127.0.0.1", true)]
     [InlineData("localhost", true)]

@@ -12,8 +12,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// Puts a backup in the database's place and keeps the old one: examine → report and ask → new database → compare → roles and
-/// rights → swap. Nothing of the operator's changes before the swap. A killed run leaves a scratch database, which the next run removes.
+/// Puts a backup in the database's place and keeps the old one: examine → new database → compare → ask → roles and rights →
+/// swap. Nothing of the operator's changes before the swap. A killed run leaves a scratch database, which the next run removes.
 /// </summary>
 internal sealed partial class DatabaseRestore(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)

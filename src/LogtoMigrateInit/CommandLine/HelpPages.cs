@@ -74,7 +74,7 @@ internal static class HelpPages
         """;
 
     private const string Check = $"""
-        Says what migrate would do. It takes no lock and changes nothing.
+        Says what migrate would do. It takes no lock and changes nothing, but see --start.
 
         Usage: logto-migrate-init check [OPTIONS]
 
@@ -86,7 +86,8 @@ internal static class HelpPages
           --wait                 poll until the schema is right (LOGTO_INIT_LOCK_TIMEOUT_SECONDS)
           --deep                 also log in as Logto's own roles (five at most)
           --drift                also compare the schema with what this image creates in a scratch database
-          --start                also start Logto on the database for a moment, on 127.0.0.1 only
+          --start                also start Logto on the database for a moment, on 127.0.0.1 only;
+                                 Logto then rotates a signing key that is due
           --output text|json     how to print the result; --json is the same as --output json
 
         Variables:
@@ -224,7 +225,8 @@ internal static class HelpPages
           LOGTO_INIT_SCRATCH_URL another server, for the comparison of the schema
 
         Exit codes: 0 inspected again, and right, 7 or 15 something is left, 17 not confirmed,
-        5 another run holds the lock, 12 alterations are pending: migrate first.
+        5 another run holds the lock, 12 alterations are pending: migrate first, 13 no backup,
+        16 the schema could not be compared.
 
         {More}
         """;

@@ -102,7 +102,7 @@ internal sealed class Checker(
         return (outcome, result) switch
         {
             (not (Outcome.Matches or Outcome.AheadAllowed), _) => outcome,
-            (_, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(impossible.Reason),
+            (_, DriftResult.Impossible impossible) => new Outcome.DriftUnknown(outcome.State!, impossible.Reason),
             (_, DriftResult.Compared { Report: { Differences: [var first, ..] } found }) =>
                 new Outcome.Drifted(catalog, outcome.State!, found.Differences.Count, DriftText.Short(first), DriftText.OfSql(found)),
             (Outcome.Matches, DriftResult.Compared { Report: var same }) =>
@@ -128,7 +128,7 @@ internal sealed class Checker(
         seen(result);
         return (outcome, result) switch
         {
-            (_, ServerStart.NotStarted { Reason: var reason }) => new Outcome.StartUnknown(reason),
+            (_, ServerStart.NotStarted { Reason: var reason }) => new Outcome.StartUnknown(outcome.State!, reason),
             (_, ServerStart.Failed { Reason: var reason }) => new Outcome.StartFailed(catalog, outcome.State!, reason),
             (Outcome.Matches matches, _) =>
                 new Outcome.Matches(catalog, outcome.State!, $"{matches.Done}, and Logto itself, started here, {result}"),
@@ -151,9 +151,7 @@ internal sealed class Checker(
             var (inspection, verdict) = waiting is null
                 ? await database.WithConnectionAsync(watched.DecideAsync, stop)
                 : await database.RetryAsync(token => PollAsync(waiting, token), stop);
-            var outcome = verdict is Verdict.Empty && settings.Seed != SeedMode.False
-                ? new Outcome.WouldSeed(settings.Main.Database)
-                : Outcome.Of(verdict, catalog, settings);
+            var outcome = Outcome.Of(verdict, catalog, settings);
             return deep && outcome is (Outcome.Matches or Outcome.AheadAllowed)
                 && await logins.TryAsync(inspection.ReadOnly, stop) is { Count: > 0 } failed
                 ? (new Outcome.LoginsFailed(catalog, outcome.State!, failed, inspection.BehindPooler), inspection)

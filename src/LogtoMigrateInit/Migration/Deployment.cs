@@ -174,6 +174,7 @@ internal sealed class Deployment(
             {
                 // A seed of another release's CLI can end below what this image ships.
                 Verdict.Pending left => new Outcome.AlterationsLeft(_catalog, left.State, left.Alterations.Count),
+                Verdict.Empty => new Outcome.DamagedByCli(before.Database, "it is still empty"),
                 Verdict.Foreign foreign => new Outcome.DamagedByCli(before.Database, foreign.Reason),
                 Verdict.Damaged damaged => new Outcome.DamagedByCli(before.Database, damaged.Reason),
                 _ => Outcome.Of(verdict, _catalog, settings),

@@ -19,9 +19,12 @@ internal abstract partial record Outcome
             $"{(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} " +
             $"allows that{Compared}. Logto can start.", State);
 
-    public sealed record AlterationsPending(AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending)
+    /// <param name="Repaired">How many problems <c>repair</c> has repaired before; otherwise 0.</param>
+    public sealed record AlterationsPending(
+        AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending, int Repaired = 0)
         : Outcome(
             "pending", ExitCode.Pending,
+            (Repaired > 0 ? $"{RepairedSoFar(Repaired)}. " : "") +
             $"{Counted.Are(Pending.Count, "alteration")} pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
             $"{Catalog.Last.FormattedTimestamp}). Next: run `logto-migrate-init migrate`.", State, Pending);
 
@@ -66,10 +69,11 @@ internal abstract partial record Outcome
             $"({State}) is right for it. Next: fix the cause and check again. LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
             State);
 
-    public sealed record StartUnknown(string Reason)
+    public sealed record StartUnknown(AlterationState State, string Reason)
         : Outcome(
             "startUnknown", ExitCode.RehearsalFailed,
-            $"Logto was not started, so the program does not know whether it works: {Then(Reason, "fix that, or check without --start.")}");
+            $"Logto was not started, so the program does not know whether it works: {Then(Reason, "fix that, or check without --start.")}",
+            State);
 
     public sealed record TenantsHidden(ProgramSettings Settings, AlterationState State, string Reason)
         : Outcome(

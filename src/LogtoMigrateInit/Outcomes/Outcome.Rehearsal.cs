@@ -34,7 +34,7 @@ internal abstract partial record Outcome
             $"{Count} {(Count == 1 ? "object" : "objects")}{(Count == 1 ? "" : ", for example")}: {First}. " +
             $"Logto can start; {Sql}. Next: {RepairAdvice.Run}, which applies what deletes nothing.", State);
 
-    public sealed record DriftUnknown(string Reason)
+    public sealed record DriftUnknown(AlterationState State, string Reason)
         : Outcome("driftUnknown", ExitCode.RehearsalFailed, "The schema was not compared with what this image itself creates: " +
-            End(Reason));
+            End(Reason), State);
 }

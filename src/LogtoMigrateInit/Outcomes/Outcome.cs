@@ -49,7 +49,8 @@ internal abstract partial record Outcome
         Verdict.Pending pending => new AlterationsPending(catalog, pending.State, pending.Alterations),
         Verdict.Foreign foreign => new NotLogto(settings.Main.Database, foreign.Reason),
         Verdict.Damaged damaged => new NotLogto(settings.Main.Database, damaged.Reason),
-        Verdict.Empty => new Empty(settings.Main.Database),
+        Verdict.Empty when settings.Seed == SeedMode.False => new Empty(settings.Main.Database),
+        Verdict.Empty => new WouldSeed(settings.Main.Database),
         _ => throw new UnreachableException(),
     };
 

@@ -107,7 +107,7 @@ internal sealed class DatabaseRepair(
             { Problems: [_, ..] problems } => new Outcome.RepairIncomplete(ExitCode.Unstartable, repaired, problems),
             { Findings: [_, ..] findings } => new Outcome.RepairIncomplete(
                 fails ? ExitCode.Unstartable : ExitCode.Drift, repaired, [.. findings.Select(finding => finding.What)]),
-            { Pending: [_, ..] pending } => new Outcome.AlterationsPending(catalog, survey.State, pending),
+            { Pending: [_, ..] pending } => new Outcome.AlterationsPending(catalog, survey.State, pending, repaired),
             { NotCompared: { } reason } => new Outcome.RepairUncompared(repaired, reason),
             _ => new Outcome.Repaired(catalog, survey.State, repaired, survey.Compared),
         };

@@ -15,7 +15,7 @@ internal sealed record RepairSurvey
 
     public required AlterationState State { get; init; }
 
-    /// <summary>Pending alterations. If there are any, only roles and keys are inspected.</summary>
+    /// <summary>Pending alterations. If there are any, only roles, keys and INVALID indexes are inspected.</summary>
     public required IReadOnlyList<Alteration> Pending { get; init; }
 
     /// <summary>In the order in which they have to be repaired.</summary>

@@ -24,7 +24,8 @@ internal static class RepairText
 
         if (survey.Pending.Count > 0)
         {
-            Comment(report, $"{Counted.Are(survey.Pending.Count, "alteration")} pending, so only roles and signing keys are inspected");
+            Comment(report, $"{Counted.Are(survey.Pending.Count, "alteration")} pending, so only roles, signing keys and " +
+                "INVALID indexes are inspected");
         }
         else if (survey.NotCompared is { } reason)
         {

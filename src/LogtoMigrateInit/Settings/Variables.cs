@@ -41,7 +41,7 @@ internal static class Variables
         "more options for Logto's `db seed`, such as `--dapc --encrypt-base-role`; not those that name another database");
 
     public static readonly Variable Ahead = new(
-        "LOGTO_INIT_AHEAD", "fail", ["migrate", "run", "check", "restore"],
+        "LOGTO_INIT_AHEAD", "fail", ["migrate", "run", "check", "rehearse", "restore"],
         "`fail` or `allow` a database that is newer than the target; `allow` is right for rolling updates, in which old pods must be " +
         "able to restart; a timestamp, which `rollback` prints, allows states up to that one");
 
