@@ -578,6 +578,38 @@ test_the_nomad_files_are_hcl_with_a_prestart_task_and_a_backup_volume() { # synt
   expect_text "$output" '^migrate mounts logto-backups at /backups'
 }
 
+test_the_files_for_platforms_start_logto_only_after_the_migration() { # parsed only: no platform is run
+  local variables=(SERVICE_USER_POSTGRES=u SERVICE_PASSWORD_POSTGRES=p SERVICE_FQDN_AUTH=http://a SERVICE_FQDN_ADMIN=http://b CONTAINER_NAME=logto
+    PANEL_DB_USER=u PANEL_DB_USER_PASSWORD=p PANEL_DB_HOST=h PANEL_DB_PORT=5432 PANEL_DB_NAME=logto PANEL_APP_PORT_HTTP=3002
+    PANEL_APP_PORT_HTTP_LOGTO=3001 LOGTO_ENDPOINT_URL=http://a LOGTO_ADMIN_ENDPOINT_URL=http://b)
+  local platform
+  for platform in coolify 1panel; do
+    python3 -c 'import sys, yaml
+file = yaml.safe_load(sys.stdin)
+file["services"]["migrate"].pop("exclude_from_hc", None)  # Coolify takes it out, too
+yaml.safe_dump(file, sys.stdout)' <"docker/platforms/$platform.yaml" >"$scratch/$platform.yaml"
+    (export "${variables[@]}" && compose --project-name platform --file "$scratch/$platform.yaml" config --format json) >"$scratch/$platform.json"
+    python3 - "$scratch/$platform.json" <<'END'
+import json, sys
+services = json.load(open(sys.argv[1]))["services"]
+migrate, logto = services["migrate"], services["logto"]
+assert logto["depends_on"]["migrate"]["condition"] == "service_completed_successfully", logto["depends_on"]
+assert migrate["restart"] == "no" and "entrypoint" not in {key for key in migrate if migrate[key]}, migrate
+assert logto["entrypoint"] == ["npm", "start"], logto["entrypoint"]
+assert migrate["environment"]["DB_URL"] == logto["environment"]["DB_URL"], (migrate, logto)
+END
+  done
+  python3 - <<'END'
+import json, yaml
+patch = yaml.safe_load(open("docker/platforms/sealos.yaml"))
+[container] = patch["spec"]["template"]["spec"]["initContainers"]
+assert container["image"].startswith("logto-migrate-init:") and "command" not in container, container
+assert container["env"][-2]["name"] == "DB_URL" and [each["name"] for each in container["env"]].index("PG_PASSWORD") < 4
+deploy = json.load(open("docker/platforms/railway.json"))["deploy"]
+assert deploy["preDeployCommand"] == ["logto-migrate-init"] and deploy["startCommand"] == "logto-migrate-init run -- npm start", deploy
+END
+}
+
 test_docker_stop_ends_a_deploy_within_the_grace_period_with_143() {
   local started
   seeded stopped
