@@ -165,6 +165,14 @@ public sealed class EndingsSpecs
             Samples.Where(sample => sample.ExitCode != ExitCode.Success && !WithAdviceInItsReason.Contains(sample.Name)),
             sample => Assert.Single(sample.Message.Split("Next: ").Skip(1)));
 
+    /// <summary>Several problems, and sentences that quote another program, can be longer.</summary>
+    [Fact]
+    public void Each_failure_says_what_to_do_after_240_characters_at_most() =>
+        Assert.All(
+            Samples.Where(sample => sample.Message.Contains("Next: ", StringComparison.Ordinal)
+                && sample.Name is not ("wrongUsage" or "startFailed" or "rehearsalFailed" or "rollbackWouldFail" or "rollbackRefused")),
+            sample => Assert.InRange(sample.Message.IndexOf("Next: ", StringComparison.Ordinal), 0, 240));
+
     [Fact]
     public void None_holds_SQL_of_more_than_100_characters() =>
         Assert.All(Samples, sample => Assert.All(

@@ -57,16 +57,15 @@ internal abstract partial record Outcome
         AlterationCatalog Catalog, AlterationState State, IReadOnlyList<FailedLogin> Failed, bool BehindPooler)
         : Outcome(
             "loginsFailed", ExitCode.Unstartable,
-            $"The schema matches Logto {Catalog.TargetVersion} (state {State}), and Logto would start and answer nothing but errors, " +
-            "because it cannot work as its tenants' roles: " +
+            $"Logto {Catalog.TargetVersion} would start and answer nothing but errors, because it cannot work as its tenants' roles: " +
             $"{string.Join("; ", Failed.Select(login => $"as '{login.Role}': {login.Reason}"))}. " +
-            $"Next: {RoleAdvice.Remedy(Failed, BehindPooler)}.", State);
+            $"The schema matches (state {State}). Next: {RoleAdvice.Remedy(Failed, BehindPooler)}.", State);
 
     public sealed record StartFailed(AlterationCatalog Catalog, AlterationState State, string Reason)
         : Outcome(
             "startFailed", ExitCode.Unstartable,
             $"Logto {Catalog.TargetVersion} was started here and does not work: it {Reason.TrimEnd('.')}. The state of the database " +
-            $"({State}) is right for it. Next: fix the cause and check again. LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
+            $"({State}) is right for it. Next: correct what the message names, and check again. LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
             State);
 
     public sealed record StartUnknown(AlterationState State, string Reason)

@@ -32,7 +32,7 @@ internal abstract partial record Outcome
             (Alteration is null
                 ? $"The CLI reported {Applied} of {Counted.Of(Planned, "alteration")} as applied, but then the database did not answer. "
                 : $"{Applied} of {Counted.Are(Planned, "alteration")} applied, {Alteration} is not. ") +
-            "Next: fix the cause and start again. Only the rest is deployed, because each applied alteration is complete.")
+            "Next: correct what the message names, and start again. Only the rest is deployed, because each applied alteration is complete.")
     {
         /// <summary>How the CLI ended, and what it said of the cause: a sentence.</summary>
         public static string Of(string what, string reason) => End(reason.Length == 0 ? what : $"{what}: {reason}");
@@ -58,7 +58,7 @@ internal abstract partial record Outcome
             (IsStillEmpty
                 ? "The database is still empty. "
                 : "The database did not answer afterwards. A seed is one transaction, so the database has all of it or nothing. ") +
-            "Next: fix the cause and start again.");
+            "Next: correct what the message names, and start again.");
 
     public sealed record AlterationsLeft(AlterationCatalog Catalog, AlterationState State, int Left)
         : Outcome(

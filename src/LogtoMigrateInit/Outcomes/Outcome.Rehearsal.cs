@@ -18,7 +18,7 @@ internal abstract partial record Outcome
             "rehearsalFailed", ExitCode.RehearsalFailed,
             $"The upgrade to Logto {Catalog.TargetVersion} fails on a copy of the " +
             $"database{(Alteration is null ? "" : $", at {Alteration}")}: {End(Reason)} " +
-            "Nothing was deployed. Next: fix the cause, and start again.");
+            "Nothing was deployed. Next: correct what the message names, and start again.");
 
     public sealed record RehearsalImpossible(string Reason)
         : Outcome(
@@ -28,11 +28,10 @@ internal abstract partial record Outcome
     public sealed record Drifted(AlterationCatalog Catalog, AlterationState State, int Count, string First, string Sql)
         : Outcome(
             "drifted", ExitCode.Drift,
-            "The state is " +
-            (State.Timestamp > Catalog.Last.Timestamp ? "one that LOGTO_INIT_AHEAD allows Logto " : "that of Logto ") +
-            $"{Catalog.TargetVersion} ({State}), and the schema differs from what that release itself creates in " +
-            $"{Count} {(Count == 1 ? "object" : "objects")}{(Count == 1 ? "" : ", for example")}: {First}. " +
-            $"Logto can start; {Sql}. Next: {RepairAdvice.Run}, which applies what deletes nothing.", State);
+            $"{Count} {(Count == 1 ? "object differs" : "objects differ")} from what Logto {Catalog.TargetVersion} itself creates" +
+            $"{(Count == 1 ? "" : ", for example")}: {First}. Logto can start (state {State}" +
+            (State.Timestamp > Catalog.Last.Timestamp ? ", which LOGTO_INIT_AHEAD allows). " : "). ") +
+            $"Next: {RepairAdvice.Run}, which applies what deletes nothing; {Sql}.", State);
 
     public sealed record DriftUnknown(AlterationState State, string Reason)
         : Outcome("driftUnknown", ExitCode.RehearsalFailed, "The schema was not compared with what this image itself creates: " +

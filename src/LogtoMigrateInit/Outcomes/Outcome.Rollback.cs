@@ -30,7 +30,7 @@ internal abstract partial record Outcome
         : Outcome(
             "rollbackWouldFail", ExitCode.RehearsalFailed,
             $"The rollback to Logto {Version} fails on a copy of the database{(Alteration is null ? "" : $", at {Alteration}")}: " +
-            $"{End(Reason)} Nothing was rolled back. Next: fix the cause, and start again." +
+            $"{End(Reason)} Nothing was rolled back. Next: correct what the message names, and start again." +
             (Earlier is { } backup
                 ? $" Or restore the backup of {backup.TakenAt:yyyy-MM-dd HH:mm} UTC with `{backup.Restore}`, which loses everything since."
                 : ""));
@@ -50,6 +50,6 @@ internal abstract partial record Outcome
             $"{(Alteration is null ? "" : $", {Alteration} is not")}. " +
             (Reverted == Planned
                 ? $"The state is that of Logto {Version}. Next: fix what differs; `check --drift` in that image shows it."
-                : $"Next: fix the cause and run `logto-migrate-init rollback {Version}` again, which continues. Until then do not start " +
+                : $"Next: correct what the message names, and run `logto-migrate-init rollback {Version}` again, which continues. Until then do not start " +
                     "the newer Logto or its init container, because indexes may be missing."));
 }

@@ -92,7 +92,7 @@ internal sealed class AlterationRehearsal(
             {
                 return new RehearsalResult.Impossible(
                     $"Logto's CLI could not start: {run.Complaint.TrimEnd('.')} (exit code {run.Ending}). It began no alteration. " +
-                    "Next: fix the cause and start again");
+                    "Next: correct what it names, and start again");
             }
 
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
