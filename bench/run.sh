@@ -4,6 +4,7 @@
 #   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
 #   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
 #   bench/run.sh --backup [MB]            measures backups of a database of this size (1024), likewise
+#   bench/run.sh --sizes                  runs the commands in ever smaller containers, as root, and writes sizes.md
 #   bench/run.sh --report                 writes the report and the chart of the last run again
 #   BENCH_BEFORE=FILE bench/run.sh        measures an older build of the program beside this one where that tells something
 #   bench/run.sh --quick --output FOLDER  shows in about two minutes that everything can be measured
@@ -20,6 +21,7 @@ while [ $# -gt 0 ]; do
     --quick) mode=--quick ;;
     --report) mode=--report ;;
     --herd) mode=--herd ;;
+    --sizes) mode=--sizes ;;
     --backup | --rehearsal)
       mode=$1
       if [[ ${2-} =~ ^[1-9][0-9]*$ ]]; then
@@ -28,7 +30,7 @@ while [ $# -gt 0 ]; do
       fi
       ;;
     --output) output=$(realpath -m "${2:?--output needs a folder}"); shift ;;
-    *) echo "usage: bench/run.sh [--quick | --herd | --backup [MB] | --rehearsal [MB] | --report] [--output FOLDER]" >&2; exit 2 ;;
+    *) echo "usage: bench/run.sh [--quick | --herd | --sizes | --backup [MB] | --rehearsal [MB] | --report] [--output FOLDER]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -56,6 +58,20 @@ build() {
   dotnet build bench/LogtoMigrateInit.Benchmarks -c Release --nologo -v quiet -warnaserror
 }
 in_turn build
+if [ "$mode" = --sizes ]; then
+  table=$(mktemp)
+  SIZES=$table tests/containers/run.sh
+  {
+    echo "# What the commands need in a container"
+    echo
+    echo "Written by \`bench/run.sh --sizes\` on $(date --utc +%F), commit $(git rev-parse --short=12 HEAD), $(nproc) processors. One run of each, on Logto's"
+    echo "seed: \`migrate\` and \`rehearse\` have 22 alterations before them. The memory is a limit without swap."
+    echo
+    cat "$table"
+  } >"$output/sizes.md"
+  rm "$table"
+  exit
+fi
 benchmarks=bench/LogtoMigrateInit.Benchmarks/bin/Release/net10.0/LogtoMigrateInit.Benchmarks
 if [ "$mode" = --herd ]; then
   $benchmarks --herd "$output/results.json"

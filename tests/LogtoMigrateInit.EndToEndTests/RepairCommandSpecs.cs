@@ -57,10 +57,12 @@ public sealed class RepairCommandSpecs(SharedServers servers)
     [InlineData(14, "roles", "plain")]
     [InlineData(17, "roles", "odd", Traits = ["Run", "quick"])]
     [InlineData(18, "roles", "odd")]
+    [InlineData(15, "roles", "plain")]
     [InlineData(16, "roles", "superuser")]
     [InlineData(18, "parent", "plain")]
     [InlineData(14, "parent", "odd")]
     [InlineData(14, "schema", "plain")]
+    [InlineData(15, "schema", "odd")]
     [InlineData(18, "schema", "odd")]
     public async Task What_is_broken_is_found_and_repaired_and_nothing_changes_before_it_is_confirmed(int major, string round, string who)
     {
@@ -180,6 +182,31 @@ public sealed class RepairCommandSpecs(SharedServers servers)
         Assert.Contains("--   drop index concurrently \"users__id_ccnew\";", incomplete.StandardOutput, StringComparison.Ordinal);
         Assert.Equal(before, await world.DumpAsync());
         Assert.All(incomplete.StandardOutput.Split('\n'), line => Assert.True(line.Length == 0 || line.StartsWith("--", StringComparison.Ordinal) || line.StartsWith("set search_path", StringComparison.Ordinal), line));
+    }
+
+    [Fact(Timeout = 600_000)]
+    public async Task A_unique_index_over_duplicates_is_left_with_the_reason_until_they_are_gone()
+    {
+        await using var world = await LogtoWorld.CreateAsync(servers, 18);
+        await world.Server.ExecuteAsync(
+            world.Database,
+            """
+            drop index daily_token_usage__date;
+            insert into daily_token_usage (id, tenant_id, date) values ('one', 'default', '2026-01-01'), ('two', 'default', '2026-01-01')
+            """,
+            Token);
+        await Assert.ThrowsAsync<PostgresException>(() => world.Server.ExecuteAsync(
+            world.Database, "create unique index concurrently daily_token_usage__date on daily_token_usage (tenant_id, date)", Token));
+
+        var failed = await world.RunAsync(["repair", "--yes"]);
+        await world.ExecuteAsync("delete from daily_token_usage where id = 'two'");
+        var repaired = await world.RunAsync(["repair", "--yes"]);
+
+        Expect.Ending(15, failed);
+        Assert.Contains("could not create unique index", failed.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("Nothing was repaired", failed.LastLine, StringComparison.Ordinal);
+        Expect.Ending(Expect.Success, repaired);
+        Expect.Ending(Expect.Success, await world.RunAsync(["check", "--deep", "--drift"]));
     }
 
     [Fact(Timeout = 600_000)]

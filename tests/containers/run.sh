@@ -3,6 +3,7 @@
 # the same names are made of this machine's Debian, .NET, and the Logto releases and servers that tests/fixtures/install.sh installs.
 #   tests/containers/run.sh [PATTERN]     only the tests whose names match
 #   REAL_IMAGES=true …                    pulls Logto, PostgreSQL, Alpine, Debian and the SDK instead, with the engine that runs already
+#   SIZES=FILE …                          measures what containers need instead, and writes it there
 #   NEWEST_LOGTO=1.44.0 …                 goes to another release than the newest one known here; only with the real images
 # Where no engine can be started, the tests are skipped, and the reason is printed; with CI=true that is a failure.
 set -uo pipefail
@@ -17,7 +18,7 @@ source tests/fixtures/checkout.sh
 readonly largest_layer=$(size_limit Binary) largest_compressed=$(size_limit CompressedBinary)
 source $tests/engine.sh
 source $tests/helpers.sh
-source $tests/cases.sh
+if [ -n "${SIZES:-}" ]; then source $tests/sizes.sh; else source $tests/cases.sh; fi
 unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION SEED TAG POSTGRES_PASSWORD COMPOSE_FILE COMPOSE_PROJECT_NAME "${!LOGTO_INIT_@}"
 
 [ "$(id -u)" -eq 0 ] || skip_all "starting an engine needs root"
