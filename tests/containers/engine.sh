@@ -48,7 +48,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-names() { sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$tests/cases.sh" | grep -E "$pattern"; }
+names() { sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$cases" | grep -E "$pattern"; }
 
 skip_all() {
   local count

@@ -18,7 +18,9 @@ source tests/fixtures/checkout.sh
 readonly largest_layer=$(size_limit Binary) largest_compressed=$(size_limit CompressedBinary)
 source $tests/engine.sh
 source $tests/helpers.sh
-if [ -n "${SIZES:-}" ]; then source $tests/sizes.sh; else source $tests/cases.sh; fi
+cases=$tests/cases.sh
+[ -z "${SIZES:-}" ] || cases=$tests/sizes.sh
+source "$cases"
 unset DOCKER_CONTEXT DOCKER_CONFIG LOGTO_VERSION SEED TAG POSTGRES_PASSWORD COMPOSE_FILE COMPOSE_PROJECT_NAME "${!LOGTO_INIT_@}"
 
 [ "$(id -u)" -eq 0 ] || skip_all "starting an engine needs root"
