@@ -1,13 +1,17 @@
 using System.Net.Sockets;
 using System.Text;
 using LogtoMigrateInit.Backups;
+using LogtoMigrateInit.Drift;
 using LogtoMigrateInit.Inspections;
 using LogtoMigrateInit.Locking;
 using LogtoMigrateInit.Logto;
 using LogtoMigrateInit.LogtoCli;
+using LogtoMigrateInit.LogtoServer;
 using LogtoMigrateInit.Outcomes;
 using LogtoMigrateInit.PostgreSql;
 using LogtoMigrateInit.PostgresTools;
+using LogtoMigrateInit.Rehearsal;
+using LogtoMigrateInit.Repair;
 using LogtoMigrateInit.Reporting;
 using LogtoMigrateInit.Rollback;
 using LogtoMigrateInit.Scratch;
@@ -58,6 +62,36 @@ public sealed class EndingsSpecs
     private static readonly Verdict.Foreign Foreign = (Verdict.Foreign)MigrationPlan.Decide(
         Catalog, MigrationPlanSpecs.Logto with { Relations = [], SystemsHasKey = false, States = [], Start = null, ObjectCount = 3, Objects = "table orders, table parts, view stock" });
 
+    private static readonly DriftReport Drift = new(
+        [
+            new SchemaDifference(Difference.Missing, "index", "users__name on users", "CREATE INDEX users__name ON users USING btree (tenant_id, name)", null, "CREATE INDEX users__name ON users USING btree (tenant_id, name)"),
+            new SchemaDifference(Difference.Different, "column", "users.name", "character varying(128)", "character varying(200)", null),
+        ],
+        [], 1067);
+
+    private static readonly FailedLogin FailedRole = new("logto_tenant_logto_admin", "password authentication failed for user \"logto_tenant_logto_admin\"", LoginTrouble.Password);
+
+    private static readonly string NoScratch =
+        ScratchPlace.WhyNotAllowed(new ClusterRights("logto", IsSuperuser: false, MayCreateDatabases: false, MayCreateRoles: true, new HashSet<string>(), new HashSet<string>(), 170004))!;
+
+    private static readonly RehearsalReport Report = new()
+    {
+        Database = "logto",
+        State = Old,
+        Version = "1.43.0",
+        IsRollback = false,
+        ServerVersion = 170004,
+        Mode = RehearsalMode.Full,
+        Planned = 2,
+        Failure = null,
+        SecondsToCopy = 1.2,
+        SecondsToRun = 2.4,
+        Alterations = [new RehearsedAlteration(Pending[0], 0.014, null, [new TableLock("users", "AccessExclusiveLock")], [], [], [], [], [])],
+        Losses = [],
+        Tables = [new TableSize("users", "public.users", 56_000_000, [])],
+        WithoutRows = [],
+    };
+
     /// <summary>Every case of the closed hierarchy.</summary>
     internal static readonly IReadOnlyList<Type> Cases = [.. typeof(Outcome).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(Outcome)))];
 
@@ -67,7 +101,7 @@ public sealed class EndingsSpecs
         new Outcome.Matches(Catalog, Now, "2 alterations deployed"),
         Outcome.Of(new Verdict.Ahead(Newer), Catalog, Settings with { AheadLimit = Newer.Timestamp }),
         new Outcome.BackedUp(Backup, 421_337, 83, 79, IsRestored: false, LeftOut: 2, $"logto-migrate-init restore {Backup}"),
-        new Outcome.Rehearsed(Catalog, 2, "2.4 s with Logto's CLI; reads and writes of users (56.0 MB) blocked for 0.014 s at most; nothing is dropped"),
+        new Outcome.Rehearsed(Catalog, 2, RehearsalSummary.Of(Report)),
         new Outcome.Restored("logto", "logto_before_20261126t151202117", DatabaseRestore.Describe(new Verdict.Pending(Old, Pending), Catalog, Settings), DatabaseRestore.Remark(record: null, differences: 0)),
         new Outcome.RolledBack("1.40.1", new AlterationState(1784619999), 2, []),
         new Outcome.AtLevel("1.40.1", Old, Catalog.PendingAfter(new AlterationState(0))[0]),
@@ -94,8 +128,8 @@ public sealed class EndingsSpecs
         Outcome.Of(MigrationPlan.Decide(Catalog, At(Now) with { TablesWithoutRowSecurity = ["notes"] }), Catalog, Settings),
         new Outcome.WouldFail(Now, [], StartFaults),
         Outcome.Of(new Verdict.DriverRefused("unsupported startup parameter: statement_timeout"), Catalog, Settings),
-        new Outcome.LoginsFailed(Catalog, Now, [new FailedLogin("logto_tenant_logto_admin", "password authentication failed", LoginTrouble.Password)], BehindPooler: false),
-        new Outcome.StartFailed(Catalog, Now, "answers GET /api/status of the default tenant with status 500 instead of 204: Failed to create tenant: default Error: error:1E08010C:DECODER routines::unsupported"),
+        new Outcome.LoginsFailed(Catalog, Now, [FailedRole], BehindPooler: false),
+        new Outcome.StartFailed(Catalog, Now, $"{ServerAnswers.Describe(ServerAnswers.Status, "default", ServerAnswers.WhyWrong(ServerAnswers.Status, new LoopbackAnswer(500, ""))!)}: Failed to create tenant: default Error: error:1E08010C:DECODER routines::unsupported"),
         Outcome.Of(new Verdict.Ahead(Newer), Catalog, Settings),
         Outcome.Of(new Verdict.Empty(), Catalog, Settings),
         Outcome.Of(new Verdict.Empty(), Catalog, Settings with { Seed = SeedMode.True }),
@@ -105,26 +139,26 @@ public sealed class EndingsSpecs
         Outcome.Of(MigrationPlan.Decide(Catalog, At(Old)), Catalog, Settings),
         new Outcome.BackupFailed(Assert.Throws<PostgresToolException>(() => new PostgresPrograms("/usr/bin", "15.18", 15).RequireFor(170004)).Message, "deployed"),
         new Outcome.PreflightFailed(Preflight.OfDeploy(At(Old), new Privileges(["logto_tenant_logto"], true, true, ["users", "roles", "logs"], []), [])),
-        new Outcome.Drifted(Catalog, Now, 2, "index users__name on users is missing", "1 of 2 have no SQL, and the report above has it for the others"),
-        new Outcome.RehearsalFailed(Catalog, Pending[0].FileName, "could not create unique index \"users__email\": Key (email)=(…) is duplicated (Logto's CLI, exit code 1)"),
-        new Outcome.RehearsalImpossible("user 'logto' may not create databases, which a scratch database needs. Next: run `alter role \"logto\" createdb` as a superuser"),
-        new Outcome.StartUnknown(Now, "this installation has no Logto server"),
+        new Outcome.Drifted(Catalog, Now, Drift.Differences.Count, DriftText.Short(Drift.Differences[0]), DriftText.OfSql(Drift)),
+        new Outcome.RehearsalFailed(Catalog, Pending[0].FileName, RehearsalFindings.DescribeEnd(Failing with { Complaint = "could not create unique index \"users__email\": Key (email)=(…) is duplicated" })),
+        new Outcome.RehearsalImpossible(NoScratch),
+        new Outcome.StartUnknown(Now, ServerTrial.NoServer),
         new Outcome.DriftUnknown(Now, ScratchPlace.OtherMajor(170004, 160008)),
-        new Outcome.RollbackWouldFail("1.24.1", "1.25.0-1739429593-add-legacy-password-encryption.js", "There are users with password encryption method Legacy (Logto's CLI, exit code 1); it works on users (1204 rows)", ($"logto-migrate-init restore {Backup}", new DateTime(2026, 11, 20, 14, 41, 0, DateTimeKind.Utc))),
-        new Outcome.RollbackNotRehearsed("1.40.1", "the database 'logto' has 5120 MB, and a copy with its rows may have 2048 (LOGTO_INIT_SCRATCH_MAX_MB): make sure of the room on the server and set that higher, or rehearse without rows (--schema-only)"),
+        new Outcome.RollbackWouldFail("1.24.1", "1.25.0-1739429593-add-legacy-password-encryption.js", RehearsalFindings.DescribeEnd(Failing with { Complaint = "There are users with password encryption method Legacy" }) + RehearsalFindings.DescribeTables(["users (1204 rows)"]), ($"logto-migrate-init restore {Backup}", new DateTime(2026, 11, 20, 14, 41, 0, DateTimeKind.Utc))),
+        new Outcome.RollbackNotRehearsed("1.40.1", AlterationRehearsal.DescribeTooLarge("logto", 5120, 2048, isRollback: true)),
         new Outcome.RestoreRefused(DatabaseRestore.WhyUnconfirmed([Session])),
         new Outcome.RollbackRefused(RollbackChecks.Describe([Session, Session with { Pid = 4712 }])),
         new Outcome.BackupsListed("/backups", 3),
-        new Outcome.RestoredUnusable("logto", "logto_before_20261126t151202117", "logto_tenant_logto_default: the login is refused"),
+        new Outcome.RestoredUnusable("logto", "logto_before_20261126t151202117", DatabaseRestore.DescribeFailed([FailedRole])),
         new Outcome.RestoreUnknown("logto", "logto_scratch_0123456789abcdef", "logto_before_20261126t151202117", "the connection was lost"),
         new Outcome.RollbackFailed("1.40.1", 1, 2, Pending[0].FileName, $"{CliFailure.Describe(Failing, Job)}: terminating connection due to administrator command").WithRestoreCommand($"logto-migrate-init restore {Backup}"),
         new Outcome.Repaired(Catalog, Now, 3, 1067),
-        new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, ["the role 'logto_tenant_logto_default' of the tenant 'default' may not log in"]),
-        new Outcome.RepairIncomplete(ExitCode.Drift, 0, ["column users.name is character varying(200) instead of character varying(128)", "constraint roles__name on roles is missing"]),
+        new Outcome.RepairIncomplete(ExitCode.Unstartable, 2, [StartFaults[0].What]),
+        new Outcome.RepairIncomplete(ExitCode.Drift, 0, [.. SchemaFindings.Of(Drift, At(Now)).Select(finding => finding.What)]),
         new Outcome.RepairStopped(ExitCode.Unstartable, 2, Outcome.WhyLockLost),
         new Outcome.RepairNotConfirmed(2, 3),
-        new Outcome.RepairRefused("the database (state 1790000000) is newer than Logto 1.43.0. Next: run `repair` in the image of the newer Logto"),
-        new Outcome.RepairUncompared(1, "user 'logto' may not create databases, which a scratch database needs. Next: run `alter role \"logto\" createdb` as a superuser"),
+        RepairInspection.OfAhead(Newer, Catalog),
+        new Outcome.RepairUncompared(1, NoScratch),
         new Outcome.Stopped(ExitCode.Terminated, "SIGTERM"),
     ];
 

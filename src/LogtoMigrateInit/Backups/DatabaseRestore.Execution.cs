@@ -257,13 +257,17 @@ internal sealed partial class DatabaseRestore
         try
         {
             var failed = await FindFailedLoginsAsync(database, stop);
-            return failed.Count == 0 ? null : string.Join("; ", failed.Select(login => $"{login.Role}: {login.Reason}"));
+            return failed.Count == 0 ? null : DescribeFailed(failed);
         }
         catch (Exception unseen) when (unseen is OperationCanceledException || DatabaseException.From(unseen) is not null)
         {
             return null;
         }
     }
+
+    /// <summary>Returns which logins failed, and why: a clause.</summary>
+    public static string DescribeFailed(IReadOnlyList<FailedLogin> failed) =>
+        string.Join("; ", failed.Select(login => $"{login.Role}: {login.Reason}"));
 
     private string WhyInUse(IReadOnlyList<ServerSession> sessions) => sessions.Count == 0
         ? $"the database '{settings.Main.Database}' is in use by what this user is not shown, such as a prepared transaction " +

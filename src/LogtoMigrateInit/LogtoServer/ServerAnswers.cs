@@ -22,6 +22,12 @@ internal static class ServerAnswers
         _ => Find(answer.Body, "keys") is { ValueKind: JsonValueKind.Array } keys && keys.GetArrayLength() > 0 ? null : "without a key",
     };
 
+    /// <summary>Returns a clause about a wrong answer.</summary>
+    /// <param name="path">The request.</param>
+    /// <param name="tenant">The tenant that was asked.</param>
+    /// <param name="wrong">From <see cref="WhyWrong"/>.</param>
+    public static string Describe(string path, string tenant, string wrong) => $"answers GET {path} of the {tenant} tenant {wrong}";
+
     /// <summary>Returns the address that the tenant calls its own; null for an answer that has none.</summary>
     public static string? IssuerOf(string body) =>
         Find(body, "issuer") is { ValueKind: JsonValueKind.String } issuer ? issuer.GetString() : null;

@@ -29,12 +29,15 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
     /// <summary>The guard's time beyond ours, so that ours says why.</summary>
     private static readonly TimeSpan GuardMargin = TimeSpan.FromSeconds(15);
 
+    /// <summary>Why Logto cannot be started from an npm installation of its CLI: a clause.</summary>
+    public const string NoServer = "this installation has no Logto server. Next: use Logto's image, or set LOGTO_INIT_START_COMMAND";
+
     /// <summary>Returns why Logto cannot be started here: a clause; null when it can be.</summary>
     public string? WhyImpossible()
     {
         if (settings.StartCommand is [] && installation.CoreDirectory is null)
         {
-            return "this installation has no Logto server. Next: use Logto's image, or set LOGTO_INIT_START_COMMAND";
+            return NoServer;
         }
 
         if (FilePermission.FindProgram(Program) is null)
@@ -176,7 +179,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
                     var answer = await LoopbackRequest.GetAsync(ports[tenant == "admin" ? 1 : 0], path, limit);
                     if (ServerAnswers.WhyWrong(path, answer) is { } wrong)
                     {
-                        return $"answers GET {path} of the {tenant} tenant {wrong}";
+                        return ServerAnswers.Describe(path, tenant, wrong);
                     }
 
                     if (path == ServerAnswers.Configuration && ServerAnswers.IssuerOf(answer.Body) is { } issuer)

@@ -137,11 +137,19 @@ internal sealed class AlterationRehearsal(
     {
         const long Megabyte = 1024 * 1024;
         return plan.Mode == RehearsalMode.Full && settings.ScratchMegabytes > 0 && identity.Bytes > settings.ScratchMegabytes * Megabyte
-            ? $"the database '{settings.Main.Database}' has {identity.Bytes / Megabyte} MB, and a copy with its rows may have " +
-              $"{settings.ScratchMegabytes} (LOGTO_INIT_SCRATCH_MAX_MB). Next: if the server has the space, set that higher, " +
-              $"or rehearse without rows (--schema-only{(plan.Job.IsRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})"
+            ? DescribeTooLarge(settings.Main.Database, identity.Bytes / Megabyte, settings.ScratchMegabytes, plan.Job.IsRollback)
             : null;
     }
+
+    /// <summary>Returns why the rows of a database are not copied: a clause.</summary>
+    /// <param name="database">The name of the database.</param>
+    /// <param name="megabytes">Its size.</param>
+    /// <param name="most">The limit.</param>
+    /// <param name="isRollback">Whether a rollback is rehearsed.</param>
+    public static string DescribeTooLarge(string database, long megabytes, long most, bool isRollback) =>
+        $"the database '{database}' has {megabytes} MB, and a copy with its rows may have {most} (LOGTO_INIT_SCRATCH_MAX_MB). " +
+        "Next: if the server has the space, set that higher, " +
+        $"or rehearse without rows (--schema-only{(isRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})";
 
     /// <summary>The shorter of the two limits; zero: no limit.</summary>
     private TimeSpan Limit()

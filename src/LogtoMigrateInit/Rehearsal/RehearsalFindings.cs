@@ -111,10 +111,16 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                     counted.Add($"{table.Name} ({rows?.ToString(CultureInfo.InvariantCulture) ?? "uncounted"} rows)");
                 }
 
-                return $"; it works on {string.Join(", ", counted)}";
+                return DescribeTables(counted);
             },
             held);
     }
+
+    /// <summary>Returns what a failed alteration works on: a clause after the reason.</summary>
+    public static string DescribeTables(IReadOnlyList<string> tables) => $"; it works on {string.Join(", ", tables)}";
+
+    /// <summary>Returns what the CLI complained of before it ended by itself: a clause.</summary>
+    public static string DescribeEnd(CliRun run) => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})";
 
     private string Explain(CliRun run, CliJob job) => run.End switch
     {
@@ -124,7 +130,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         CliEnd.ByItself when run.GuardsReason is { } reason => $"Logto's CLI was ended by its guard, because {reason}",
         CliEnd.ByItself when run.ExitCode == 0 =>
             $"Logto's CLI reported success, and it is still {(job.IsRollback ? "deployed" : "pending")}",
-        CliEnd.ByItself => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})",
+        CliEnd.ByItself => DescribeEnd(run),
         _ => "the connection to the copy was lost",
     };
 

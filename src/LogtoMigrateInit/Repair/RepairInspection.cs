@@ -39,10 +39,10 @@ internal sealed class RepairInspection(
     /// <returns>The outcome when this command has nothing to do there; null: it has.</returns>
     public Outcome? Settle(Verdict verdict) => verdict switch
     {
-        Verdict.Ahead ahead => OfAhead(ahead.State),
+        Verdict.Ahead ahead => OfAhead(ahead.State, catalog),
         Verdict.Matching or Verdict.Pending => null,
-        Verdict.Failing failing => failing.State.Timestamp > catalog.Last.Timestamp ? OfAhead(failing.State) : null,
-        Verdict.Unstartable open => open.State.Timestamp > catalog.Last.Timestamp ? OfAhead(open.State) : null,
+        Verdict.Failing failing => failing.State.Timestamp > catalog.Last.Timestamp ? OfAhead(failing.State, catalog) : null,
+        Verdict.Unstartable open => open.State.Timestamp > catalog.Last.Timestamp ? OfAhead(open.State, catalog) : null,
         _ => Outcome.Of(verdict, catalog, settings),
     };
 
@@ -101,7 +101,8 @@ internal sealed class RepairInspection(
             null);
     }
 
-    private Outcome.RepairRefused OfAhead(AlterationState state) => new(
+    /// <summary>Returns why a database that is ahead is not repaired.</summary>
+    public static Outcome.RepairRefused OfAhead(AlterationState state, AlterationCatalog catalog) => new(
         $"the database (state {state}) is newer than Logto {catalog.TargetVersion}. Next: run `repair` in the image of the newer Logto");
 
     /// <summary>Without the table <c>tenants</c> nothing is known about the roles.</summary>

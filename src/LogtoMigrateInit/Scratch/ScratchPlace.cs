@@ -71,8 +71,8 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, " +
         "and each prints definitions in its own way. Next: let LOGTO_INIT_SCRATCH_URL name a server of the same release";
 
-    /// <summary>Checks the rights: Logto's alterations and its seed create roles named after their database, and grant to them.</summary>
-    private static string? WhyNotAllowed(ClusterRights rights)
+    /// <summary>Returns a clause when rights are missing: Logto's alterations and its seed create roles named after their database, and grant to them.</summary>
+    public static string? WhyNotAllowed(ClusterRights rights)
     {
         if (rights is { MayCreateDatabases: true, MayCreateRoles: true })
         {
@@ -82,7 +82,7 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         var (objects, attributes) = rights.MayCreateDatabases ? ("roles", "createrole")
             : rights.MayCreateRoles ? ("databases", "createdb")
             : ("databases and roles", "createdb createrole");
-        return $"user '{rights.User}' may not create {objects}, which a scratch database needs; " +
+        return $"user '{rights.User}' may not create {objects}, which a scratch database needs. Next: " +
             $"run `alter role {SqlNames.Quote(rights.User)} {attributes}` as a superuser, " +
             "or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
     }
