@@ -86,7 +86,7 @@ public sealed class EndingsSpecs
         Failure = null,
         SecondsToCopy = 1.2,
         SecondsToRun = 2.4,
-        Alterations = [new RehearsedAlteration(Pending[0], 0.014, null, [new TableLock("users", "AccessExclusiveLock")], [], [], [], [], [])],
+        Alterations = [new RehearsedAlteration(Pending[0], 0.014, null, [new TableLock("users", "AccessExclusiveLock") { Real = "users" }], [], [], [], [], [])],
         Losses = [],
         Tables = [new TableSize("users", "public.users", 56_000_000, [])],
         WithoutRows = [],
