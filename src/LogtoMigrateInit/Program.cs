@@ -18,10 +18,10 @@ using ILogger = Microsoft.Extensions.Logging.ILogger;
 
 namespace LogtoMigrateInit;
 
-/// <summary>Reads the configuration, builds the host, runs one command, and reports how it ended.</summary>
+/// <summary>Reads the configuration, builds the host, runs one command, and reports its outcome.</summary>
 internal static class Program
 {
-    /// <summary>The category of all messages.</summary>
+    /// <summary>The category of all log messages.</summary>
     private const string Category = "LogtoMigrateInit";
 
     public static Task<int> Main(string[] arguments)
@@ -32,7 +32,7 @@ internal static class Program
         return GuardAsync(() => RootCommands.InvokeAsync(arguments, Version, RunAsync, Report));
     }
 
-    /// <summary>Turns a bug outside of a run, as in the reading of variables or the text of a report, into the documented exit.</summary>
+    /// <summary>Turns a bug outside a run, such as in reading variables or printing a report, into the documented exit code.</summary>
     public static async Task<int> GuardAsync(Func<Task<int>> run)
     {
         try
@@ -50,14 +50,14 @@ internal static class Program
     private static string Version =>
         typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
-    /// <summary>See <see cref="RunInHost"/>.</summary>
+    /// <summary>Implements <see cref="RunInHost"/>.</summary>
     public static async Task<Outcome> RunAsync(string command, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
     {
         var environment = ReadEnvironment();
         var settings = SettingsReader.Read(environment, out var problems);
         await using var log = LogSetup.Create(SettingsReader.ReadLogOptions(environment));
         using var host = BuildHost(settings, log);
-        await using var parts = (IAsyncDisposable)host.Services; // some of them, such as connections, end asynchronously
+        await using var parts = (IAsyncDisposable)host.Services; // some parts, such as connections, are disposed asynchronously
         var logger = host.Services.GetRequiredService<ILogger>();
         logger.Started(Version, command);
 
@@ -65,7 +65,7 @@ internal static class Program
         return Report(outcome, settings?.TerminationLog ?? SettingsReader.ReadTerminationLog(environment), logger);
     }
 
-    /// <summary>See <see cref="ReportOutcome"/>.</summary>
+    /// <summary>Implements <see cref="ReportOutcome"/>.</summary>
     public static Outcome Report(Outcome outcome)
     {
         var environment = ReadEnvironment();
@@ -100,8 +100,8 @@ internal static class Program
             .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
 
     /// <summary>
-    /// Endings are values. Here those become values too that may happen anywhere below: a signal, a target or a database that cannot be
-    /// used, a bug.
+    /// Runs the body of a command. Turns the exceptions that may happen anywhere in it into outcomes: a signal, an unusable target, an
+    /// unusable database, a bug.
     /// </summary>
     private static async Task<Outcome> RunAsync(
         IHost host, ProgramSettings settings, ILogger logger, Func<IServiceProvider, CancellationToken, Task<Outcome>> body)
@@ -137,8 +137,7 @@ internal static class Program
         }
     }
 
-    /// <param name="settings">Null when the configuration cannot be used: then there is a log and nothing else.</param>
-    /// <param name="log">Where everything is said.</param>
+    /// <param name="settings">Null when the configuration cannot be used. Then the host has only the log.</param>
     private static IHost BuildHost(ProgramSettings? settings, Serilog.ILogger log)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -148,7 +147,7 @@ internal static class Program
             .AddSingleton(services => new SignalLifetime(
                 services.GetRequiredService<IHostApplicationLifetime>(), services.GetRequiredService<ILogger>()))
             .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
-            .RemoveAll<IStartupValidator>(); // It has nothing to validate, and to find that out took more instructions than all of Npgsql.
+            .RemoveAll<IStartupValidator>(); // It has nothing to validate. Measured: it takes more instructions than all of Npgsql.
         if (settings is not null)
         {
             Parts.AddTo(builder.Services, settings);

@@ -12,10 +12,10 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit;
 
-/// <summary>The commands and their words; everything else is configured by variables.</summary>
+/// <summary>The commands with their options and arguments. Variables configure everything else.</summary>
 internal static class RootCommands
 {
-    /// <summary>The commands with their options and arguments.</summary>
+    /// <summary>Returns the program's root command with all commands.</summary>
     public static RootCommand Create(RunInHost inHost, ReportOutcome report)
     {
         var root = new RootCommand
@@ -42,7 +42,7 @@ internal static class RootCommands
         showVersion.Aliases.Add("-V");
         showVersion.Action = new Print(_ => $"logto-migrate-init {version}");
 
-        // An argument that begins with @ is itself.
+        // An argument that begins with @ has no special meaning.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
@@ -52,12 +52,12 @@ internal static class RootCommands
                 [$"see logto-migrate-init{command} --help."])).ExitCode;
         }
 
-        // Signals are ours: the library would cut cleaning up off after two seconds.
+        // SignalLifetime handles signals. The library would end the cleanup after two seconds.
         return await parsed.InvokeAsync(
             new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
 
-    /// <summary>Suggests a word for each that the command does not have: for words of other programs, and for misspelt ones.</summary>
+    /// <summary>Suggests a word for each unknown one: for words of other migration tools, and for misspelled words.</summary>
     private static IEnumerable<string> Guess(ParseResult parsed)
     {
         const int Farthest = 2;
@@ -68,7 +68,7 @@ internal static class RootCommands
             .OfType<string>();
     }
 
-    /// <summary>The advice for a word of other migration tools; null: it is no such word.</summary>
+    /// <summary>Returns the advice for a word of other migration tools; null for other words.</summary>
     private static string? ForeignWord(string word) => word switch
     {
         "status" or "info" or "plan" or "validate" or "diff" => "Did you mean check?",
@@ -83,7 +83,7 @@ internal static class RootCommands
         _ => null,
     };
 
-    /// <summary>Prints a text.</summary>
+    /// <summary>Prints a text on standard output, and exits with 0.</summary>
     private sealed class Print(Func<ParseResult, string> text) : AsynchronousCommandLineAction
     {
         public override async Task<int> InvokeAsync(ParseResult parseResult, CancellationToken cancellationToken = default)

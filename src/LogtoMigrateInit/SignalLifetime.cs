@@ -6,11 +6,12 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit;
 
-/// <summary>Stops the run at SIGINT or SIGTERM, and remembers which came first, because the exit code tells it.</summary>
+/// <summary>Stops the run at SIGINT or SIGTERM, and records which came first, because the exit code depends on it.</summary>
 internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogger logger) : IHostLifetime, IDisposable
 {
     /// <summary>
-    /// Docker kills ten seconds after its signal; what has not been cleaned up by then, the server, the CLI's guard and the next run end.
+    /// The time for the cleanup after a signal. Docker kills the container ten seconds after its signal. The server, the CLI's guard and
+    /// the next run clean up the rest.
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
 
@@ -18,10 +19,10 @@ internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogg
     private readonly List<PosixSignalRegistration> _registrations = [];
     private Outcome.Stopped? _stopped;
 
-    /// <summary>Null as long as no signal has come.</summary>
+    /// <summary>The outcome after a signal; null before.</summary>
     public Outcome.Stopped? Stopped => _stopped;
 
-    /// <summary>Cancelled when there is no more time to clean up.</summary>
+    /// <summary>Canceled when the time for the cleanup has passed.</summary>
     public CancellationToken Overdue => _overdue.Token;
 
     public Task WaitForStartAsync(CancellationToken cancellationToken)
@@ -49,7 +50,7 @@ internal sealed class SignalLifetime(IHostApplicationLifetime application, ILogg
         {
             _overdue.CancelAfter(Grace);
             application.StopApplication();
-            logger.Stopping(ending.SignalName); // last, because a reader of the log may keep us waiting
+            logger.Stopping(ending.SignalName); // the last step, because a slow reader of the log may delay it
         }
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Makes a verified backup now.</summary>
+/// <summary>The command <c>backup</c>: makes a verified backup, or lists the backups.</summary>
 internal static class BackupCommand
 {
     public static Command Create(RunInHost inHost)

@@ -8,17 +8,17 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>A file that an operator wants to have restored.</summary>
+/// <summary>Checks a file that an operator wants to restore.</summary>
 internal sealed partial class BackupFile(Archive archive, ProgramSettings settings, AlterationCatalog catalog, ILogger logger)
 {
     public const string ListsThem = "Next: name a backup; `logto-migrate-init restore` lists them";
 
-    /// <summary>The record beside the file; null: it is missing or unreadable.</summary>
+    /// <summary>The record beside the file; null when it is missing or unreadable.</summary>
     public BackupRecord? Record { get; } = BackupRecord.TryRead(archive.Path);
 
-    /// <summary>Reads the whole file once: against its record, or else by unpacking it.</summary>
-    /// <returns>Null when it is whole; otherwise a clause for the operator.</returns>
-    /// <exception cref="PostgresToolException">It cannot be unpacked.</exception>
+    /// <summary>Reads the whole file. Compares its hash with the record; without a record, unpacks it.</summary>
+    /// <returns>Null when the file is undamaged; otherwise a clause for the operator.</returns>
+    /// <exception cref="PostgresToolException">The file cannot be unpacked.</exception>
     public async Task<string?> WhyDamagedAsync(CancellationToken stop)
     {
         await using var file = PlainFile.TryOpen(archive.Path, FileAccess.Read);
@@ -58,7 +58,8 @@ internal sealed partial class BackupFile(Archive archive, ProgramSettings settin
                 $"{file.Length} bytes instead of {Record.Bytes}")}. Next: use another backup";
     }
 
-    /// <returns>Null when it is a backup of this database that this image may restore; otherwise a clause for the operator.</returns>
+    /// <summary>Checks that the dump is of this database, and of no newer Logto than this image.</summary>
+    /// <returns>Null when this image may restore it; otherwise a clause for the operator.</returns>
     public async Task<string?> WhyUnfitAsync(ArchiveContents contents, CancellationToken stop)
     {
         if (contents.Database != settings.Main.Database)

@@ -7,8 +7,8 @@ using LogtoMigrateInit.PostgresTools;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// The folder of backups. A dump and its record get their names only when both are whole and on the disk. So a file with such a name
-/// is a backup, and a file with our temporary name that no process has open was left by a killed run.
+/// The folder of backups. A dump and its record get their final names only when both are complete and on the disk. So each file with such a
+/// name is a backup. A file with a temporary name that no process has open was left by a killed run.
 /// </summary>
 internal sealed partial class BackupFolder(string path)
 {
@@ -17,23 +17,24 @@ internal sealed partial class BackupFolder(string path)
     private const string Dump = ".dump";
     private const int HashDigits = 16;
 
-    /// <summary>The name of a backup: what it holds, what it was made before, and when.</summary>
-    /// <param name="state">Null: unreadable.</param>
-    /// <param name="target">The release of Logto.</param>
-    /// <param name="takenAt">In UTC.</param>
-    /// <param name="sha256">Of the dump. Its first 16 digits are in the name, so that a dump can be checked without its record.</param>
+    /// <summary>Returns the name of a backup. It contains the database, the state, the target and the time.</summary>
+    /// <param name="state">Null when unreadable.</param>
+    /// <param name="takenAt">The time in UTC.</param>
+    /// <param name="sha256">
+    /// The hash of the dump. The name contains its first 16 digits, so a dump can be checked without its record.
+    /// </param>
     public static string NameOf(string database, AlterationState? state, string target, DateTime takenAt, string sha256)
     {
         var moment = takenAt.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
         return $"{Prefix(database)}{state?.ToString() ?? "unknown"}-to-{Plain(target)}-{moment}-{sha256[..HashDigits]}{Dump}";
     }
 
-    /// <summary>The beginning of the SHA-256 in the name of a backup; null: the name has none, as those of older versions.</summary>
+    /// <summary>Returns the first digits of the SHA-256 in the name of a backup; null when it has none, as in older versions.</summary>
     public static string? HashIn(string name) => HashAtEnd().Match(name) is { Success: true } found ? found.Groups[1].Value : null;
 
-    /// <summary>A file for a dump that is being written; another run knows by its lock that it is.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
+    /// <summary>Creates the file for a dump. Its lock tells other runs that the dump is being written.</summary>
+    /// <exception cref="IOException">The file cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The user may not create the file.</exception>
     public FileStream CreatePartial(string database) => new(
         Path.Combine(path, $".{Prefix(database)}{Guid.NewGuid():n}{Partial}"),
         new FileStreamOptions
@@ -45,8 +46,8 @@ internal sealed partial class BackupFolder(string path)
             BufferSize = 0,
         });
 
-    /// <summary>Removes what killed runs have left of this database.</summary>
-    /// <returns>Their names.</returns>
+    /// <summary>Removes the temporary files that killed runs left for this database.</summary>
+    /// <returns>The names of the removed files.</returns>
     public IReadOnlyList<string> RemoveLeftOvers(string database)
     {
         var removed = new List<string>();
@@ -57,23 +58,26 @@ internal sealed partial class BackupFolder(string path)
         {
             try
             {
-                // Refused while another process has it open (https://learn.microsoft.com/dotnet/api/system.io.fileshare; flock on Linux).
+                // This fails while another process has the file open (https://learn.microsoft.com/dotnet/api/system.io.fileshare; flock on
+                // Linux).
                 using var unused = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
                 File.Delete(file);
                 removed.Add(Path.GetFileName(file));
             }
             catch (Exception used) when (used is IOException or UnauthorizedAccessException)
             {
-                // Another server's database of the same name is being backed up into the same folder.
+                // Another run backs up a database of the same name on another server into this folder.
             }
         }
 
         return removed;
     }
 
-    /// <summary>Gives a whole dump and its record their names, the record first: a dump that has its name is proven.</summary>
+    /// <summary>
+    /// Gives a complete dump and its record their final names. The record comes first, so that no dump is without a record.
+    /// </summary>
     /// <returns>The path of the dump.</returns>
-    /// <exception cref="IOException">The disk refused; neither is left.</exception>
+    /// <exception cref="IOException">Writing failed. Neither file is left.</exception>
     public string Publish(FileStream dump, string name, byte[] record)
     {
         var final = Path.Combine(path, name);
@@ -103,12 +107,11 @@ internal sealed partial class BackupFolder(string path)
     }
 
     /// <summary>
-    /// The backup to restore if the upgrade to a target fails: of those made before that target, the newest with the oldest state. Reason:
-    /// a deploy that fails midway is tried again, and a backup made in between is half upgraded. Backups from before a rollback do not
-    /// count, because users may have worked for weeks since.
+    /// Returns the path of the backup to restore if the upgrade fails: among the backups made before the same target, the one with the
+    /// lowest state, and of those the newest. Reason: a deploy that failed midway is tried again, and a backup made in between is partially
+    /// upgraded. Backups from before a rollback do not count, because users may have worked for weeks since.
     /// </summary>
     /// <param name="latest">The backup that was just made.</param>
-    /// <returns>Its path.</returns>
     public string BeforeUpgrade(BackupRecord latest)
     {
         var best = (Path: Path.Combine(path, latest.File), Record: latest);
@@ -128,9 +131,9 @@ internal sealed partial class BackupFolder(string path)
         return best.Path;
     }
 
-    /// <summary>The newest backup at a release's schema version. A rollback's result is compared with it.</summary>
-    /// <param name="latest">What was just made.</param>
-    /// <param name="level">The timestamp of the release's last alteration. The state that a rollback leaves is another one.</param>
+    /// <summary>Returns the newest backup whose state is a release's last alteration. A rollback compares its result with it.</summary>
+    /// <param name="latest">The backup that was just made.</param>
+    /// <param name="level">The timestamp of the release's last alteration. A rollback itself leaves another state.</param>
     /// <returns>Null when there is none.</returns>
     public (string Path, BackupRecord Record)? AtLevel(BackupRecord latest, double level) => Own(latest)
         .Where(backup => backup.Record.State?.Timestamp == level)
@@ -138,13 +141,13 @@ internal sealed partial class BackupFolder(string path)
         .FirstOrDefault();
 
     /// <summary>
-    /// Removes old backups of this database. It keeps the newest, the one to restore if the upgrade fails, and those made before a
-    /// rollback, which alone hold what the rollback dropped. It leaves files of other programs and other clusters alone.
+    /// Removes old backups of this database. It keeps the newest ones, the one of <see cref="BeforeUpgrade"/>, and those made before a
+    /// rollback, because only they contain what the rollback dropped. It does not touch files of other programs and other clusters.
     /// </summary>
-    /// <param name="latest">What was just made.</param>
-    /// <param name="keep">How many to keep, with the latest.</param>
-    /// <param name="failed">Gets the name of each backup that could not be removed, and why.</param>
-    /// <returns>The names of those removed.</returns>
+    /// <param name="latest">The backup that was just made.</param>
+    /// <param name="keep">The number of newest backups to keep, including the latest.</param>
+    /// <param name="failed">Receives the name of each backup that could not be removed, and the reason.</param>
+    /// <returns>The names of the removed backups.</returns>
     public IReadOnlyList<string> Prune(BackupRecord latest, int keep, Action<string, string> failed)
     {
         var own = Own(latest).ToArray();
@@ -174,7 +177,9 @@ internal sealed partial class BackupFolder(string path)
         return removed;
     }
 
-    /// <summary>The backups of the same database in the same server, the newest first. Only the latest, if the server is unknown.</summary>
+    /// <summary>
+    /// Returns the backups of the same database on the same server, the newest first; only the latest if its server is not known.
+    /// </summary>
     private IEnumerable<(string Path, BackupRecord Record)> Own(BackupRecord latest) =>
         from dump in Directory.EnumerateFiles(path, $"{Prefix(latest.Database)}*{Dump}")
         let record = BackupRecord.TryRead(dump)
@@ -188,7 +193,7 @@ internal sealed partial class BackupFolder(string path)
 
     private static string Prefix(string database) => $"logto-{Plain(database)}-";
 
-    /// <summary>Replaces characters that do not belong in a file name with underscores: a database's name may hold any.</summary>
+    /// <summary>Replaces unusual characters by underscores, because a database's name may contain any character.</summary>
     private static string Plain(string text) =>
         string.Concat(text.Select(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' ? character : '_'));
 }

@@ -7,12 +7,12 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The dumps in the folder of backups, for an operator who has to choose one.</summary>
+/// <summary>Lists the dumps in the folder of backups, so that an operator can choose one.</summary>
 internal static class BackupList
 {
-    /// <summary>Prints them on standard output, the newest first.</summary>
-    /// <param name="folder">The folder; null: none is set.</param>
-    /// <param name="asJson">As an array of objects, whose names docs/reference.md has.</param>
+    /// <summary>Prints the list on standard output, the newest first.</summary>
+    /// <param name="folder">Null when no folder is configured.</param>
+    /// <param name="asJson">Prints an array of objects, which docs/reference.md describes.</param>
     public static async Task<Outcome> ShowAsync(string? folder, bool asJson)
     {
         if (folder is null || !Directory.Exists(folder))
@@ -38,7 +38,7 @@ internal static class BackupList
         }
     }
 
-    /// <summary>Every dump, by the time that it shows, or that of the file where it has no record.</summary>
+    /// <summary>Returns all dumps, sorted by the time in the record, or without a record by the time of the file.</summary>
     internal static IReadOnlyList<(FileInfo File, BackupRecord? Record)> Read(string folder) =>
     [
         .. from file in new DirectoryInfo(folder).EnumerateFiles("*.dump")

@@ -6,13 +6,15 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The record beside a backup, as <c>.json</c>. Its names are a contract (docs/going-back.md).</summary>
+/// <summary>
+/// The record of a backup, a <c>.json</c> file beside the dump. The names of its properties are a contract (docs/going-back.md).
+/// </summary>
 internal sealed record BackupRecord
 {
     /// <summary>Increases with every incompatible change of the format.</summary>
     private const int Version = 2;
 
-    /// <summary>Bytes. The catalog of a database that would need more is not recorded.</summary>
+    /// <summary>The largest record in bytes. A catalog that would make it larger is not recorded.</summary>
     private const long LongestFile = 64 << 20;
 
     /// <summary>The name of the dump, without its folder.</summary>
@@ -20,24 +22,24 @@ internal sealed record BackupRecord
 
     public required long Bytes { get; init; }
 
-    /// <summary>Of the dump, in lower-case hexadecimal digits.</summary>
+    /// <summary>The hash of the dump, in lower-case hexadecimal digits.</summary>
     public required string Sha256 { get; init; }
 
     public required string Database { get; init; }
 
-    /// <summary>PostgreSQL's number of the cluster; null: not visible.</summary>
+    /// <summary>PostgreSQL's <c>system_identifier</c>; null when the user may not see it.</summary>
     public required string? Cluster { get; init; }
 
-    /// <summary>Host and port of the server, as the URL names them; null: not recorded.</summary>
+    /// <summary>The host and the port of the server; null when not recorded.</summary>
     public required string? Server { get; init; }
 
-    /// <summary>Logto's alteration state; null: missing or unreadable.</summary>
+    /// <summary>Logto's alteration state; null when missing or unreadable.</summary>
     public required AlterationState? State { get; init; }
 
     /// <summary>The release of Logto in whose image the backup was made.</summary>
     public required string Target { get; init; }
 
-    /// <summary>The moment that the dump shows, by the server's clock, in UTC.</summary>
+    /// <summary>The time of the dump's snapshot by the server's clock, in UTC.</summary>
     public required DateTime TakenAt { get; init; }
 
     /// <summary>PostgreSQL's <c>server_version_num</c>.</summary>
@@ -45,24 +47,24 @@ internal sealed record BackupRecord
 
     public required string DumpedBy { get; init; }
 
-    /// <summary><c>read</c> or <c>restore</c>.</summary>
+    /// <summary>How the backup was verified: <c>read</c> or <c>restore</c>.</summary>
     public required string Verified { get; init; }
 
-    /// <summary>Every table in the dump.</summary>
+    /// <summary>All tables in the dump.</summary>
     public required IReadOnlyList<TableContents> Tables { get; init; }
 
-    /// <summary>All objects of the database with their owners and rights; null: not recorded, as by records of version 1.</summary>
+    /// <summary>All objects of the database with their owners and rights; null when not recorded, as in version 1.</summary>
     public DatabaseCatalog? Catalog { get; init; }
 
     /// <summary>
-    /// Whether two backups are of one database in one server: what is unknown is never equal. A copy of a data directory has the number of
-    /// its original, and another address.
+    /// Whether two backups are of the same database on the same server. Unknown clusters and servers are never equal. The server counts
+    /// too, because a copy of a data directory has the identifier of its original.
     /// </summary>
     public bool IsOfTheSame(BackupRecord other) =>
         Database == other.Database && Cluster is not null && Cluster == other.Cluster && Server is not null && Server == other.Server;
 
-    /// <summary>The time since the backup, such as <c>2.5 hours ago</c>.</summary>
-    /// <param name="now">By this machine's clock, which may be behind the server's.</param>
+    /// <summary>Returns the time since the backup, such as <c>2.5 hours ago</c>.</summary>
+    /// <param name="now">The time of this machine, which may be behind the server's.</param>
     public string Age(DateTime now)
     {
         var age = now - TakenAt;
@@ -73,10 +75,10 @@ internal sealed record BackupRecord
 
     public long Rows => Tables.Sum(table => table.Rows ?? 0);
 
-    /// <summary>Where the record of a dump is.</summary>
+    /// <summary>Returns the path of a dump's record.</summary>
     public static string PathOf(string dump) => Path.ChangeExtension(dump, ".json");
 
-    /// <returns>Null when the dump has no record, or an unreadable one.</returns>
+    /// <returns>Null when the record is missing, unreadable, or of a newer version.</returns>
     public static BackupRecord? TryRead(string dump)
     {
         try
@@ -122,7 +124,7 @@ internal sealed record BackupRecord
         table.GetProperty("rows") is { ValueKind: JsonValueKind.Number } rows ? rows.GetInt64() : null,
         table.TryGetProperty("sum", out var sum) ? sum.GetString() : null);
 
-    /// <param name="restore">The command that restores it.</param>
+    /// <param name="restore">The command that restores the backup.</param>
     public byte[] ToJson(string restore)
     {
         var json = Serialize(restore);

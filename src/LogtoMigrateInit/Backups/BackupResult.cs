@@ -8,24 +8,24 @@ internal abstract record BackupResult
     }
 
     /// <summary>The backup exists and is verified.</summary>
-    /// <param name="Path">The dump; the record is beside it.</param>
+    /// <param name="Path">The path of the dump.</param>
     public sealed record Made(string Path, BackupRecord Record) : BackupResult
     {
-        /// <summary>The command that restores it.</summary>
+        /// <summary>The command that restores this backup.</summary>
         public string Restore => RestoreCommandFor(Path);
 
-        /// <summary>The command that restores the state before the upgrade, which an earlier backup may hold.</summary>
+        /// <summary>The command that restores the state before the upgrade, perhaps from an earlier backup.</summary>
         public string WayBack { get; init; } = RestoreCommandFor(Path);
 
-        /// <summary>How many objects a restore by the same user would leave out.</summary>
+        /// <summary>The number of objects that a restore by the same user would leave out.</summary>
         public int LeftOut { get; init; }
     }
 
-    /// <summary>There is none, and nothing is left of it.</summary>
+    /// <summary>The backup failed. No file of it is left.</summary>
     /// <param name="Reason">A clause for the operator.</param>
     public sealed record Failed(string Reason) : BackupResult;
 
-    /// <summary>The command as it is typed, with quotes around a path that needs them.</summary>
+    /// <summary>Returns the command for a shell, with quotes around an unusual path.</summary>
     internal static string RestoreCommandFor(string path) => path.All(IsPlain)
         ? $"logto-migrate-init restore {path}"
         : $"logto-migrate-init restore '{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";

@@ -8,10 +8,10 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary><c>backup</c>: makes a backup under the migration lock.</summary>
+/// <summary>The work of <c>backup</c>: makes a backup under the migration lock.</summary>
 internal sealed class BackupRun(ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, DatabaseBackup backup)
 {
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {

@@ -2,30 +2,30 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Access to data on this server that a restore takes away or opens: the words by which the operator accepts it.</summary>
+/// <summary>The kinds of changes of access by a restore. They are the values of <c>--accept</c>.</summary>
 internal static class AccessChange
 {
-    /// <summary>Everybody may do more in the schema <c>public</c> than before.</summary>
+    /// <summary>PUBLIC gains rights on the schema <c>public</c>.</summary>
     public const string Public = "public";
 
-    /// <summary>An object has another owner, and its former owner is a role of this server that loses it.</summary>
+    /// <summary>An object has another owner, and its former owner exists on this server and loses the object.</summary>
     public const string Owners = "owners";
 
-    /// <summary>A role of this server has other rights to an object.</summary>
+    /// <summary>A role of this server has other rights on an object.</summary>
     public const string Grants = "grants";
 
     public static bool IsOne(string word) => word is Public or Owners or Grants;
 }
 
-/// <summary>One difference between a restored database and what was dumped.</summary>
-/// <param name="Object">Kind and name.</param>
-/// <param name="What">A clause about it, the same for all objects that differ in the same way.</param>
-/// <param name="Access">See <see cref="AccessChange"/>; null: no role on this server loses or gains a right.</param>
+/// <summary>One difference between a restored database and the dumped one.</summary>
+/// <param name="Object">The kind and the name of the object.</param>
+/// <param name="What">A clause, the same for all objects that differ in the same way.</param>
+/// <param name="Access">A value of <see cref="AccessChange"/>; null when no role on this server loses or gains a right.</param>
 internal sealed record CatalogDifference(string Object, string What, string? Access);
 
-/// <summary>The roles of the server that a backup is restored on.</summary>
-/// <param name="All">Their names.</param>
-/// <param name="LosingNothing">Superusers, and those that have the rights of the user who restores.</param>
+/// <summary>The roles of the server on which a backup is restored.</summary>
+/// <param name="All">The names of all roles.</param>
+/// <param name="LosingNothing">The superusers, and the roles that have the rights of the user who restores.</param>
 internal sealed record RolesHere(IReadOnlySet<string> All, IReadOnlySet<string> LosingNothing);
 
 /// <summary>Compares the catalog of a restored database with the recorded one.</summary>
@@ -34,11 +34,14 @@ internal static class CatalogComparison
     private const string OwnerOfDatabase = "pg_database_owner";
     private const int FirstWithMaintain = 17;
 
-    /// <param name="recorded">What was dumped.</param>
-    /// <param name="restored">The new database.</param>
+    /// <summary>Returns the differences of the restored objects, their owners, rights, definitions and sequence positions.</summary>
+    /// <param name="recorded">The objects of the dumped database.</param>
+    /// <param name="restored">The objects of the new database.</param>
     /// <param name="from">The major version of the dumped server.</param>
-    /// <param name="to">The major version of this server. Definitions are compared only when it is the same.</param>
-    /// <param name="roles">Rights of roles that this server does not have are not compared. Null: neither owners nor rights are.</param>
+    /// <param name="to">The major version of this server. Definitions are compared only if both are equal.</param>
+    /// <param name="roles">
+    /// The roles of this server. Rights of other roles are not compared. Null: no owners and rights are compared.
+    /// </param>
     public static IReadOnlyList<CatalogDifference> Compare(
         IReadOnlyList<CatalogObject> recorded, IReadOnlyList<CatalogObject> restored, int from, int to, RolesHere? roles)
     {
@@ -81,8 +84,8 @@ internal static class CatalogComparison
     }
 
     /// <summary>
-    /// The statements of the dump that the server refused. The catalog does not have the rights on what every database has, such as a
-    /// language, so a right that was denied counts as a change of access.
+    /// Returns a difference for each statement of the dump that the server refused. A denied grant counts as a change of access. Reason:
+    /// the catalog does not have the rights on objects of every database, such as a language.
     /// </summary>
     public static IEnumerable<CatalogDifference> OfRefused(IEnumerable<RefusedStatement> statements) => statements.Select(statement =>
     {
@@ -93,7 +96,7 @@ internal static class CatalogComparison
 
     private static IEnumerable<CatalogDifference> CompareOwners(CatalogObject wanted, CatalogObject actual, RolesHere roles)
     {
-        // From PostgreSQL 15 on the schema "public" belongs to whoever owns the database.
+        // Since PostgreSQL 15 the owner of the schema "public" is pg_database_owner, which stands for the owner of the database.
         if (wanted.Owner == actual.Owner || wanted.Owner is null
             || (wanted.Owner == OwnerOfDatabase) != (actual.Owner == OwnerOfDatabase))
         {
@@ -112,7 +115,7 @@ internal static class CatalogComparison
     {
         var before = Parse(wanted.Rights, withoutMaintain);
         var after = Parse(actual.Rights, withoutMaintain);
-        var newOwner = wanted.Owner == actual.Owner ? null : actual.Owner; // has all rights by that
+        var newOwner = wanted.Owner == actual.Owner ? null : actual.Owner; // an owner has all rights
         var concerned = before.Keys.Union(after.Keys).Where(role => role is "" or "*" || (roles.All.Contains(role) && role != newOwner));
         foreach (var role in concerned)
         {
@@ -151,7 +154,7 @@ internal static class CatalogComparison
             var at = line.LastIndexOf('=');
             if (at < 0)
             {
-                start = line + "\n"; // a role's name may hold line breaks
+                start = line + "\n"; // a role's name may contain line breaks
                 continue;
             }
 

@@ -3,7 +3,9 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The catalog in a backup's record. Objects of one kind with the same owner and rights share these.</summary>
+/// <summary>
+/// Reads and writes the catalog of a record. Objects with the same kind, owner and rights form a group, which has these once.
+/// </summary>
 internal static class CatalogJson
 {
     public static void Write(Utf8JsonWriter json, DatabaseCatalog catalog)
@@ -57,9 +59,9 @@ internal static class CatalogJson
         json.WriteEndObject();
     }
 
-    /// <returns>Null when the record has none, as those of version 1.</returns>
-    /// <exception cref="KeyNotFoundException">A part of it is missing.</exception>
-    /// <exception cref="InvalidOperationException">A part of it is of another kind.</exception>
+    /// <returns>Null when the record has no catalog, as in version 1.</returns>
+    /// <exception cref="KeyNotFoundException">A part of the catalog is missing.</exception>
+    /// <exception cref="InvalidOperationException">A part of the catalog has another JSON type.</exception>
     public static DatabaseCatalog? Read(JsonElement record)
     {
         if (!record.TryGetProperty("catalog", out var groups) || groups.ValueKind == JsonValueKind.Null)

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// Makes one verified backup: check → snapshot → dump, unpack and count at once → read again → (restore and compare) → name →
+/// Makes one verified backup: check → take a snapshot → dump, unpack and count in parallel → read again → (restore and compare) → publish →
 /// prune.
 /// </summary>
 internal sealed class DatabaseBackup(
@@ -25,9 +25,8 @@ internal sealed class DatabaseBackup(
 {
     private bool WithRestore => settings.BackupVerify == BackupVerification.Restore;
 
-    /// <param name="state">The database's state; null: unreadable.</param>
-    /// <param name="held">Canceled when the lock is lost, or by a signal.</param>
-    /// <exception cref="OperationCanceledException">Canceled; nothing is left.</exception>
+    /// <param name="state">The state of the database; null when unreadable.</param>
+    /// <param name="held">Canceled when the lock is lost, or by a signal. Then no file is left.</param>
     public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held) =>
         (await ExplainAsync(path => MakeAsync(path, state, held)))!;
 
@@ -40,7 +39,7 @@ internal sealed class DatabaseBackup(
         return (result as BackupResult.Failed)?.Reason;
     }
 
-    /// <summary>See <see cref="BackupFolder.AtLevel"/>.</summary>
+    /// <summary>Returns <see cref="BackupFolder.AtLevel"/>; null also when the folder cannot be read.</summary>
     public (string Path, BackupRecord Record)? FindAtLevel(BackupRecord latest, double level)
     {
         try
@@ -49,7 +48,7 @@ internal sealed class DatabaseBackup(
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            return null; // nothing but a comparison is lost
+            return null; // the backup only serves a comparison
         }
     }
 
@@ -127,12 +126,12 @@ internal sealed class DatabaseBackup(
         }
         finally
         {
-            File.Delete(partial.Name); // by then it has its real name, or is worth nothing
+            File.Delete(partial.Name); // a good dump has its final name by now
             await partial.DisposeAsync();
         }
     }
 
-    /// <summary>Writes the dump, and describes it.</summary>
+    /// <summary>Writes the dump, and returns its record.</summary>
     private async Task<BackupRecord> DumpAsync(
         AlterationState? state, ServerIdentity identity, PostgresPrograms programs, FileStream partial, CancellationToken held)
     {
@@ -174,7 +173,7 @@ internal sealed class DatabaseBackup(
         }
     }
 
-    /// <summary>Dumps, and counts in the same snapshot meanwhile.</summary>
+    /// <summary>Dumps, and counts the rows in the same snapshot in parallel.</summary>
     private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(
         ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken held)
     {
@@ -183,7 +182,7 @@ internal sealed class DatabaseBackup(
         var counting = snapshot.CountAsync(WithRestore, either.Token);
         try
         {
-            await (await Task.WhenAny(dumping, counting)); // the first that fails ends the other
+            await (await Task.WhenAny(dumping, counting)); // a failure of one cancels the other
             return (await dumping, await counting);
         }
         finally
@@ -205,7 +204,8 @@ internal sealed class DatabaseBackup(
         return await dumping;
     }
 
-    /// <returns>Null when the dump on the disk is whole, and can be restored if that is asked for.</returns>
+    /// <summary>Reads the dump again from the disk, and also restores it if configured.</summary>
+    /// <returns>Null when the dump is good; otherwise a clause for the operator.</returns>
     private async Task<string?> WhyBrokenAsync(
         string path, BackupRecord record, PostgresPrograms programs, FileStream partial, CancellationToken held)
     {
@@ -221,8 +221,8 @@ internal sealed class DatabaseBackup(
     private Archive ArchiveIn(FileStream partial, PostgresPrograms programs) =>
         new(server.Target, programs, new PostgresTool(server.Target, logger), partial.Name);
 
-    /// <summary>Logs what this user could not restore on this server.</summary>
-    /// <returns>The number of those objects.</returns>
+    /// <summary>Logs the objects that this user could not restore on this server.</summary>
+    /// <returns>The number of these objects.</returns>
     private async Task<int> FindLeftOutAsync(Archive archive, BackupRecord record, CancellationToken held)
     {
         var rights = await server.Database.WithConnectionAsync(ClusterQueries.ReadRightsAsync, held);
@@ -235,7 +235,7 @@ internal sealed class DatabaseBackup(
         return plan.LeftOut.Count;
     }
 
-    /// <summary>Gives the dump its name, and removes old ones.</summary>
+    /// <summary>Gives the dump its final name, and removes old backups.</summary>
     private BackupResult.Made Publish(BackupFolder folder, string path, FileStream partial, BackupRecord record, long started)
     {
         var made = new BackupResult.Made(Path.Combine(path, record.File), record);
@@ -282,7 +282,7 @@ internal sealed class DatabaseBackup(
         return null;
     }
 
-    /// <returns>Null when the folder outlives the container, or when its file system is unknown.</returns>
+    /// <returns>Null when the folder outlives the container, or when this is not known.</returns>
     private static string? WhyNotLasting(string path)
     {
         try
@@ -296,7 +296,7 @@ internal sealed class DatabaseBackup(
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return null; // no more than a warning is lost
+            return null; // the answer only serves a warning
         }
     }
 }

@@ -16,7 +16,7 @@ internal sealed partial class DatabaseRestore
     private const int ObjectsInLine = 20;
 
     /// <summary>Restores into a new database, and swaps it with the present one.</summary>
-    // Over 40 lines: one new database with each of its endings.
+    // Over 40 lines: the life of the new database, with all results.
     private async Task<Outcome> RestoreAsync(
         RestoreJob job, IReadOnlyList<ServerSession> sessions, RestoreConsent consent, CancellationToken stop)
     {
@@ -73,13 +73,12 @@ internal sealed partial class DatabaseRestore
         }
     }
 
-    /// <summary>Gives the new database what a dump does not restore, and checks it.</summary>
-    /// <param name="job">The restore.</param>
-    /// <param name="fresh">The new database.</param>
-    /// <param name="properties">What the archive says about its database.</param>
-    /// <param name="made">Gets the roles that it makes.</param>
-    /// <param name="notDone">Gets the statements that the server refused.</param>
-    /// <returns>The roles with other passwords, and why the database cannot be used; null when it can.</returns>
+    /// <summary>Completes the new database with owners, roles, rights and settings, and checks that Logto can use it.</summary>
+    /// <param name="fresh">The name of the new database.</param>
+    /// <param name="properties">The archive's statements about its database.</param>
+    /// <param name="made">Receives the roles that this method creates.</param>
+    /// <param name="notDone">Receives the statements that the server refused.</param>
+    /// <returns>The roles whose passwords differ, and a reason why the restore is refused; null when it is not.</returns>
     private async Task<(IReadOnlyList<string> Strayed, string? Refused)> CompleteAsync(
         RestoreJob job,
         string fresh,
@@ -125,7 +124,7 @@ internal sealed partial class DatabaseRestore
             : ([], $"Logto could not work as its roles ({string.Join("; ", closed)}); let these roles log in, read and write");
     }
 
-    /// <summary>Compares the new database with its record, and logs each difference.</summary>
+    /// <summary>Compares the new database with its record, and logs the differences.</summary>
     private async Task<IReadOnlyList<CatalogDifference>> FindDifferencesAsync(
         RestoreJob job, string fresh, List<RefusedStatement> notDone, CancellationToken stop)
     {
@@ -135,7 +134,7 @@ internal sealed partial class DatabaseRestore
             return [.. refused];
         }
 
-        var rights = await ClusterQueries.ReadRightsAsync(job.Scratch.Connection, stop); // with the roles that were made
+        var rights = await ClusterQueries.ReadRightsAsync(job.Scratch.Connection, stop); // includes the roles that were just created
         var differences = await copies.CompareObjectsAsync(
             fresh, job.Record, rights.ServerVersion, new RolesHere(rights.Roles, rights.LosingNothing), stop);
         if (differences.Count == 0 && notDone.Count == 0)
@@ -157,8 +156,8 @@ internal sealed partial class DatabaseRestore
         return [.. differences, .. refused];
     }
 
-    /// <summary>Asks for changes of access, for the restore, and for other passwords.</summary>
-    /// <returns>The passwords to change, and why the restore must not go on; null when it may.</returns>
+    /// <summary>Asks the operator to accept changes of access, to confirm the restore, and to change passwords.</summary>
+    /// <returns>The passwords to set, and a reason why the restore is refused; null when it is not.</returns>
     private async Task<(IReadOnlyList<(string Role, string Password)> Passwords, string? Refused)> AskAsync(
         RestoreJob job,
         string fresh,
@@ -202,11 +201,11 @@ internal sealed partial class DatabaseRestore
         return MigrationPlan.Decide(catalog, inspection) is not (Verdict.Empty or Verdict.Foreign or Verdict.Damaged);
     }
 
-    /// <summary>The roles that cannot do what Logto does as them. Logto would answer only errors.</summary>
+    /// <summary>Returns the roles of <c>default</c> and <c>admin</c> as which core cannot work.</summary>
     private Task<IReadOnlyList<FailedLogin>> FindFailedLoginsAsync(LogtoDatabase restored, CancellationToken stop) =>
         new TenantLogins(restored, catalog.Requirements.Tables, logger).TryAsync(serverIsReadOnly: false, stop);
 
-    /// <summary>Puts the new database in the place of the present one, and sets the passwords, all or nothing.</summary>
+    /// <summary>Puts the new database in the place of the present one and sets the passwords, in one transaction.</summary>
     private async Task<Outcome> SwapAsync(
         RestoreJob job,
         string fresh,
@@ -242,7 +241,9 @@ internal sealed partial class DatabaseRestore
         };
     }
 
-    /// <summary>A sentence for the last line about all that was not compared, or is not the same; empty when there is nothing.</summary>
+    /// <summary>
+    /// Returns a sentence for the final message about facts that were not compared or that differ; empty when there are none.
+    /// </summary>
     internal static string Remark(BackupRecord? record, int differences) =>
         record is null ? " It has no record, so its rows, owners and rights were not compared."
         : record.Catalog is null ? " Its rows were compared. Its owners and rights were not, because its record does not have them."
@@ -250,8 +251,8 @@ internal sealed partial class DatabaseRestore
             ? " Some objects are left out or differ from the backup: see the warnings above."
             : "";
 
-    /// <summary>Logs in as Logto's roles once more, now that the database has its name.</summary>
-    /// <returns>Null when all succeed, or when the database does not answer now.</returns>
+    /// <summary>Logs in as Logto's roles again after the swap, when the database has its final name.</summary>
+    /// <returns>Null when all logins succeed, or when the database does not answer.</returns>
     private async Task<string?> WhyUnusableAsync(CancellationToken stop)
     {
         try
@@ -277,7 +278,7 @@ internal sealed partial class DatabaseRestore
             $"({string.Join("; ", sessions.Take(Few))}). Next: stop what they belong to, then start again. " +
                 "If a running Logto lost its sessions, restart it";
 
-    /// <summary>Compares the restored database with this image. The swap is done by now, so a failure is only reported.</summary>
+    /// <summary>Compares the restored database with this image. A failure is only reported, because the swap is done.</summary>
     private async Task<string> DescribeAsync(CancellationToken stop)
     {
         try

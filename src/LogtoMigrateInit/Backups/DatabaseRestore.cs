@@ -12,22 +12,25 @@ using Npgsql;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// Puts a backup in the database's place and keeps the old one: examine → new database → compare → ask → roles and rights →
-/// swap. Nothing of the operator's changes before the swap. A killed run leaves a scratch database, which the next run removes.
+/// The work of <c>restore</c>: puts a backup in the place of the database, and keeps the old database. Steps: examine → report → restore
+/// into a new database → add roles and rights → compare → ask → swap. No object of the operator's changes before the swap. A killed run
+/// leaves a scratch database and roles with its mark, which the next run removes.
 /// </summary>
 internal sealed partial class DatabaseRestore(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, DirectServer server, ScratchCopies copies, ILogger logger)
 {
     private const int Few = 3;
 
-    /// <summary>As long as PostgreSQL waits for sessions in a rename.</summary>
+    /// <summary>
+    /// The number of looks for sessions. Together they take five seconds, as long as PostgreSQL waits for sessions in a rename.
+    /// </summary>
     private const int Looks = 10;
 
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
 
-    /// <param name="file">A dump in custom format.</param>
-    /// <param name="consent">Asked when the log has all facts for the answer.</param>
-    /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
+    /// <param name="file">The path of a dump in custom format, or its name in the backup folder.</param>
+    /// <param name="consent">Asked once the log has all facts for the answer.</param>
+    /// <exception cref="DatabaseException">The server refused the program, or was not reached in time.</exception>
     public async Task<Outcome> RunAsync(string file, RestoreConsent consent, CancellationToken stop)
     {
         try
@@ -67,7 +70,9 @@ internal sealed partial class DatabaseRestore(
         }
     }
 
-    /// <summary>The path of a file. A name without a folder may also be a file in the backup folder.</summary>
+    /// <summary>
+    /// Returns the path of a file. A name without a folder is first looked for in the working folder, then in the backup folder.
+    /// </summary>
     private string Locate(string file) =>
         !file.Contains('/', StringComparison.Ordinal) && !File.Exists(file) && settings.BackupDirectory is { } folder
             ? Path.Combine(folder, file)
@@ -143,8 +148,8 @@ internal sealed partial class DatabaseRestore(
     }
 
     /// <summary>
-    /// Roles that have another password than the dump holds for them, and that this user may not change: found before the copy. It reads
-    /// the dump only when there are roles that this user may not change.
+    /// Finds roles whose password differs from the dump's and that this user may not change. This happens before the copy, to fail early.
+    /// It reads the dump only if roles exist that this user may not change.
     /// </summary>
     private async Task<string?> WhyPasswordsStayAsync(RestoreJob job, CancellationToken stop)
     {
@@ -170,7 +175,7 @@ internal sealed partial class DatabaseRestore(
             }
             catch (DatabaseException)
             {
-                // The server checks the password before it refuses for another reason, which the logins after the copy will find.
+                // The server checks the password before all other reasons to refuse. The logins after the copy will find those.
             }
         }
 
@@ -178,7 +183,8 @@ internal sealed partial class DatabaseRestore(
     }
 
     /// <summary>
-    /// Sessions and prepared transactions that would stop the swap, found before the copy. A short session gets time to end.
+    /// Finds sessions and prepared transactions that would stop the swap. This happens before the copy, to fail early. A short session gets
+    /// five seconds to end.
     /// </summary>
     private static async Task<string?> WhyInUseAsync(ScratchServer scratch, string name, CancellationToken stop)
     {
@@ -200,9 +206,9 @@ internal sealed partial class DatabaseRestore(
         }
     }
 
-    /// <param name="rights">Of the user who restores.</param>
-    /// <param name="present">The database that is replaced.</param>
-    /// <param name="comparesOwners">Whether a change of owners is found later.</param>
+    /// <param name="rights">The rights of the user who restores.</param>
+    /// <param name="present">The database to replace; null when it is missing.</param>
+    /// <param name="comparesOwners">Whether the comparison will find changed owners.</param>
     private string? WhyNotAllowed(ClusterRights rights, CatalogDatabase? present, bool comparesOwners)
     {
         var me = SqlNames.Quote(rights.User);
@@ -224,7 +230,7 @@ internal sealed partial class DatabaseRestore(
             : null;
     }
 
-    /// <summary>Logs everything that the operator needs for the answer.</summary>
+    /// <summary>Logs the facts that the operator needs to confirm the restore.</summary>
     private async Task ReportAsync(RestoreJob job, IReadOnlyList<ServerSession> sessions, CancellationToken stop)
     {
         if (job.Record is { } record)

@@ -12,20 +12,20 @@ internal abstract record SwapResult
     {
     }
 
-    /// <summary>The new database has the name.</summary>
+    /// <summary>The new database now has the name.</summary>
     public sealed record Done : SwapResult;
 
-    /// <summary>Nothing was changed, because other sessions are connected; empty: they are not visible.</summary>
+    /// <summary>Nothing was changed, because other sessions are connected. The list is empty when the user may not see them.</summary>
     public sealed record InUse(IReadOnlyList<ServerSession> Sessions) : SwapResult;
 
-    /// <summary>The connection broke while the server committed, so either database may have the name.</summary>
+    /// <summary>The connection broke during the commit, so either database may have the name.</summary>
     public sealed record Unknown(string Reason) : SwapResult;
 }
 
 /// <summary>
-/// Gives a new database the name of another, which gets a third name. One transaction has both renames, so a database of the name exists
-/// at every moment. While the first rename waits for the sessions that are connected, the server accepts no new ones (five seconds;
-/// <c>CountOtherDBBackends</c> in PostgreSQL's <c>procarray.c</c>).
+/// Gives a new database the name of the old one, and the old one another name. One transaction contains both renames, so a database of the
+/// name always exists. The first rename waits for connected sessions for five seconds, and accepts no new ones meanwhile
+/// (<c>CountOtherDBBackends</c> in PostgreSQL's <c>procarray.c</c>).
 /// </summary>
 internal static class DatabaseSwap
 {
@@ -43,15 +43,16 @@ internal static class DatabaseSwap
 
     /// <param name="renamer">A connection to a third database, outside a transaction.</param>
     /// <param name="ender">Another such connection.</param>
-    /// <param name="fresh">The new database.</param>
-    /// <param name="name">The name that it gets.</param>
-    /// <param name="former">The new name of the database that has it now; null: none has it.</param>
-    /// <param name="leave">Closes our own sessions in the old database, once it accepts no new ones.</param>
-    /// <param name="endSessions">Whether to terminate other sessions there.</param>
-    /// <param name="last">What is done with <paramref name="renamer"/> in the same transaction, after the renames.</param>
-    /// <param name="cancellationToken">Before the commit it undoes everything; the commit itself is not canceled.</param>
-    /// <exception cref="DatabaseException">The server refused.</exception>
-    // Over 40 lines: one transaction with each of its endings.
+    /// <param name="fresh">The present name of the new database.</param>
+    /// <param name="name">The name for the new database.</param>
+    /// <param name="former">The new name of the old database; null when there is no old database.</param>
+    /// <param name="leave">Closes this run's sessions in the old database. It is called once the old database accepts no new ones.</param>
+    /// <param name="endSessions">Whether to terminate other sessions in the old database.</param>
+    /// <param name="last">Runs more statements on <paramref name="renamer"/> in the same transaction, after the renames.</param>
+    /// <param name="cancellationToken">Undoes everything before the commit. The commit itself cannot be canceled.</param>
+    /// <exception cref="NpgsqlException">The server refused, or a connection broke before the commit. Nothing was changed.</exception>
+    /// <exception cref="DatabaseException"><paramref name="last"/> failed. Nothing was changed.</exception>
+    // Over 40 lines: one transaction, with all results.
     public static async Task<SwapResult> RunAsync(
         NpgsqlConnection renamer,
         NpgsqlConnection ender,
@@ -77,7 +78,7 @@ internal static class DatabaseSwap
                 }
                 finally
                 {
-                    await Task.WhenAny(renaming); // the connection takes no other statement before
+                    await Task.WhenAny(renaming); // until then the connection accepts no other statement
                 }
 
                 await renaming;
@@ -109,7 +110,7 @@ internal static class DatabaseSwap
         }
     }
 
-    /// <summary>Ends the transaction, so that the new database can be dropped; the driver may have closed the connection already.</summary>
+    /// <summary>Rolls back, so that the new database can be dropped. The driver may have closed the connection already.</summary>
     private static async Task RollBackAsync(NpgsqlConnection renamer)
     {
         try

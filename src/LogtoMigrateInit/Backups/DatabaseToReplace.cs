@@ -8,8 +8,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>
-/// The database that a restore replaces. We hold its migration lock, so that no other run deploys meanwhile. A damaged database, or one
-/// that accepts no connections, does not prevent the restore.
+/// The database that a restore replaces. The restore holds its migration lock, so that no other run deploys meanwhile. A database that is
+/// damaged or refuses connections does not prevent the restore.
 /// </summary>
 internal sealed class DatabaseToReplace : IAsyncDisposable
 {
@@ -19,13 +19,13 @@ internal sealed class DatabaseToReplace : IAsyncDisposable
     private DatabaseToReplace(LogtoDatabase database, MigrationLock? migrationLock, string? holder) =>
         (_database, _lock, LockHolder, Lost) = (database, migrationLock, holder, migrationLock?.Lost ?? CancellationToken.None);
 
-    /// <summary>The session that holds the migration lock instead of us; null: none.</summary>
+    /// <summary>The session of another run that holds the migration lock; null: none.</summary>
     public string? LockHolder { get; }
 
-    /// <summary>Cancelled when the lock is lost, but not when we give it up.</summary>
+    /// <summary>Canceled when the lock is lost, but not when <see cref="LeaveAsync"/> releases it.</summary>
     public CancellationToken Lost { get; }
 
-    /// <summary>The server process of our own session there; 0: we have none.</summary>
+    /// <summary>The server process of the lock's session; 0: none.</summary>
     public int Pid => _lock?.Pid ?? 0;
 
     /// <exception cref="DatabaseException">The server was not reached in time.</exception>
@@ -63,7 +63,7 @@ internal sealed class DatabaseToReplace : IAsyncDisposable
         return new DatabaseToReplace(server.Database, null, holder);
     }
 
-    /// <summary>The rows that it has gained since a moment; null: it has no such tables.</summary>
+    /// <summary>Returns the rows that were added since a moment; null when they cannot be read.</summary>
     public async Task<NewerRows?> ReadNewerAsync(DateTime moment, CancellationToken cancellationToken)
     {
         try
@@ -77,7 +77,7 @@ internal sealed class DatabaseToReplace : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes our session there.</summary>
+    /// <summary>Releases the lock by closing its session, so that the database can be renamed.</summary>
     public async Task LeaveAsync()
     {
         if (_lock is { } held)

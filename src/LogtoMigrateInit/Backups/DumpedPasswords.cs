@@ -1,13 +1,13 @@
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The passwords of Logto's own roles in a dump, read from the rows of <c>tenants</c> before anything is restored.</summary>
+/// <summary>Finds the passwords of Logto's roles in the dumped rows of <c>tenants</c>, before anything is restored.</summary>
 internal static class DumpedPasswords
 {
-    // Other tenants do no harm to these; TenantLogins has the same rule.
+    // Faults of other tenants do not disturb these two. TenantLogins has the same rule.
     private static readonly string[] Needed = ["default", "admin"];
 
-    /// <summary>Reads them from rows as <c>COPY</c> writes them. Values with an escape are left out: Logto's own have none.</summary>
-    /// <param name="rows">See <see cref="PostgresTools.Archive.ReadRowsAsync"/>.</param>
+    /// <summary>Reads rows in the format of <c>COPY</c>. It skips values with an escape, because Logto's passwords have none.</summary>
+    /// <param name="rows">The result of <see cref="PostgresTools.Archive.ReadRowsAsync"/>.</param>
     public static IReadOnlyList<(string Role, string Password)> Of(string rows)
     {
         var passwords = new List<(string, string)>();
@@ -34,7 +34,7 @@ internal static class DumpedPasswords
         return passwords;
     }
 
-    /// <returns>Null when there is no such column, or when the value is null or has an escape.</returns>
+    /// <returns>Null when the column is missing, or when its value is null or has an escape.</returns>
     private static string? Value(string[] columns, string[] values, string column) =>
         Array.IndexOf(columns, column) is >= 0 and var at && !values[at].Contains('\\', StringComparison.Ordinal) ? values[at] : null;
 }

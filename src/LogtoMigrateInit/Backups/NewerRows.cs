@@ -2,11 +2,12 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The rows that a database has gained since a moment. A restore of that moment would lose them.</summary>
-/// <param name="Users">Users who registered since.</param>
-/// <param name="SignIns">Users who signed in since.</param>
+/// <summary>Counts of the rows that were added since a backup, and that its restore would lose.</summary>
+/// <param name="Users">The number of users who registered since.</param>
+/// <param name="SignIns">The number of users who signed in since.</param>
 /// <param name="Latest">
-/// The time of the log's latest entry as the server writes it, in UTC: .NET knows the years 1 to 9999 only. Null: the log is empty.
+/// The time of the latest row of Logto's <c>logs</c>, in UTC, as text of the server. Reason: .NET has only the years 1 to 9999. Null: no
+/// row.
 /// </param>
 internal sealed record NewerRows(long Users, long SignIns, string? Latest)
 {
@@ -17,7 +18,7 @@ internal sealed record NewerRows(long Users, long SignIns, string? Latest)
           (select date_trunc('second', max(created_at) at time zone 'UTC')::text from logs)
         """;
 
-    /// <returns>Null when the database is damaged or not Logto's.</returns>
+    /// <returns>Null when Logto's tables are missing or cannot be read.</returns>
     public static async Task<NewerRows?> ReadAsync(NpgsqlConnection connection, DateTime moment, CancellationToken cancellationToken)
     {
         try

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Puts a backup in the database's place.</summary>
+/// <summary>The command <c>restore</c>: restores a backup, or lists the backups.</summary>
 internal static class RestoreCommand
 {
     public static Command Create(RunInHost inHost)
@@ -15,7 +15,7 @@ internal static class RestoreCommand
         var file = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne };
         file.Validators.Add(given =>
         {
-            // As in `restore "$UNSET"`.
+            // `restore "$UNSET"` passes an empty name.
             if (given.Tokens is [{ Value: "" }])
             {
                 given.AddError("The name of the file is empty.");

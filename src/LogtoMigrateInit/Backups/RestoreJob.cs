@@ -5,7 +5,7 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>One restore, as it was examined: nothing is changed yet.</summary>
+/// <summary>The facts of one restore, collected before it changes anything.</summary>
 internal sealed record RestoreJob
 {
     private string? _parent;
@@ -14,7 +14,7 @@ internal sealed record RestoreJob
 
     public required ArchiveContents Contents { get; init; }
 
-    /// <summary>Null: the archive has no record.</summary>
+    /// <summary>The record of the archive; null: none.</summary>
     public required BackupRecord? Record { get; init; }
 
     public required ScratchServer Scratch { get; init; }
@@ -24,27 +24,27 @@ internal sealed record RestoreJob
     /// <summary>The name of the database that the backup replaces.</summary>
     public required string Database { get; init; }
 
-    /// <summary>The database that has the name now; null: none does.</summary>
+    /// <summary>The database that has the name now; null: none.</summary>
     public required CatalogDatabase? Present { get; init; }
 
-    /// <summary>Null: no database has the name, or the one that has it accepts no connections.</summary>
+    /// <summary>The database to replace; null when it is missing or accepts no connections.</summary>
     public required DatabaseToReplace? Place { get; init; }
 
     public required RestorePlan Plan { get; init; }
 
-    /// <summary>The rights that the archive grants, as statements.</summary>
+    /// <summary>The archive's statements that grant and revoke rights.</summary>
     public required IReadOnlyList<string> Grants { get; init; }
 
     /// <summary>
-    /// The role that all tenants' roles are members of, and that the tables are granted to. Usually it is <c>logto_tenant_</c> and the
-    /// database's name with underscores for hyphens. A copy under another name, or one that an older Logto seeded, has another.
+    /// The parent role of the tenants' roles, which has the rights on the tables. Its name is usually <c>logto_tenant_</c> and the name of
+    /// the database with underscores for hyphens. It differs in a copy under another name, and in a database that an older Logto seeded.
     /// </summary>
     public string Parent => _parent ??= Grants.SelectMany(RestorePlan.RolesIn)
         .Where(role => role.StartsWith(LogtoNames.RolePrefix, StringComparison.Ordinal))
         .GroupBy(role => role)
         .MaxBy(grantee => grantee.Count())?.Key ?? LogtoNames.RolePrefix + Database.Replace('-', '_');
 
-    /// <summary>Roles that the archive grants to, that the cluster lacks, and that the restore does not create.</summary>
+    /// <summary>Roles in the grants that the server does not have and that the restore does not create.</summary>
     public IReadOnlySet<string> MissingRoles => Grants.SelectMany(RestorePlan.RolesIn)
         .Distinct()
         .Where(role => !Rights.Roles.Contains(role) && !IsLogtos(role))
@@ -52,9 +52,9 @@ internal sealed record RestoreJob
 
     public bool IsLogtos(string role) => role == Parent || role.StartsWith($"{Parent}_", StringComparison.Ordinal);
 
-    /// <summary>The settings and rights of the dumped database, for a database of another name.</summary>
-    /// <param name="statements">What the archive says about its database.</param>
-    /// <param name="name">The other database.</param>
+    /// <summary>Returns the statements for the settings and rights of the dumped database, for a database of another name.</summary>
+    /// <param name="statements">The archive's statements about its database.</param>
+    /// <param name="name">The name of the other database.</param>
     public IEnumerable<string> PropertiesFor(IReadOnlyList<string> statements, string name)
     {
         var missing = MissingRoles;
@@ -65,7 +65,7 @@ internal sealed record RestoreJob
             select ForDatabase(statement, name);
     }
 
-    /// <summary>The grants without those to roles that the cluster lacks.</summary>
+    /// <summary>Returns the grants, without those for <see cref="MissingRoles"/>.</summary>
     public IEnumerable<string> PossibleGrants()
     {
         var missing = MissingRoles;
@@ -76,7 +76,7 @@ internal sealed record RestoreJob
 
     private static bool IsAbout(string statement, IReadOnlySet<string> roles) => RestorePlan.RolesIn(statement).Any(roles.Contains);
 
-    // PostgreSQL quotes a name only where it must.
+    // PostgreSQL quotes a name only if necessary, so both forms are replaced.
     private string ForDatabase(string statement, string name)
     {
         var quoted = SqlNames.Quote(name);

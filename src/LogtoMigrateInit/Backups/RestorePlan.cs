@@ -5,13 +5,13 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>The entries of an archive, by their part in a restore. The plan is made before the restore changes anything.</summary>
-/// <param name="Entries">What <c>pg_restore</c> restores, in the order of the archive.</param>
+/// <summary>Divides the entries of an archive by their role in a restore, before the restore changes anything.</summary>
+/// <param name="Entries">The entries for <c>pg_restore</c>, in the order of the archive.</param>
 /// <param name="Grants">
-/// Rights. They are granted one by one, because an archive puts those of Logto's roles and of others into one entry.
+/// The entries of rights. The program runs their statements one by one, because one entry contains rights of Logto's roles and of others.
 /// </param>
-/// <param name="Properties">Entries about the database itself: its creation, its settings, its rights.</param>
-/// <param name="LeftOut">What is not restored and why, as phrases for the operator.</param>
+/// <param name="Properties">The entries about the database itself: its creation, its settings, its rights.</param>
+/// <param name="LeftOut">The objects that are not restored, as phrases with the reason.</param>
 internal sealed partial record RestorePlan(
     IReadOnlyList<ArchiveEntry> Entries,
     IReadOnlyList<ArchiveEntry> Grants,
@@ -24,7 +24,7 @@ internal sealed partial record RestorePlan(
     private static readonly string[] OfDatabase =
         ["DATABASE ", "DATABASE PROPERTIES ", "COMMENT - DATABASE ", "ACL - DATABASE ", "SECURITY LABEL - DATABASE "];
 
-    /// <summary>Only a superuser makes these.</summary>
+    /// <summary>Only a superuser can create these.</summary>
     private static readonly string[] OfSuperuser =
     [
         "EVENT TRIGGER ", "SUBSCRIPTION ", "FOREIGN DATA WRAPPER ", "PROCEDURAL LANGUAGE ", "ACCESS METHOD ", "TRANSFORM ",
@@ -34,22 +34,26 @@ internal sealed partial record RestorePlan(
     /// <summary>Every new database has these.</summary>
     private static readonly string[] OfEveryDatabase = ["SCHEMA - public ", "COMMENT - EXTENSION plpgsql "];
 
-    /// <summary>A new database has another name until the swap (pg_cron's <c>pg_cron.sql</c> raises an exception in it).</summary>
+    /// <summary>An extension that exists only in its configured database. The new database has another name until the swap.</summary>
     private const string OnlyInItsDatabase = "pg_cron";
 
-    /// <summary>Only its owner may comment on this schema, who is not always the user. So a failure does not end the restore.</summary>
+    /// <summary>
+    /// A comment that only the schema's owner may set, who is not always the user. So its failure does not end the restore.
+    /// </summary>
     private const string CommentOnPublic = "COMMENT - SCHEMA public ";
 
-    /// <summary>The kinds, as an archive names them, that need extensions and have comments or rights.</summary>
+    /// <summary>The archive's names of the kinds that can need an extension and can have comments or rights.</summary>
     private const string Kinds =
         "MATERIALIZED VIEW|FOREIGN TABLE|VIEW|TABLE|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|TYPE|DOMAIN|OPERATOR CLASS|OPERATOR FAMILY|" +
         "OPERATOR|INDEX|TRIGGER|POLICY|RULE|CONSTRAINT|STATISTICS|COLUMN";
 
     /// <param name="entries">All entries of the archive.</param>
     /// <param name="rights">The rights of the user who restores.</param>
-    /// <param name="publicationsOfAllTables">The names of publications for all tables, which only a superuser creates.</param>
-    /// <param name="needExtension">What needs each extension (<see cref="DatabaseCatalog.NeedExtension"/>); null: not recorded.</param>
-    // Over 40 lines: each entry goes to one of four lists, and what is left out takes others with it.
+    /// <param name="publicationsOfAllTables">The names of publications for all tables, which only a superuser can create.</param>
+    /// <param name="needExtension">
+    /// The dependents of each extension (<see cref="DatabaseCatalog.NeedExtension"/>); null: not recorded.
+    /// </param>
+    // Over 40 lines: each entry goes to one of four lists, and a left-out entry takes its dependents with it.
     public static RestorePlan Of(
         IReadOnlyList<ArchiveEntry> entries,
         ClusterRights rights,
@@ -57,7 +61,7 @@ internal sealed partial record RestorePlan(
         IReadOnlyDictionary<string, IReadOnlyList<string>>? needExtension = null)
     {
         var leftOut = new List<string>();
-        var names = new HashSet<string>(StringComparer.Ordinal); // with their kinds, as comments name what they are about
+        var names = new HashSet<string>(StringComparer.Ordinal); // kind and name, as the entries of comments contain them
         var kept = new List<ArchiveEntry>();
         foreach (var entry in entries)
         {
@@ -65,7 +69,7 @@ internal sealed partial record RestorePlan(
             {
                 var named = NamedObject().Match(entry.Description);
                 var name = named.Success ? $"{named.Groups[1].Value} {named.Groups[2].Value}" : entry.Description;
-                names.UnionWith([name, $"{named.Groups[1].Value} {SqlNames.Quote(named.Groups[2].Value)}"]); // PostgreSQL may quote it
+                names.UnionWith([name, $"{named.Groups[1].Value} {SqlNames.Quote(named.Groups[2].Value)}"]); // a comment may quote it
                 leftOut.Add($"{name.ToLowerInvariant()} ({reason})");
             }
             else
@@ -94,31 +98,30 @@ internal sealed partial record RestorePlan(
         return new RestorePlan([.. restored], [.. grants], [.. kept.Where(IsOfDatabase)], leftOut);
     }
 
-    /// <summary>Whether a table is not restored.</summary>
-    /// <param name="table">With its schema, as SQL names it.</param>
+    /// <summary>Whether the plan leaves out a table.</summary>
+    /// <param name="table">The qualified name in SQL.</param>
     public bool IsLeftOut(string table)
     {
         var name = table.Replace("\"", "", StringComparison.Ordinal).Replace('.', ' ');
         return LeftOut.Any(text => text.StartsWith($"TABLE {name} (", StringComparison.Ordinal));
     }
 
-    /// <summary>The roles that a grant, a default privilege or a setting is about.</summary>
+    /// <summary>Returns the roles in a statement that sets a right, a default privilege or a setting.</summary>
     public static IEnumerable<string> RolesIn(string statement) =>
         RoleNames().Matches(SqlText.WithoutLiterals(statement))
             .Select(match => match.Groups[1].Value)
             .Where(role => role != "PUBLIC")
             .Select(SqlNames.Unquote);
 
-    /// <summary>The same grant, default privilege or setting for other roles.</summary>
+    /// <summary>Renames the roles in a statement that sets a right, a default privilege or a setting.</summary>
     public static string RenameRoles(string statement, Func<string, string> nameFor) => RoleNames().Replace(
         statement,
         match => match.Groups[1].Value is var role && role == "PUBLIC"
             ? match.Value
             : match.Value.Replace(role, SqlNames.Quote(nameFor(SqlNames.Unquote(role))), StringComparison.Ordinal));
 
-    /// <summary>The same statement for a database of another name.</summary>
-    /// <param name="statement">About a database.</param>
-    /// <param name="from">Its name, as PostgreSQL quotes it.</param>
+    /// <summary>Renames the database in a statement about a database.</summary>
+    /// <param name="from">The name as the statement quotes it.</param>
     /// <param name="to">The other name, quoted.</param>
     public static string Rename(string statement, string from, string to)
     {
@@ -126,10 +129,9 @@ internal sealed partial record RestorePlan(
         return at < 0 ? statement : $"{statement[..at]}DATABASE {to} {statement[(at + $"DATABASE {from} ".Length)..]}";
     }
 
-    /// <summary>The entries that cannot be restored without the extensions that are left out.</summary>
+    /// <summary>Returns the entries that need an extension that is left out.</summary>
     /// <param name="entries">All entries of the archive.</param>
-    /// <param name="kept">Those that are not left out so far.</param>
-    /// <param name="needExtension">See <see cref="Of"/>.</param>
+    /// <param name="kept">The entries that are not left out so far.</param>
     private static HashSet<ArchiveEntry> Needing(
         IReadOnlyList<ArchiveEntry> entries,
         IReadOnlyList<ArchiveEntry> kept,
@@ -146,7 +148,7 @@ internal sealed partial record RestorePlan(
             return [];
         }
 
-        // The rows of an extension's own table come without the table.
+        // An archive has the rows of an extension's own table, but not the table.
         var ids = missing.SelectMany(name => needExtension?.GetValueOrDefault(name) ?? []).ToHashSet(StringComparer.Ordinal);
         var tables = entries.Where(entry => entry.CatalogId.StartsWith("1259 ", StringComparison.Ordinal))
             .Select(entry => entry.CatalogId[5..])
@@ -166,15 +168,15 @@ internal sealed partial record RestorePlan(
         return needing;
     }
 
-    /// <summary>Schema and name of an object; null for a kind of object that has no comments.</summary>
+    /// <summary>Returns the schema and the name of an object; null for a kind without comments.</summary>
     private static string? WithoutKind(ArchiveEntry entry) =>
         Object().Match(entry.Description) is { Success: true } found ? found.Groups[1].Value : null;
 
-    /// <summary>Schema, name and owner of what a comment, a label or a right is about.</summary>
+    /// <summary>Returns the schema, the name and the owner of the object of a comment, a label or a right.</summary>
     private static string? OfWhat(ArchiveEntry entry) =>
         Remark().Match(entry.Description) is { Success: true } found ? $"{found.Groups[1].Value} {found.Groups[2].Value}" : null;
 
-    /// <summary>Kind and name, without the owner.</summary>
+    /// <summary>Returns the kind and the name of an entry, without the owner.</summary>
     private static string Name(ArchiveEntry entry)
     {
         var text = entry.Description[..Math.Max(0, entry.Description.LastIndexOf(' '))];
@@ -187,7 +189,7 @@ internal sealed partial record RestorePlan(
 
     private static bool IsGrant(ArchiveEntry entry) => entry.Is("ACL ") || entry.Is("DEFAULT ACL ");
 
-    /// <summary>Whether an entry only adds to another one, which its description names.</summary>
+    /// <summary>Whether an entry is a comment, a label or a right of another object, which its description names.</summary>
     private static bool IsRemark(ArchiveEntry entry) => entry.Is("COMMENT ") || entry.Is("SECURITY LABEL ") || entry.Is("ACL ");
 
     private static bool IsForeign(ArchiveEntry entry) => entry.Is("SERVER ") || entry.Is("USER MAPPING ") || entry.Is("FOREIGN TABLE ");
@@ -215,7 +217,7 @@ internal sealed partial record RestorePlan(
     [GeneratedRegex($"^(?:COMMENT|SECURITY LABEL|ACL) (.+?) (?:{Kinds}) (.+)$", RegexOptions.CultureInvariant)]
     private static partial Regex Remark();
 
-    // Kind, a dash where a schema would stand, name, and owner (empty for extensions).
+    // Matches the kind, a dash in place of the schema, the name, and the owner (empty for extensions).
     [GeneratedRegex("^([A-Z ]+?) - (.+) [^ ]*$", RegexOptions.CultureInvariant)]
     private static partial Regex NamedObject();
 

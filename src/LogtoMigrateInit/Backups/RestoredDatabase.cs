@@ -7,11 +7,11 @@ using Npgsql;
 namespace LogtoMigrateInit.Backups;
 
 /// <summary>A statement of a dump that a server refused.</summary>
-/// <param name="Text">As the log shows it.</param>
-/// <param name="IsDenied">For lack of rights, and not because of something that is missing.</param>
+/// <param name="Text">The statement without literals.</param>
+/// <param name="IsDenied">Whether rights were missing, and not an object.</param>
 internal sealed record RefusedStatement(string Text, bool IsDenied);
 
-/// <summary>A database that <c>pg_restore</c> has just filled, and the steps that <c>pg_restore</c> does not do.</summary>
+/// <summary>Completes a database that <c>pg_restore</c> has just filled, with the steps that <c>pg_restore</c> does not do.</summary>
 internal sealed class RestoredDatabase : IAsyncDisposable
 {
     private static readonly string[] RightsToSchema = ["create", "usage"];
@@ -21,7 +21,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     private RestoredDatabase(NpgsqlConnection connection, ILogger logger) => (_connection, _logger) = (connection, logger);
 
-    /// <summary>In Logto's schema.</summary>
+    /// <summary>The connection. Its search_path leads to Logto's schema.</summary>
     public NpgsqlConnection Connection => _connection;
 
     /// <summary>Statements of the dump that the server refused.</summary>
@@ -34,7 +34,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         order by name = $1
         """;
 
-    // The settings that lead a role there are for the database of the old name.
+    // A role's search_path may be set for the database of the final name only, so it has no effect here.
     private const string EnterLogtosSchema = """
         select set_config('search_path', quote_ident(n.nspname), false)
         from pg_catalog.pg_class c
@@ -46,7 +46,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         limit 1
         """;
 
-    /// <exception cref="DatabaseException">It refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public static async Task<RestoredDatabase> OpenAsync(LogtoDatabase database, ILogger logger, CancellationToken cancellationToken)
     {
         var restored = new RestoredDatabase(await database.RetryAsync(database.OpenForWorkAsync, cancellationToken), logger);
@@ -62,14 +62,14 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Collects statistics. No dump before PostgreSQL 18 has them, and Logto's first queries are slow without.</summary>
+    /// <summary>Collects statistics. Dumps before PostgreSQL 18 have none, and Logto's first queries are slow without them.</summary>
     public Task AnalyzeAsync(CancellationToken cancellationToken) => ExecuteAsync("analyze", cancellationToken);
 
     /// <summary>
-    /// Gives objects to their recorded owners, where this user is a member of them. What the server refuses is found by the comparison.
+    /// Gives objects to their recorded owners, if the user may assign them. A refusal is only logged, because the comparison finds it.
     /// </summary>
-    /// <param name="recorded">The catalog of the dumped database.</param>
-    /// <param name="assumable">The roles that may become owners.</param>
+    /// <param name="recorded">The objects of the dumped database.</param>
+    /// <param name="assumable">The roles to which the user may give objects.</param>
     public async Task ReturnOwnersAsync(
         IReadOnlyList<CatalogObject> recorded, IReadOnlySet<string> assumable, CancellationToken cancellationToken)
     {
@@ -87,8 +87,9 @@ internal sealed class RestoredDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes from everybody what the dumped schema <c>public</c> did not give. A new database of PostgreSQL 14 lets everybody create in
-    /// it, and a newer <c>pg_dump</c> does not write that the dumped one did not. What the server refuses is found by the comparison.
+    /// Revokes the rights of PUBLIC on the schema <c>public</c> that the dumped database did not grant. Reason: a new database of
+    /// PostgreSQL 14 lets PUBLIC create objects there, and a newer <c>pg_dump</c> does not write the revocation. A refusal is only logged,
+    /// because the comparison finds it.
     /// </summary>
     public async Task ClosePublicAsync(IReadOnlyList<CatalogObject> recorded, CancellationToken cancellationToken)
     {
@@ -106,10 +107,10 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the roles that Logto logs in as, where they are missing.</summary>
-    /// <param name="parent">See <see cref="RestoreJob.Parent"/>.</param>
-    /// <param name="mark">Their comment until the swap: <see cref="ScratchNames.MarkOf"/>.</param>
-    /// <param name="made">Gets the names of those that are missing, before one is made.</param>
+    /// <summary>Creates Logto's missing roles.</summary>
+    /// <param name="parent">The parent role (<see cref="RestoreJob.Parent"/>).</param>
+    /// <param name="mark">The comment of these roles until the swap (<see cref="ScratchNames.MarkOf"/>).</param>
+    /// <param name="made">Receives the names of the missing roles before the first is created.</param>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public async Task MakeRolesAsync(string parent, string mark, List<string> made, CancellationToken cancellationToken)
     {
@@ -140,12 +141,15 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Grants the rights of the dump one by one. Those of Logto's roles must succeed; the log has the others that fail.</summary>
+    /// <summary>Grants the rights of the dump one by one. Rights of Logto's roles must succeed. Other failures are logged.</summary>
     /// <param name="statements">Grants and default privileges.</param>
-    /// <param name="isLogtos">Whether a role is one of Logto's own.</param>
-    /// <param name="rolesIn">Returns the roles that a statement names.</param>
-    /// <param name="isCompared">Whether a comparison finds what the schema <c>public</c> lacks, which only its owner can change.</param>
-    /// <exception cref="DatabaseException">A right of Logto's own roles was refused.</exception>
+    /// <param name="isLogtos">Whether a role is one of Logto's.</param>
+    /// <param name="rolesIn">Returns the roles in a statement.</param>
+    /// <param name="isCompared">
+    /// Whether a comparison follows. It finds missing rights on the schema <c>public</c>, so that failures about that schema are not
+    /// reported.
+    /// </param>
+    /// <exception cref="DatabaseException">The server refused a right of Logto's roles.</exception>
     public async Task GrantAsync(
         IEnumerable<string> statements,
         Func<string, bool> isLogtos,
@@ -168,7 +172,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
             }
             catch (PostgresException refusal)
             {
-                // Default privileges of other roles concern only tables that those roles create.
+                // Default privileges of other roles apply only to tables that those roles create.
                 var isDefault = statement.StartsWith("ALTER DEFAULT PRIVILEGES ", StringComparison.Ordinal);
                 if (!isDefault && rolesIn(statement).Any(isLogtos))
                 {
@@ -187,8 +191,10 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives the database the settings and rights of the dumped one at once. Until then only its owner may connect.</summary>
-    /// <param name="statements">Statements about this database by its present name, relative to a new database.</param>
+    /// <summary>
+    /// Gives the database the settings and rights of the dumped one, in one transaction. Until then only its owner may connect.
+    /// </summary>
+    /// <param name="statements">Statements about this database under its present name, as for a database that was just created.</param>
     public async Task ApplyAsync(IEnumerable<string> statements, CancellationToken cancellationToken)
     {
         await ExecuteAsync("begin", cancellationToken);
@@ -210,7 +216,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         await ExecuteAsync("commit", cancellationToken);
     }
 
-    /// <summary>Reads the passwords that the table <c>tenants</c> holds for these roles.</summary>
+    /// <summary>Reads the passwords of these roles from the table <c>tenants</c>.</summary>
     public static async Task<IReadOnlyList<(string Role, string Password)>> ReadPasswordsAsync(
         NpgsqlConnection connection, IReadOnlyList<string> roles, CancellationToken cancellationToken)
     {
@@ -229,7 +235,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         return passwords;
     }
 
-    /// <summary>Gives roles these passwords, in the transaction that is open. The server and its log get verifiers of them only.</summary>
+    /// <summary>Sets passwords of roles in the open transaction. The server and its log get only SCRAM verifiers.</summary>
     /// <exception cref="DatabaseException">The server refused.</exception>
     public static async Task SetPasswordsAsync(
         NpgsqlConnection connection, IEnumerable<(string Role, string Password)> passwords, CancellationToken cancellationToken)
@@ -252,7 +258,7 @@ internal sealed class RestoredDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes the mark of a restore from the roles that it made, in the transaction that is open.</summary>
+    /// <summary>Removes the mark from the roles that the restore created, in the open transaction.</summary>
     public static async Task KeepRolesAsync(NpgsqlConnection connection, IEnumerable<string> made, CancellationToken cancellationToken)
     {
         foreach (var role in made)
@@ -275,10 +281,10 @@ internal sealed class RestoredDatabase : IAsyncDisposable
 
     private static bool IsAboutPublic(string statement) => statement.Contains(" ON SCHEMA public ", StringComparison.Ordinal);
 
-    /// <summary>A statement for the log: the value of a setting may be a secret.</summary>
+    /// <summary>Returns a statement without literals, because the value of a setting may be a secret.</summary>
     private static string Shown(string statement) => SqlText.WithoutLiterals(statement);
 
-    /// <returns>Null when there is no such statement for this kind of object.</returns>
+    /// <returns>Null when PostgreSQL has no such statement for this kind of object.</returns>
     private string? OwnerStatement(CatalogObject each, string owner)
     {
         var what = each.Kind switch

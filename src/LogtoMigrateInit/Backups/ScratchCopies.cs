@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>An archive that is restored into a scratch database and compared with its record.</summary>
+/// <summary>Restores archives into scratch databases, and compares them with their records.</summary>
 internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string sessionName, DirectServer server, ILogger logger)
 {
     private const int FirstWithLocaleProviders = 15;
@@ -19,10 +19,10 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
 
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Restores an archive, compares it row for row, and drops the copy.</summary>
-    /// <returns>Null when all is the same; otherwise a clause for the operator.</returns>
-    /// <exception cref="PostgresToolException">It cannot be restored.</exception>
-    /// <exception cref="DatabaseException">The server refused us, or was not reached in time.</exception>
+    /// <summary>Restores an archive, compares its rows and objects, and drops the copy.</summary>
+    /// <returns>Null when the copy is equal; otherwise a clause for the operator.</returns>
+    /// <exception cref="PostgresToolException">The archive cannot be restored.</exception>
+    /// <exception cref="DatabaseException">The server refused the program, or was not reached in time.</exception>
     public async Task<string?> WhyDifferentAsync(Archive archive, BackupRecord record, CancellationToken stop)
     {
         await using var scratch = await ScratchServer.OpenAsync(server, lockTimeout, logger, stop);
@@ -58,8 +58,8 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         }
     }
 
-    /// <summary>Decides what to do with each entry.</summary>
-    /// <param name="record">Of the archive; null: it has none.</param>
+    /// <summary>Returns the plan for the entries of an archive.</summary>
+    /// <param name="record">The record of the archive; null: none.</param>
     public static async Task<RestorePlan> PlanAsync(
         Archive archive, ArchiveContents contents, ClusterRights rights, CancellationToken stop, BackupRecord? record = null)
     {
@@ -74,10 +74,10 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
     }
 
     /// <summary>
-    /// Creates an empty scratch database with the encoding and the locale of the dumped one. If this server lacks that locale, the database
-    /// gets the server's own.
+    /// Creates an empty scratch database with the encoding and the locale of the dumped one. If the server lacks that locale, it uses the
+    /// server's own.
     /// </summary>
-    /// <returns>Its name.</returns>
+    /// <returns>The name of the database.</returns>
     public async Task<string> CreateAsync(
         ScratchServer scratch,
         Archive archive,
@@ -108,12 +108,11 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
         }
     }
 
-    /// <summary>Restores the entries, and logs now and then that it is still running.</summary>
-    /// <param name="archive">The dump.</param>
-    /// <param name="name">The scratch database.</param>
-    /// <param name="entries">Entries of the archive, in its order.</param>
+    /// <summary>Restores the entries, and logs from time to time that it still runs.</summary>
+    /// <param name="name">The name of the scratch database.</param>
+    /// <param name="entries">The entries to restore, in the order of the archive.</param>
     /// <param name="rights">The user's rights on the scratch server.</param>
-    /// <param name="section">See <see cref="Archive.RestoreAsync"/>.</param>
+    /// <param name="section">The section to restore (<see cref="Archive.RestoreAsync"/>).</param>
     public async Task FillAsync(
         Archive archive,
         string name,
@@ -136,10 +135,12 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
     }
 
     /// <summary>Compares the objects of a restored database with the recorded ones.</summary>
-    /// <param name="name">The new database.</param>
-    /// <param name="record">With a catalog.</param>
-    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> here.</param>
-    /// <param name="roles">See <see cref="CatalogComparison.Compare"/>.</param>
+    /// <param name="name">The name of the restored database.</param>
+    /// <param name="record">A record with a catalog.</param>
+    /// <param name="serverVersion">The <c>server_version_num</c> of this server.</param>
+    /// <param name="roles">
+    /// The roles of this server (<see cref="CatalogComparison.Compare"/>); null: owners and rights are not compared.
+    /// </param>
     public async Task<IReadOnlyList<CatalogDifference>> CompareObjectsAsync(
         string name, BackupRecord record, int serverVersion, RolesHere? roles, CancellationToken stop)
     {
@@ -150,13 +151,13 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
             record.Catalog!.Objects, found.Objects, record.ServerVersion / 10000, serverVersion / 10000, roles);
     }
 
-    /// <returns>Null when all objects are there as they were, but for those that are left out.</returns>
+    /// <returns>Null when the objects are equal, or when they cannot be compared; otherwise a clause for the operator.</returns>
     private async Task<string?> WhyOtherObjectsAsync(
         string name, BackupRecord record, RestorePlan plan, ClusterRights rights, CancellationToken stop)
     {
         if (record.Catalog is null || plan.LeftOut.Count > 0)
         {
-            return null; // what is left out is said by name
+            return null; // the log already lists the objects that are left out
         }
 
         string[] different =
@@ -170,11 +171,11 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
             : $"the restored copy is not what was dumped: {CatalogText.List(different)}; keep the file, and please report it";
     }
 
-    /// <summary>Rights, settings and slots are not restored into a copy that is only compared.</summary>
+    /// <summary>Whether a difference is about rights, settings or slots, which are not restored into a copy for a comparison.</summary>
     private static bool IsOfOtherStep(CatalogDifference each) =>
         each.Object == "the database" || OtherSteps.Any(kind => each.Object.StartsWith(kind, StringComparison.Ordinal));
 
-    /// <returns>Null when every table holds what the record says; otherwise a clause for the operator.</returns>
+    /// <returns>Null when the rows of all tables match the record; otherwise a clause for the operator.</returns>
     public async Task<string?> CompareRowsAsync(string name, BackupRecord record, RestorePlan plan, CancellationToken stop)
     {
         await using var database = server.DatabaseNamed(name);
@@ -198,7 +199,7 @@ internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string session
             "keep the file, and please report it";
     }
 
-    /// <returns>Null when the table is unchanged, or when the record has no count of it.</returns>
+    /// <returns>Null when the rows match, or when the record has no count of the table.</returns>
     private static string? Describe(TableContents expected, TableContents? found) =>
         found is null ? $"{expected.Table} is missing"
         : expected.Rows is null || (expected.Rows == found.Rows && (expected.Sum is null || expected.Sum == found.Sum)) ? null

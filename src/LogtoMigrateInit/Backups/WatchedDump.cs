@@ -8,17 +8,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Reports the progress of a running <c>pg_dump</c>, and which session blocks it.</summary>
+/// <summary>Reports the progress of a running <c>pg_dump</c> and the sessions that block it.</summary>
 internal static class WatchedDump
 {
     /// <summary>Waits until the dump ends.</summary>
-    /// <param name="dumping">The dump, and what is done with its output.</param>
-    /// <param name="database">The database that is dumped.</param>
-    /// <param name="sessionName">The name of the dump's session.</param>
-    /// <param name="settings">The time-outs.</param>
-    /// <param name="report">Logs the progress; gets the elapsed seconds.</param>
-    /// <param name="logger">Gets the sessions that block the dump.</param>
-    /// <exception cref="PostgresToolException">The dump failed; after a lock time-out the message names the blocking session.</exception>
+    /// <param name="dumping">The dump and the processing of its output.</param>
+    /// <param name="sessionName">The <c>application_name</c> of the dump's session.</param>
+    /// <param name="report">Logs the progress. Its argument is the elapsed time in seconds.</param>
+    /// <exception cref="PostgresToolException">The dump failed. After a lock time-out the message names the blocking session.</exception>
     public static async Task WatchAsync(
         Task dumping,
         LogtoDatabase database,
@@ -47,7 +44,8 @@ internal static class WatchedDump
             when (failure.Message.Contains("due to statement timeout", StringComparison.Ordinal)
                 || (watch.HasJustWaited && Stopwatch.GetElapsedTime(began) >= settings.LockTimeout))
         {
-            // pg_dump --lock-wait-timeout is a statement_timeout of its own. The server says so in a language of its own.
+            // pg_dump --lock-wait-timeout sets a statement_timeout. The server's message may be in another language, so the elapsed time
+            // counts too.
             var reason = $"pg_dump waited {settings.LockTimeout.TotalSeconds:0} s (LOGTO_INIT_LOCK_TIMEOUT_SECONDS) " +
                 $"for {watch.LastWait ?? "a lock"}. Next: end that session, and start again";
             throw new PostgresToolException(reason, failure);

@@ -6,14 +6,14 @@ namespace LogtoMigrateInit.CommandLine;
 /// <summary>Asks the operator before a step that the program cannot undo.</summary>
 internal static class Confirmation
 {
-    /// <summary>Whether there is a terminal to ask at.</summary>
+    /// <summary>Whether a terminal exists at which the program can ask.</summary>
     public static bool MayAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
 
-    /// <param name="question">Ends with a question mark.</param>
-    /// <param name="yes">The answer is yes without a question (<c>--yes</c>).</param>
-    /// <param name="logger">Logs the question when it is not asked.</param>
-    /// <returns>False also without a terminal.</returns>
-    /// <exception cref="OperationCanceledException">Stopped before an answer came.</exception>
+    /// <summary>Asks the question, and returns whether the operator agreed.</summary>
+    /// <param name="question">A sentence that ends with a question mark.</param>
+    /// <param name="yes">Agrees without asking (<c>--yes</c>), and logs the question.</param>
+    /// <returns>False also when there is no terminal.</returns>
+    /// <exception cref="OperationCanceledException">The program was stopped before an answer came.</exception>
     public static bool Ask(string question, bool yes, ILogger logger, CancellationToken stop)
     {
         if (yes)
@@ -29,7 +29,7 @@ internal static class Confirmation
 
         Console.Error.Write($"{OneLine.Escape(question)} [y/N] ");
 
-        // A terminal cannot be read with a token. The thread that reads ends with the process.
+        // .NET cannot cancel a read from a terminal. The reading thread ends with the process.
         var answer = Task.Run(Console.In.ReadLine, CancellationToken.None);
         answer.Wait(stop);
         return answer.Result?.Trim() is "y" or "Y" or "yes";

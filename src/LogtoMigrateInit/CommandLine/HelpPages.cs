@@ -1,7 +1,8 @@
 namespace LogtoMigrateInit.CommandLine;
 
 /// <summary>
-/// The help of each command: at most 40 lines of 100 columns. <c>HelpSpecs</c> holds it to the options, the variables and the exit codes.
+/// The help of each command: at most 40 lines of 100 columns. <c>HelpSpecs</c> compares it with the options, the variables and the exit
+/// codes.
 /// </summary>
 internal static class HelpPages
 {
@@ -263,7 +264,7 @@ internal static class HelpPages
         {More}
         """;
 
-    /// <summary>The page of a command; null: the program's own.</summary>
+    /// <summary>Returns the page of a command; null and unknown names: the program's own page.</summary>
     public static string Of(string? command) => command switch
     {
         "migrate" => Migrate,

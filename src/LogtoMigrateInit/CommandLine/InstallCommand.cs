@@ -16,7 +16,7 @@ internal static class InstallCommand
         var directory = new Argument<string>("directory");
         directory.Validators.Add(given =>
         {
-            // As in `install "$UNSET"`. An empty name would mean the working folder.
+            // `install "$UNSET"` passes an empty name, which would mean the working folder.
             if (given.Tokens is [{ Value: "" }])
             {
                 given.AddError("The name of the folder is empty.");
@@ -30,7 +30,7 @@ internal static class InstallCommand
     private static Outcome Install(string directory)
     {
         var target = Path.Combine(directory, "logto-migrate-init");
-        var temporary = $"{target}.{Guid.NewGuid():n}.tmp"; // no number of the process, which is 1 in every container
+        var temporary = $"{target}.{Guid.NewGuid():n}.tmp"; // not the process id, which is 1 in every container
         try
         {
             // A rename is atomic, so no process can start an incomplete copy.

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace LogtoMigrateInit.CommandLine;
 
-/// <summary>How a command prints its report: <c>--output FORMAT</c>, or <c>--json</c> for <c>--output json</c>.</summary>
+/// <summary>The options for the format of a report: <c>--output FORMAT</c>, and <c>--json</c> for <c>--output json</c>.</summary>
 internal sealed class OutputFormat
 {
     public const string Json = "json";
@@ -10,7 +10,7 @@ internal sealed class OutputFormat
     private readonly Option<string> _output;
     private readonly Option<bool> _json = new("--json");
 
-    /// <param name="formats">The first is the default.</param>
+    /// <param name="formats">The accepted formats. The first is the default.</param>
     public OutputFormat(params string[] formats)
     {
         _output = new Option<string>("--output") { DefaultValueFactory = _ => formats[0] };

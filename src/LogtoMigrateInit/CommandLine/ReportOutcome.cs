@@ -2,6 +2,6 @@ using LogtoMigrateInit.Outcomes;
 
 namespace LogtoMigrateInit.CommandLine;
 
-/// <summary>Reports an outcome to the log and the termination log, without a host, and also when the settings are wrong.</summary>
-/// <returns>The same outcome.</returns>
+/// <summary>Writes an outcome to the log and the termination log. It needs no host, and works even when the settings are wrong.</summary>
+/// <returns>The outcome that was passed.</returns>
 internal delegate Outcome ReportOutcome(Outcome outcome);

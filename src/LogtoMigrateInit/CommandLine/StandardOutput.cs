@@ -1,15 +1,17 @@
 namespace LogtoMigrateInit.CommandLine;
 
-/// <summary>Where reports go.</summary>
+/// <summary>Writes reports to standard output. The log goes to standard error.</summary>
 internal static class StandardOutput
 {
-    /// <summary>A terminal whose user has not turned colours off (https://no-color.org).</summary>
+    /// <summary>Whether standard output is a terminal whose user has not turned colors off (https://no-color.org).</summary>
     public static bool TakesColours =>
         !Console.IsOutputRedirected
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
         && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
 
-    /// <summary>Writes a report. Ignores a closed standard output or a full disk: the log and the exit code have the outcome too.</summary>
+    /// <summary>
+    /// Writes a report. Ignores a closed standard output and a full disk, because the log and the exit code have the outcome.
+    /// </summary>
     public static async Task WriteAsync(string report)
     {
         try

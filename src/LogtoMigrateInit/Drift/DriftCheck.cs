@@ -20,11 +20,13 @@ internal abstract record DriftResult
     public sealed record Impossible(string Reason) : DriftResult;
 }
 
-/// <summary>Compares the real schema with what the target itself creates. The real database is only read.</summary>
+/// <summary>
+/// Compares the real schema with the one that the target's seed creates in a scratch database. It only reads the real database.
+/// </summary>
 internal sealed class DriftCheck(
     ProgramSettings settings, LogtoDatabase database, ScratchPlace place, ScratchCli cli, TargetSchema target, ILogger logger)
 {
-    /// <summary>Reads the name of the role that the comparison expects to hold the rights on Logto's tables.</summary>
+    /// <summary>Returns the name of the parent role, which the comparison expects to have the rights on Logto's tables.</summary>
     /// <exception cref="DatabaseException">The real database was not reached.</exception>
     public async Task<string> ReadParentAsync(CancellationToken stop)
     {

@@ -3,12 +3,12 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>The SQL that repairs a difference: only what leaves no difference when it is run in the order of the report.</summary>
+/// <summary>Finds the SQL that repairs a difference. All SQL, run in the order of the report, must leave no difference.</summary>
 internal static partial class DriftRepair
 {
     private const string ToOwner = " to its owner";
 
-    /// <summary>The same object when all of Logto's objects have this owner.</summary>
+    /// <summary>Returns the object as it would be with another owner.</summary>
     public static SchemaObject OwnedBy(SchemaObject each, string owner) => each switch
     {
         { Kind: "owner", Sql: { } sql } => each with
@@ -23,7 +23,7 @@ internal static partial class DriftRepair
         _ => each,
     };
 
-    /// <summary>Repairs an object that is another one.</summary>
+    /// <summary>Returns the SQL for an object that differs from the target's.</summary>
     /// <returns>Null when no statement is certain to repair it.</returns>
     public static string? Of(SchemaObject expected, SchemaObject found)
     {
@@ -31,7 +31,7 @@ internal static partial class DriftRepair
         return expected.Kind switch
         {
             "owner" or "row-level security" or "default" or "replica identity" or "role" => expected.Sql,
-            "function" => Returns(expected) == Returns(found) ? expected.Sql : null, // PostgreSQL replaces no function of another type
+            "function" => Returns(expected) == Returns(found) ? expected.Sql : null, // "or replace" cannot change the return type
             "table" when expected.Definition is "logged" or "unlogged" && found.Definition is "logged" or "unlogged" =>
                 $"alter table {expected.Name} set {expected.Definition}",
             "trigger" when found.Definition.StartsWith($"{expected.Definition} (", StringComparison.Ordinal) =>
@@ -51,7 +51,7 @@ internal static partial class DriftRepair
         };
     }
 
-    /// <summary>Takes back what Logto does not create, if no row and no column is lost.</summary>
+    /// <summary>Returns the SQL that removes an object that Logto does not create; null when it could lose rows or columns.</summary>
     public static string? OfAdded(SchemaObject added) => added.Kind switch
     {
         "policy" or "rule" => $"drop {added.Kind} {NameOf(added)} on {added.Table}",
@@ -61,9 +61,8 @@ internal static partial class DriftRepair
         _ => null,
     };
 
-    /// <summary>Grants the rights on columns again that PostgreSQL takes with the rights on their table.</summary>
-    /// <param name="difference">The difference.</param>
-    /// <param name="of">The object that it is about.</param>
+    /// <summary>Adds grants of rights on columns, because PostgreSQL revokes them together with the rights on their table.</summary>
+    /// <param name="of">The object of the difference.</param>
     /// <param name="target">The objects that the target creates.</param>
     public static SchemaDifference WithColumns(SchemaDifference difference, SchemaObject of, IEnumerable<SchemaObject> target)
     {
@@ -83,9 +82,10 @@ internal static partial class DriftRepair
     }
 
     /// <summary>
-    /// Removes SQL that fails while something without SQL differs: an index needs its columns, and a foreign key the other table.
+    /// Removes SQL that would fail because it needs a missing object without SQL. An index needs its columns, a foreign key the other
+    /// table.
     /// </summary>
-    /// <param name="differences">With the objects that they are about.</param>
+    /// <param name="differences">Each difference with its object.</param>
     /// <param name="notLogtos">The kinds and names of objects that are not Logto's.</param>
     public static IEnumerable<SchemaDifference> WithoutUncertain(
         IReadOnlyList<(SchemaObject Of, SchemaDifference Difference)> differences, IReadOnlyList<string> notLogtos)
@@ -100,7 +100,7 @@ internal static partial class DriftRepair
         {
             var isUncertain = difference.Sql is { } sql && (
                 missing.Any(each => (each.Kind != "column" || each.Table == of.Table) && Mentions(sql, each.Name))
-                || (of.Kind == "table" && unlogged > 1) // a logged table may refer to no unlogged one
+                || (of.Kind == "table" && unlogged > 1) // a logged table cannot reference an unlogged one
                 || (of.Kind == "function"
                     && notLogtos.Any(other => other.StartsWith($"function {BaseName(of)}(", StringComparison.Ordinal)))
                 || (of.Kind == "constraint" && differences.Any(other =>
@@ -136,13 +136,15 @@ internal static partial class DriftRepair
     private static string Reset(SchemaObject found) =>
         $"alter table {found.Table} reset ({string.Join(", ", found.Definition.Split(", ").Select(each => each.Split('=')[0]))})";
 
-    /// <summary>Revokes and grants single rights, because revoking all rights on a table also revokes those on its columns.</summary>
+    /// <summary>
+    /// Returns statements that revoke and grant single rights. Reason: revoking all rights on a table also revokes those on its columns.
+    /// </summary>
     private static string? Grants(SchemaObject expected, SchemaObject found)
     {
         const string Option = " with grant option";
         if (found.Definition.Contains(" granted by ", StringComparison.Ordinal))
         {
-            return null; // only who granted it can take it back
+            return null; // only the grantor can revoke it
         }
 
         var (rights, present) = (Split(expected.Definition), Split(found.Definition));
@@ -167,7 +169,9 @@ internal static partial class DriftRepair
         string List(IEnumerable<string> names) => string.Join(", ", names.Select(name => $"{name}{columns}"));
     }
 
-    /// <summary>PostgreSQL can add values of an enum at their places, but not remove or reorder them.</summary>
+    /// <summary>
+    /// Returns statements that add values to an enum; null when values must be removed or reordered, which PostgreSQL cannot do.
+    /// </summary>
     private static string? AddValues(SchemaObject expected, SchemaObject found)
     {
         var (values, present) = (expected.Definition.Split(", "), found.Definition.Split(", "));

@@ -2,13 +2,13 @@ using System.Text;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>Drift in words.</summary>
+/// <summary>Formats differences as text.</summary>
 internal static class DriftText
 {
     private const int Few = 3;
     private const int Longest = 100;
 
-    /// <summary>Returns the first missing or different objects, for a sentence.</summary>
+    /// <summary>Returns the first three missing or different objects, for a sentence.</summary>
     public static string Some(DriftReport drift)
     {
         var differences = drift.Differences.Where(difference => difference.What != Difference.Added).ToArray();
@@ -16,7 +16,7 @@ internal static class DriftText
         return $"{string.Join(", ", differences.Take(Few).Select(Short))}{more}";
     }
 
-    /// <summary>One difference as a phrase, such as <c>index users__name on users is missing</c>.</summary>
+    /// <summary>Returns a difference as a clause, such as <c>index users__name on users is missing</c>.</summary>
     public static string Of(SchemaDifference difference) => difference.What switch
     {
         Difference.Missing => $"{difference.Kind} {difference.Name} is missing",
@@ -25,7 +25,7 @@ internal static class DriftText
         _ => $"{difference.Kind} {difference.Name} is {Value(difference.Found)} instead of {Value(difference.Expected)}",
     };
 
-    /// <summary>The phrase for a line of the log, which holds no long definition.</summary>
+    /// <summary>Returns the clause without long definitions, for a line of the log.</summary>
     public static string Short(SchemaDifference difference)
     {
         var (kind, name, expected, found) = (difference.Kind, difference.Name, difference.Expected ?? "", difference.Found ?? "");
@@ -35,10 +35,10 @@ internal static class DriftText
             : $"{kind} {name} is another one";
     }
 
-    /// <summary>Whether the statement that repairs it has comments, which would change its meaning on one line.</summary>
+    /// <summary>Whether the SQL needs its line breaks, because comments in a function would change its meaning on one line.</summary>
     public static bool IsLong(SchemaDifference difference) => difference.Kind == "function";
 
-    /// <summary>A clause for the last line about the SQL, such as <c>2 of 5 have no SQL</c>.</summary>
+    /// <summary>Returns a clause about the SQL for the final message, such as <c>2 of 5 have no SQL</c>.</summary>
     public static string OfSql(DriftReport drift)
     {
         var (all, without) = (drift.Differences.Count, drift.Differences.Count(difference => difference.Sql is null));
@@ -49,7 +49,7 @@ internal static class DriftText
 
     private static string Value(string? definition) => Line(definition) is { Length: > 0 } line ? line : "nothing";
 
-    /// <summary>A definition or a statement on one line, with names and literals as they are; empty for none.</summary>
+    /// <summary>Returns a definition or a statement on one line. Quoted names and literals stay unchanged. Empty for null.</summary>
     public static string Line(string? definition)
     {
         var line = new StringBuilder();

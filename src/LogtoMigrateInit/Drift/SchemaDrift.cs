@@ -4,34 +4,33 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>How an object differs from the target's own.</summary>
+/// <summary>The kind of a difference from the target's schema.</summary>
 internal enum Difference
 {
     Missing,
     Different,
 
-    /// <summary>An object on a table of Logto's that Logto does not create.</summary>
+    /// <summary>An object on a table of Logto that Logto does not create.</summary>
     Added,
 }
 
-/// <summary>One difference.</summary>
-/// <param name="What">How it differs.</param>
-/// <param name="Kind">See <see cref="SchemaObject.Kind"/>.</param>
-/// <param name="Name">See <see cref="SchemaObject.Name"/>.</param>
+/// <summary>One difference of an object from the target's schema.</summary>
+/// <param name="Kind">The kind of the object (<see cref="SchemaObject.Kind"/>).</param>
+/// <param name="Name">The name of the object (<see cref="SchemaObject.Name"/>).</param>
 /// <param name="Expected">The target's definition; null when the target has none.</param>
-/// <param name="Found">The definition in the real database; null when it is missing.</param>
-/// <param name="Sql">The statement that repairs it; null when none is certain to.</param>
+/// <param name="Found">The definition in the real database; null when the object is missing.</param>
+/// <param name="Sql">The SQL that repairs the difference; null when no SQL is certain to do so.</param>
 internal sealed record SchemaDifference(Difference What, string Kind, string Name, string? Expected, string? Found, string? Sql);
 
-/// <summary>All differences, and the objects that are not Logto's.</summary>
+/// <summary>The result of a comparison.</summary>
 /// <param name="Differences">In the order in which the operator should repair them.</param>
-/// <param name="NotLogtos">Tables, views, functions and so on that the target does not have: no drift.</param>
-/// <param name="Compared">How many objects of the target's were compared.</param>
+/// <param name="NotLogtos">Tables, views, functions and so on that the target does not have. They do not count as drift.</param>
+/// <param name="Compared">The number of the target's objects that were compared.</param>
 internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
 {
     /// <summary>
-    /// Whether an object of the target's is missing or different. How PostgreSQL stores a table, and the rights of its owner and of all
-    /// roles, are the operator's, who may have good reasons for them.
+    /// Whether an object of the target is missing or different. Storage parameters, the replica identity, and the rights of owners and of
+    /// PUBLIC do not count, because the operator may have changed them on purpose.
     /// </summary>
     public bool LacksSomething => Differences.Any(difference =>
         difference.What != Difference.Added
@@ -39,24 +38,28 @@ internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, 
         && !SchemaDrift.IsOfOwnerOrPublic(difference.Kind, difference.Name));
 }
 
-/// <summary>Compares a schema with the one that the target's own seed creates.</summary>
+/// <summary>Compares a schema with the one that the target's seed creates.</summary>
 internal static partial class SchemaDrift
 {
     private const string OfConstraint = "index of a constraint";
 
-    /// <summary>The kinds that stand alone; the others belong to a table, a function or an enum.</summary>
+    /// <summary>The kinds of independent objects. Objects of all other kinds belong to one of them.</summary>
     private static readonly string[] Alone = ["table", "view", "materialized view", "foreign table", "sequence", "function", "enum"];
 
-    /// <summary>The order of repairs: later kinds may need earlier ones. Row-level security without policies hides all rows.</summary>
+    /// <summary>
+    /// The order of repairs: later kinds may need earlier ones. Policies come before row-level security, which hides all rows without them.
+    /// </summary>
     private static readonly string[] Order =
     [
         "enum", "table", "column", "function", "default", "not null", "constraint", OfConstraint, "index", "storage parameters",
         "replica identity", "rule", "trigger", "policy", "row-level security", "role", "owner", "grant",
     ];
 
-    /// <param name="expected">The objects that the target creates; see <see cref="WithRoles"/>.</param>
+    /// <param name="expected">
+    /// The objects that the target creates, with the role names of the real database (<see cref="WithRoles"/>).
+    /// </param>
     /// <param name="found">The objects of the real database.</param>
-    // Over 40 lines: what is missing, different and added is found from the same sets.
+    // Over 40 lines: missing, different and added objects come from the same sets.
     public static DriftReport Compare(IReadOnlyList<SchemaObject> expected, IReadOnlyList<SchemaObject> found)
     {
         var owner = found
@@ -109,26 +112,26 @@ internal static partial class SchemaDrift
             .ToArray();
         var ordered = DriftRepair.WithoutUncertain(differences, notLogtos)
             .OrderBy(difference => Array.IndexOf(Order, difference.Kind))
-            .ThenBy(difference => difference.Expected?.StartsWith("FOREIGN KEY", StringComparison.Ordinal)) // it needs a primary key
+            .ThenBy(difference => difference.Expected?.StartsWith("FOREIGN KEY", StringComparison.Ordinal)) // after the primary keys
             .ThenBy(difference => difference.Name, StringComparer.Ordinal);
         return new DriftReport([.. ordered], notLogtos, target.Length);
     }
 
     /// <summary>
-    /// Returns the parent role of a database's tenants, as PostgreSQL quotes it. It has the rights on Logto's tables. A database that was
-    /// restored or cloned under another name mostly keeps the roles of the old name.
+    /// Returns the quoted name of the parent role, which has the rights on Logto's tables. A database that was restored or cloned under
+    /// another name usually keeps the roles of the old name.
     /// </summary>
     /// <param name="objects">The objects of the database.</param>
-    /// <param name="database">Its name, which counts when no role of Logto's has a right.</param>
+    /// <param name="database">The name of the database. It determines the role when no role of Logto has a right.</param>
     public static string ParentRole(IReadOnlyList<SchemaObject> objects, string database) =>
         FindParent(objects) ?? SqlNames.Quote(LogtoNames.RolePrefix + database.Replace('-', '_'));
 
     /// <summary>
-    /// Renames Logto's roles. Their names contain the name of their database, in which older releases replace hyphens by underscores
-    /// (logto-io/logto#9060).
+    /// Renames Logto's roles in the objects. Reason: the names contain the name of the database, in which older releases replace hyphens by
+    /// underscores (logto-io/logto#9060).
     /// </summary>
     /// <param name="objects">The objects of one database.</param>
-    /// <param name="parent">The parent role of the other database; see <see cref="ParentRole"/>.</param>
+    /// <param name="parent">The parent role of the other database (<see cref="ParentRole"/>).</param>
     public static IReadOnlyList<SchemaObject> WithRoles(IReadOnlyList<SchemaObject> objects, string parent)
     {
         if (FindParent(objects) is not { } own || own == parent)
@@ -163,24 +166,30 @@ internal static partial class SchemaDrift
         .GroupBy(match => match.Groups[1].Value)
         .MaxBy(same => same.Count())?.Key;
 
-    /// <summary>As <c>quote_ident</c> does; no name with this prefix is a keyword.</summary>
+    /// <summary>Quotes a name like <c>quote_ident</c>. No name with Logto's prefix is a keyword.</summary>
     private static string QuoteLikeServer(string role) => PlainName().IsMatch(role) ? role : SqlNames.Quote(role);
 
-    /// <summary>The operator decides on the rights of roles that are not Logto's, and of all others on its schema.</summary>
+    /// <summary>
+    /// Whether the object is compared. Rights of other roles are not, and neither are rights of PUBLIC and owners on the schema: the
+    /// operator decides on them.
+    /// </summary>
     private static bool IsLogtos(SchemaObject each) =>
         each.Kind != "grant" || Grantee().IsMatch(each.Name) || (each.Table is not null && IsOfOwnerOrPublic(each.Kind, each.Name));
 
-    /// <summary>Logto's roles need this right themselves where the operator has taken it from PUBLIC.</summary>
+    /// <summary>Whether it is the right to use the schema. Logto's roles need it if the operator has revoked it from PUBLIC.</summary>
     private static bool IsUseOfSchema(SchemaObject each) => each is { Kind: "grant", Table: null, Definition: "usage" };
 
-    /// <summary>Whether it is a right of an object's owner, or of all roles.</summary>
+    /// <summary>Whether it is a right of an object's owner, or of PUBLIC.</summary>
     public static bool IsOfOwnerOrPublic(string kind, string name) =>
         kind == "grant"
         && (name.EndsWith(" to public", StringComparison.Ordinal) || name.EndsWith(" to its owner", StringComparison.Ordinal));
 
     private static (string Kind, string Name) Key(SchemaObject each) => (each.Kind, each.Name);
 
-    /// <summary>A constraint includes its index, and a column its default, its NOT NULL and its rights.</summary>
+    /// <summary>
+    /// Whether another difference includes this one. A constraint includes its index. A missing or added column includes its default, its
+    /// NOT NULL and its rights.
+    /// </summary>
     private static bool IsIncluded(SchemaDifference difference, List<SchemaDifference> all) => difference.Kind switch
     {
         OfConstraint => all.Exists(other => other.Kind == "constraint" && other.Name == difference.Name),
@@ -194,8 +203,8 @@ internal static partial class SchemaDrift
         other.Kind == "column" && other.What == what && what != Difference.Different;
 
     /// <summary>
-    /// Removes line breaks, and casts between PostgreSQL's text types. A restored database has these casts in other places than the dumped
-    /// one: PostgreSQL reads <c>'a'::varchar in a list::text[]</c> back as <c>'a'::varchar::text</c> in a list.
+    /// Removes line breaks and casts between PostgreSQL's text types. Reason: in a restored database these casts are in other places.
+    /// PostgreSQL reads <c>'a'::varchar in a list::text[]</c> back as <c>'a'::varchar::text</c> in a list.
     /// </summary>
     private static string Comparable(string definition) => TextCast().Replace(Blanks().Replace(definition, " ").Trim(), "");
 

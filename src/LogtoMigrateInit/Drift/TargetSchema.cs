@@ -10,18 +10,17 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>The schema that the target itself creates: its own seed, in a scratch database, which is dropped again.</summary>
+/// <summary>Reads the schema that the target's seed creates in a scratch database, and drops that database.</summary>
 internal sealed class TargetSchema(ScratchCli cli)
 {
     private const string Home = "public"; // the only schema that Logto's seed uses
 
-    /// <param name="scratch">The server for the scratch database.</param>
-    /// <param name="inspection">The real database.</param>
-    /// <param name="folder">The lock of the CLI's folder. Another CLI of this run may share it, but waits for the seed.</param>
+    /// <param name="inspection">The inspection of the real database.</param>
+    /// <param name="folder">The lock of the CLI's folder. Another CLI of this run may share it, but must wait for the seed.</param>
     /// <param name="seeded">Called when the CLI has ended successfully.</param>
-    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
-    /// <param name="stop">Leaves little time to drop the database.</param>
-    /// <returns>Its objects; see <see cref="SchemaDrift.WithRoles"/>.</returns>
+    /// <param name="held">When canceled, the work ends. The database is dropped anyway.</param>
+    /// <param name="stop">When canceled, little time is left to drop the database.</param>
+    /// <returns>The objects, with role names of the scratch database (see <see cref="SchemaDrift.WithRoles"/>).</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(

@@ -3,8 +3,8 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>The attributes of the roles that Logto logs in as, which would open each tenant's rows to the others.</summary>
-/// <param name="Parent">The role whose members they are, as PostgreSQL quotes it; null when they have none.</param>
+/// <summary>The attributes of Logto's roles that bypass row-level security, and so would open each tenant's rows to the others.</summary>
+/// <param name="Parent">The quoted name of the roles' parent role; null when they are no members of one.</param>
 /// <param name="Objects">One object for each role.</param>
 internal sealed record TenantRoles(string? Parent, IReadOnlyList<SchemaObject> Objects)
 {
@@ -28,7 +28,7 @@ internal sealed record TenantRoles(string? Parent, IReadOnlyList<SchemaObject> O
           order by 1
         """;
 
-    /// <param name="connection">To the real database, in Logto's schema.</param>
+    /// <param name="connection">A connection to the real database whose search_path leads to Logto's schema.</param>
     public static async Task<TenantRoles> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Query, connection);
@@ -43,7 +43,7 @@ internal sealed record TenantRoles(string? Parent, IReadOnlyList<SchemaObject> O
         return new TenantRoles(parent, objects);
     }
 
-    /// <summary>The same role as Logto's seed creates it.</summary>
+    /// <summary>Returns the role with the attributes that Logto's seed gives it.</summary>
     public static SchemaObject AsExpected(SchemaObject role) =>
         role with { Definition = Plain, Sql = $"alter role {role.Name} {Plain}" };
 }

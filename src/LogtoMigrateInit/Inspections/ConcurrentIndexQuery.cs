@@ -4,28 +4,28 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Inspections;
 
-/// <summary>An index of the database that an alteration builds concurrently.</summary>
+/// <summary>An existing index with the name of one that an alteration builds concurrently.</summary>
 /// <param name="Index">The index as the script describes it.</param>
-/// <param name="Table">The table that it is on in the database.</param>
-/// <param name="IsValid">Whether PostgreSQL finished it.</param>
-/// <param name="IsBeingBuilt">Whether a session builds it at this moment.</param>
+/// <param name="Table">The table of the existing index.</param>
+/// <param name="IsValid">Whether PostgreSQL finished the build.</param>
+/// <param name="IsBeingBuilt">Whether a session is building an index on this table.</param>
 internal sealed record PresentIndex(ConcurrentIndex Index, string Table, bool IsValid, bool IsBeingBuilt)
 {
     /// <summary>
-    /// Every retry of its alteration would fail ("already exists"), or <c>if not exists</c> would silently keep a broken one. A valid one
-    /// that the script accepts is no obstacle: the server finished it after its client had died.
+    /// Whether the index stops its alteration. Without <c>if not exists</c> every retry fails ("already exists"). With it, the script would
+    /// silently keep an invalid index. A valid index that the script accepts is no obstacle: the server finished it after its client died.
     /// </summary>
     public bool IsInTheWay => !IsValid || !Index.IfNotExists;
 
-    /// <summary>The statement that removes it.</summary>
+    /// <summary>The statement that removes the index.</summary>
     public string Removal => $"drop index concurrently {SqlNames.Quote(Index.Name)}";
 }
 
-/// <summary>Finds those indexes of an alteration that exist.</summary>
+/// <summary>Finds the indexes of an alteration that exist in the database.</summary>
 internal static class ConcurrentIndexQuery
 {
-    // Of another role's build an ordinary owner sees the process and no table, but everybody sees the locks: a build holds one on its table
-    // from its beginning to its end.
+    // pg_stat_progress_create_index shows an ordinary owner the process of another role's build, but not its table. The locks are visible
+    // to all, and a build holds a lock on its table from beginning to end.
     private const string Find = """
         select t.relname::text, i.indisvalid,
             exists (

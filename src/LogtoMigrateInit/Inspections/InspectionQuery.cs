@@ -6,8 +6,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// Reads an <see cref="Inspection"/> in one round trip, or in two where no Logto can start. Names are resolved through the role's
-/// search_path, exactly as Logto does; types that need a lookup of the server's catalogue (arrays, regclass, "char") are cast away.
+/// Reads an <see cref="Inspection"/> in one round trip, or in two if no relation is called <c>systems</c>. Names are resolved through the
+/// role's search_path, as in Logto. Types for which Npgsql must read the server's catalog (arrays, regclass, "char") are cast to others.
 /// </summary>
 internal static class InspectionQuery
 {
@@ -16,7 +16,7 @@ internal static class InspectionQuery
           when 'm' then 'materialized view' when 'S' then 'sequence' when 'c' then 'type' when 'i' then 'index' else 'relation' end
         """;
 
-    // Without it, who does not own the table "tenants" would see it empty instead of being refused. It lasts as long as the batch,
+    // Without this setting, a user that does not own the table "tenants" sees no rows instead of an error. The setting lasts for the batch,
     // which is one transaction.
     private const string SeeAllRows = "set_config('row_security', 'off', true)";
 
@@ -39,7 +39,7 @@ internal static class InspectionQuery
           order by 1
         """;
 
-    // The primary key of "systems" on its column "key" alone comes with them, as a row without a name.
+    // Returns the names of invalid indexes. A row without a name means that the primary key of "systems" is its column "key" alone.
     private const string Indexes = """
         select case when not i.indisvalid then c.relname::text end from pg_catalog.pg_index i
           join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -49,15 +49,15 @@ internal static class InspectionQuery
           order by 1
         """;
 
-    // The last two fail when their table does not exist; by then the other results have arrived. A view is not run: somebody else's
-    // may do anything.
+    // This statement and those of StartQuery fail when their table does not exist. The results before them have arrived by then. A view
+    // called "systems" is not queried, because another role's view may do anything.
     private const string State = """
         select coalesce(value::text, 'null') from systems where key::text = 'alterationState'
           and (select relkind in ('r', 'p') from pg_catalog.pg_class where oid = to_regclass('systems'))
           limit 2
         """;
 
-    // Asked only where nothing is called "systems": planning it takes longer than everything above.
+    // Runs only if no relation is called "systems". Reason: planning this statement takes longer than all statements above.
     private const string Objects = $"""
         select count(*), coalesce(string_agg(object, ', ' order by object) filter (where number <= 5), '') from (
           select object, row_number() over (order by object) as number from (
@@ -78,17 +78,17 @@ internal static class InspectionQuery
         """;
 
     /// <summary>
-    /// All that one round trip asks; <c>bench/</c> asks the same of psql. Those that read Logto's own tables come last, because they may
-    /// fail.
+    /// Returns the statements of the round trip. <c>bench/</c> runs the same with psql. Statements that read Logto's tables come last,
+    /// because they may fail.
     /// </summary>
-    /// <param name="tables">The names of Logto's tables; see <see cref="LogtoRequirements.Tables"/>.</param>
+    /// <param name="tables">The names of Logto's tables (<see cref="LogtoRequirements.Tables"/>).</param>
     internal static IReadOnlyList<string> Statements(IReadOnlyList<string> tables) =>
     [
         Facts, TablesWithoutRowSecurity, Indexes, StartQuery.ProtectionOf(tables), State, .. StartQuery.Statements(tables),
     ];
 
-    /// <param name="connection">Outside of a transaction.</param>
-    /// <param name="tables">The names of Logto's tables; none where only the other facts matter.</param>
+    /// <param name="connection">A connection outside a transaction.</param>
+    /// <param name="tables">The names of Logto's tables; empty when the facts about them are not needed.</param>
     public static async Task<Inspection> ReadAsync(
         NpgsqlConnection connection, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {
@@ -172,7 +172,9 @@ internal static class InspectionQuery
         return inspection with { ObjectCount = reader.GetInt64(0), Objects = reader.GetString(1) };
     }
 
-    /// <summary>The table is missing, or what has its name has not its form: no such column, an index, another type.</summary>
+    /// <summary>
+    /// Whether the table is missing, or a relation of its name has another form: a missing column, another type, an index.
+    /// </summary>
     private static bool IsAboutAnotherTable(PostgresException answer) => answer.SqlState
         is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.WrongObjectType
         or PostgresErrorCodes.CannotCoerce or PostgresErrorCodes.UndefinedFunction;

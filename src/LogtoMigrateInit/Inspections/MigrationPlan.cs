@@ -3,10 +3,10 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Inspections;
 
-/// <summary>The decision, taken from what the target ships and what the database shows, and from nothing else.</summary>
+/// <summary>Decides what a database needs. A pure function of the target's catalog and the inspection.</summary>
 internal static class MigrationPlan
 {
-    /// <summary>The same function judges before a deploy and verifies after it.</summary>
+    /// <summary>Returns the verdict, both before a deploy and to verify its result.</summary>
     public static Verdict Decide(AlterationCatalog catalog, Inspection database)
     {
         var systems = database.Relations.FirstOrDefault(relation => relation.Name == LogtoNames.Systems);
@@ -17,7 +17,7 @@ internal static class MigrationPlan
             _ when database.DriverRefusal is { } refusal => new Verdict.DriverRefused(refusal),
             null => DecideWithoutState(database, missing, hasLegacyConfigs),
 
-            // Others have views and tables of this name too; it says something about Logto only beside other tables of Logto's.
+            // Other programs use the name "systems" too. It points to Logto only together with other tables of Logto.
             _ when missing.Length == LogtoNames.Tables.Count => new Verdict.Foreign(
                 $"it has {Named(systems.Kind)} called 'systems' and none of Logto's other tables"),
             { Kind: not Relation.Table } => new Verdict.Damaged(
@@ -82,7 +82,7 @@ internal static class MigrationPlan
         bool IsMended(string table) => pending.Any(alteration => catalog.Names(alteration, table));
         var open = database.TablesWithoutRowSecurity.Where(table => !IsMended(table)).ToArray();
 
-        // No alteration creates or repairs roles, tenants or keys, so what is wrong before a deploy is wrong after it.
+        // No alteration creates or repairs roles, tenants or keys. So a deploy does not remove a fault in them.
         var faults = StartConditions.FindFaults(catalog.Requirements, database, state, IsMended);
         return open.Length > 0 ? new Verdict.Unstartable(state, pending, open)
             : faults.Count > 0 ? new Verdict.Failing(state, pending, faults)

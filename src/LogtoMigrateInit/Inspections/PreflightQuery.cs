@@ -3,14 +3,17 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Inspections;
 
-/// <summary>What the user may do and which of Logto's roles are there, for the preflight.</summary>
-/// <param name="Roles">Those named <c>logto_tenant_…</c> for this database, in either spelling and with any suffix; cluster-wide.</param>
-/// <param name="MayCreateInSchema">False also when there is no schema.</param>
-/// <param name="MayCreateRoles">Superuser or CREATEROLE.</param>
-/// <param name="StrangersToParent">
-/// The first five of the roles in <c>tenants</c> that are no members of the role without a suffix, where that is there.
+/// <summary>The user's rights and Logto's roles on the server, for the preflight.</summary>
+/// <param name="Roles">
+/// The roles <c>logto_tenant_…</c> of this database that exist on the server: the parent and the roles with <c>_admin</c> and
+/// <c>_default</c>, with hyphens and with underscores.
 /// </param>
-/// <param name="TablesOfOthers">Tables that the user does not own, so that it cannot alter them.</param>
+/// <param name="MayCreateInSchema">False also when the search_path has no schema.</param>
+/// <param name="MayCreateRoles">Whether the user is a superuser or has CREATEROLE.</param>
+/// <param name="StrangersToParent">
+/// The first five roles in <c>tenants</c> that do not have the rights of the parent role; empty when no parent exists.
+/// </param>
+/// <param name="TablesOfOthers">Tables in the schema that the user does not own and cannot alter.</param>
 internal sealed record Privileges(
     IReadOnlyList<string> Roles, bool MayCreateInSchema, bool MayCreateRoles, IReadOnlyList<string> TablesOfOthers,
     IReadOnlyList<string> StrangersToParent);
@@ -39,7 +42,7 @@ internal static class PreflightQuery
           order by 1
         """;
 
-    // Last, because it fails where there is no table "tenants", as before a seed, or where we may not read it.
+    // The last statement, because it fails when the table "tenants" is missing (before a seed) or cannot be read.
     private const string StrangersToParent = """
         with parents as materialized (select oid from pg_catalog.pg_roles
             where rolname in (

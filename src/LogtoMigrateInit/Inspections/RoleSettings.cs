@@ -4,16 +4,16 @@ namespace LogtoMigrateInit.Inspections;
 
 /// <summary>The settings of a role for its sessions in this database (<c>pg_db_role_setting</c>) that matter to Logto.</summary>
 /// <param name="Wrong">The name of a setting with which Logto fails; null when there is none.</param>
-/// <param name="StatementMilliseconds">Its <c>statement_timeout</c>; null when it has none.</param>
+/// <param name="StatementMilliseconds">The <c>statement_timeout</c>; null when none is set.</param>
 internal sealed record RoleSettings(string? Wrong, double? StatementMilliseconds)
 {
     private static readonly (string Unit, double Milliseconds)[] Units =
         [("us", 0.001), ("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-    /// <summary>Reads settings in the order of their precedence: of two with the same name the later one counts.</summary>
+    /// <summary>Reads settings in the order of increasing precedence: a later one replaces an earlier one of the same name.</summary>
     /// <param name="settings">
-    /// Such as <c>all row_security=off,role row_security=on</c>; <c>role</c> precedes a setting of the role, <c>all</c> one of the
-    /// database for every role.
+    /// A list such as <c>all row_security=off,role row_security=on</c>. <c>role</c> marks a setting of the role, <c>all</c> a setting for
+    /// every role of the database.
     /// </param>
     public static RoleSettings Parse(string settings)
     {
@@ -29,7 +29,7 @@ internal sealed record RoleSettings(string? Wrong, double? StatementMilliseconds
                     isWithoutRowSecurity = IsOff(parts[1]);
                     break;
 
-                // A database that is read-only for everybody is no fault of the role: with nothing pending, that is a warning.
+                // A setting for all roles does not count: a database that is read-only for all gets a warning when nothing is pending.
                 case "default_transaction_read_only":
                     isReadOnly = isOfRole && !IsOff(parts[1]);
                     break;
@@ -43,10 +43,12 @@ internal sealed record RoleSettings(string? Wrong, double? StatementMilliseconds
         return new RoleSettings(isReadOnly ? "default_transaction_read_only" : isWithoutRowSecurity ? "row_security" : null, statement);
     }
 
-    /// <summary>PostgreSQL takes 0 and every beginning of false, no and off, but not o (<c>parse_bool</c>).</summary>
+    /// <summary>
+    /// Whether PostgreSQL reads the value as false: 0, or a prefix of "false", "no" or "off" (<c>parse_bool</c>). "o" alone is ambiguous.
+    /// </summary>
     private static bool IsOff(string value) => value.ToLowerInvariant() is "0" or ['f', ..] or ['n', ..] or ['o', 'f', ..];
 
-    /// <summary>A number without a unit is milliseconds. Returns null for what this does not understand.</summary>
+    /// <summary>Returns a duration in milliseconds, which is also the default unit; null when the value cannot be read.</summary>
     private static double? Milliseconds(string value)
     {
         var number = value.TrimEnd().TrimEnd([.. "abcdefghijklmnopqrstuvwxyz"]);

@@ -4,12 +4,14 @@ using LogtoMigrateInit.PostgreSql;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// Decides from one inspection whether Logto would start and fail: pure, and the same before a deploy, after it, and with nothing pending.
-/// docs/reliability.md lists the conditions beside what the real core does.
+/// Decides from an inspection whether Logto would start and then fail. It is pure, and the same before a deploy, after it, and with nothing
+/// pending. docs/reliability.md compares the conditions with core's behavior.
 /// </summary>
 internal static class StartConditions
 {
-    /// <summary>The alteration <c>1.0.0_rc.1-1676115897</c> gives every tenant its own keys. Before it they are elsewhere.</summary>
+    /// <summary>
+    /// The alteration <c>1.0.0_rc.1-1676115897</c>, which gives every tenant its own keys. Older states are not checked for them.
+    /// </summary>
     private const double FirstWithTenants = 1676115897;
 
     private static readonly string[] BothTenants = ["admin", "default"];
@@ -18,11 +20,8 @@ internal static class StartConditions
 
     private const string Restore = "restore that table from a backup";
 
-    /// <summary>Returns all that is wrong; empty when nothing is known to be.</summary>
-    /// <param name="target">What the target needs.</param>
-    /// <param name="database">What the database shows.</param>
-    /// <param name="state">Its state.</param>
-    /// <param name="isMended">Whether a pending alteration works on this table, and so may give it what it lacks.</param>
+    /// <summary>Returns the known faults with which Logto would start and fail.</summary>
+    /// <param name="isMended">Whether a pending alteration names this table, and so may repair it.</param>
     public static IReadOnlyList<Fault> FindFaults(
         LogtoRequirements target, Inspection database, AlterationState state, Func<string, bool> isMended)
     {
@@ -41,7 +40,7 @@ internal static class StartConditions
         ];
     }
 
-    /// <summary>Returns what does not keep Logto from answering, and may disturb it; a sentence each.</summary>
+    /// <summary>Returns a sentence for each fact that may disturb Logto but does not stop it from answering.</summary>
     public static IEnumerable<string> FindWarnings(LogtoRequirements target, StartFacts start)
     {
         const int FewConnections = 5;
@@ -121,7 +120,9 @@ internal static class StartConditions
         }
     }
 
-    /// <summary>How many of the oldest Previous keys are too many; 0 where dropping these does not make the set acceptable.</summary>
+    /// <summary>
+    /// Returns how many of the oldest Previous keys are too many; 0 when dropping them would not make the set acceptable.
+    /// </summary>
     public static int SurplusKeys(KeySet set) =>
         set is { Key: KeySet.PrivateKeys, Current: 1, Next: 0, Previous: > 1 } && set.Current + set.Previous == set.Count
             ? set.Previous - 1

@@ -7,14 +7,15 @@ namespace LogtoMigrateInit.Inspections;
 internal static class StartQuery
 {
     /// <summary>
-    /// The tables that tenants' roles may not read, and that no trigger fills (<c>packages/schemas/tables/_after_all.sql</c>).
+    /// The tables on which Logto's roles do not have all rights, and that have no trigger <c>set_tenant_id</c>
+    /// (<c>packages/schemas/tables/_after_all.sql</c>).
     /// </summary>
     private const string ClosedTables = "'tenants', 'systems', 'service_logs'";
 
-    // What "applications" means to a session tells which schema is Logto's.
+    // Logto's schema is the one in which the session finds "applications".
     private const string Schema = "(select relnamespace from pg_catalog.pg_class where oid = to_regclass('applications'))";
 
-    // A column of pg_policy's roles is {0} for PUBLIC. Other policies may stand beside these: older releases have three on "roles".
+    // The column polroles of pg_policy is {0} for PUBLIC. A table may have more policies: older releases have three on "roles".
     private const string Protection = $$"""
         with policies as (
           select polrelid, polpermissive
@@ -42,8 +43,8 @@ internal static class StartQuery
         order by 1
         """;
 
-    // A name that is too long is cut by the server, when the role is created and when it logs in. Four calls of has_table_privilege,
-    // because one with four privileges is true when any of them is held. RoleSettings judges the settings: that costs the server less.
+    // The cast to name cuts a long role name as the server does at its creation and at a login. One has_table_privilege with four
+    // privileges is true if the role has any of them, hence four calls. RoleSettings judges the settings, to save work on the server.
     private const string NeededTenants = $$"""
         with needed as (
           select t.id, t.db_user, t.db_user_password is null as is_without_password,
@@ -95,8 +96,8 @@ internal static class StartQuery
         where t.id not in ('default', 'admin')
         """;
 
-    // As core counts (packages/schemas/src/utils/oidc-private-key.ts). Fails where the table has no column "tenant_id", as before
-    // 1.0.0-rc.1.
+    // Counts keys as core does (packages/schemas/src/utils/oidc-private-key.ts). It fails before 1.0.0-rc.1, when the table had no column
+    // "tenant_id".
     private const string Keys = """
         select c.tenant_id::text, c.key::text,
           case jsonb_typeof(c.value) when 'array' then jsonb_array_length(c.value) end,
@@ -113,13 +114,14 @@ internal static class StartQuery
         where c.tenant_id in ('default', 'admin') and c.key in ('oidc.privateKeys', 'oidc.cookieKeys')
         """;
 
-    /// <summary>The statement that finds Logto's tables without their policies or triggers; it reads no table of Logto's.</summary>
+    /// <summary>
+    /// Returns the statement that finds Logto's tables without their policies or triggers. It reads only the server's catalog.
+    /// </summary>
     public static string ProtectionOf(IReadOnlyList<string> tables) => WithTables(Protection, tables);
 
     /// <summary>
-    /// The statements that fail where their tables are missing, or where we may not read them. <see cref="ReadAsync"/> reads their results.
+    /// Returns the statements that fail when Logto's tables are missing or cannot be read. <see cref="ReadAsync"/> reads their results.
     /// </summary>
-    /// <param name="tables">Logto's tables.</param>
     public static IEnumerable<string> Statements(IReadOnlyList<string> tables) =>
         [WithTables(NeededTenants, tables), OtherTenants, Keys];
 
@@ -137,7 +139,7 @@ internal static class StartQuery
     }
 
     /// <summary>Reads the results of <see cref="Statements"/>.</summary>
-    /// <exception cref="PostgresException">A table is missing or closed.</exception>
+    /// <exception cref="PostgresException">A table is missing, or the user may not read it.</exception>
     public static async Task<StartFacts> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
         await reader.NextResultAsync(cancellationToken);

@@ -5,13 +5,13 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Inspections;
 
-/// <summary>Why a role of Logto's could not do what core does as it.</summary>
+/// <summary>The kind of reason why core cannot work as a role.</summary>
 internal enum LoginTrouble
 {
-    /// <summary>Something else, such as <c>pg_hba.conf</c>.</summary>
+    /// <summary>Any other reason, such as <c>pg_hba.conf</c>.</summary>
     Other,
 
-    /// <summary>The password in the table <c>tenants</c> is not the role's.</summary>
+    /// <summary>The role does not have the password of the table <c>tenants</c>.</summary>
     Password,
 
     /// <summary>The role may not log in, or may not read or write.</summary>
@@ -20,31 +20,31 @@ internal enum LoginTrouble
     /// <summary>The role's <c>search_path</c> does not lead to Logto's tables.</summary>
     SearchPath,
 
-    /// <summary>A time-out of the role's ended a query that takes milliseconds.</summary>
+    /// <summary>A time-out of the role canceled a query that takes milliseconds.</summary>
     TimeOut,
 
     /// <summary>The role's transactions are read-only.</summary>
     ReadOnly,
 }
 
-/// <summary>A role of Logto's that could not do what core does as it.</summary>
-/// <param name="Role">Its name.</param>
-/// <param name="Reason">The server's words, or a clause.</param>
-/// <param name="Trouble">The kind of reason.</param>
-/// <param name="Schema">The schema of Logto's tables, for a role whose <c>search_path</c> does not lead there; otherwise null.</param>
+/// <summary>A role of Logto as which core cannot work.</summary>
+/// <param name="Reason">The server's message, or a clause.</param>
+/// <param name="Schema">The schema of Logto's tables, if the role's <c>search_path</c> does not lead to it; otherwise null.</param>
 internal sealed record FailedLogin(string Role, string Reason, LoginTrouble Trouble, string? Schema = null)
 {
-    /// <summary>Whether it is the role of the tenant <c>default</c> or <c>admin</c>. Other tenants do no harm to these.</summary>
+    /// <summary>
+    /// Whether the role belongs to the tenant <c>default</c> or <c>admin</c>. Faults of other tenants do not disturb these two.
+    /// </summary>
     public bool IsNeeded { get; init; } = true;
 }
 
 /// <summary>
-/// Logs in as Logto's own roles, as core does: same server, same trust, the user and the password of the table <c>tenants</c>
-/// (<c>packages/core/src/utils/tenant.ts</c>).
+/// Logs in as Logto's roles like core: on the same server, with the same trusted certificates, and with the users and passwords of the
+/// table <c>tenants</c> (<c>packages/core/src/utils/tenant.ts</c>).
 /// </summary>
 internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string> tables, ILogger logger)
 {
-    // A cloud has thousands of tenants, and an installation of one's own two; these first.
+    // Logto's cloud has thousands of tenants, a self-hosted Logto two. These two come first.
     private const string Some = """
         select db_user::text, db_user_password::text, (select count(*) from tenants where db_user is not null),
           id in ('default', 'admin'),
@@ -69,11 +69,10 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
 
     private const string IsReadOnly = "select current_setting('transaction_read_only')";
 
-    /// <summary>Tries five at most, says in the log which ones, and warns of those of other tenants that failed.</summary>
-    /// <param name="serverIsReadOnly">Whether all sessions are read-only there, and so not because of a role.</param>
-    /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
-    /// <returns>Those that failed and are needed.</returns>
-    /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
+    /// <summary>Tries at most five roles and logs their names. Logs a warning for each failed role of other tenants.</summary>
+    /// <param name="serverIsReadOnly">Whether all sessions are read-only, so that a role is not the cause.</param>
+    /// <returns>The failed roles of the tenants <c>default</c> and <c>admin</c>.</returns>
+    /// <exception cref="DatabaseException">The database refused the program's own user, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> TryAsync(bool serverIsReadOnly, CancellationToken cancellationToken)
     {
         var failed = await FindFailedAsync(serverIsReadOnly, except: [], cancellationToken);
@@ -85,11 +84,10 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         return [.. failed.Where(login => login.IsNeeded)];
     }
 
-    /// <summary>Tries five at most, and says in the log which ones.</summary>
-    /// <param name="serverIsReadOnly">See <see cref="TryAsync(bool, CancellationToken)"/>.</param>
+    /// <summary>Tries at most five roles, logs their names, and returns those that failed.</summary>
+    /// <param name="serverIsReadOnly">Whether all sessions are read-only, so that a role is not the cause.</param>
     /// <param name="except">Roles that are known not to work.</param>
-    /// <param name="cancellationToken">Ends the wait for a server that is out of reach.</param>
-    /// <exception cref="DatabaseException">The database refused us ourselves, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program's own user, or was not reached in time.</exception>
     public async Task<IReadOnlyList<FailedLogin>> FindFailedAsync(
         bool serverIsReadOnly, IReadOnlyList<string> except, CancellationToken cancellationToken)
     {
@@ -108,7 +106,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         return failed;
     }
 
-    /// <returns>Null when the role can work.</returns>
+    /// <returns>Null when core can work as the role.</returns>
     private async Task<FailedLogin?> TryAsync(string role, string? password, bool serverIsReadOnly, CancellationToken cancellationToken)
     {
         try
@@ -122,7 +120,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         }
         catch (DatabaseException refusal) when (refusal.Load == ServerLoad.Full)
         {
-            return null; // The server counts a role's connections after it has checked the password.
+            return null; // The server checks the password before the connection limit, so the login works.
         }
         catch (DatabaseException refusal) when (refusal.Failure != DatabaseFailure.NotYet || TroubleOf(refusal) == LoginTrouble.TimeOut)
         {
@@ -135,7 +133,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         {
             PostgresErrorCodes.InvalidPassword => LoginTrouble.Password,
 
-            // PgBouncer's words for a wrong password.
+            // PgBouncer's message for a wrong password.
             PostgresErrorCodes.ProtocolViolation when answer.MessageText == "SASL authentication failed" => LoginTrouble.Password,
             PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidAuthorizationSpecification => LoginTrouble.Right,
             PostgresErrorCodes.UndefinedTable => LoginTrouble.SearchPath,
@@ -144,7 +142,7 @@ internal sealed class TenantLogins(LogtoDatabase database, IReadOnlyList<string>
         }
         : LoginTrouble.Other;
 
-    /// <returns>Roles, how many there are in all, and the schema of Logto's tables as SQL writes it.</returns>
+    /// <returns>At most five roles, the number of all roles, and the quoted schema of Logto's tables.</returns>
     private static async Task<(IReadOnlyList<(string Role, string? Password, bool IsNeeded)> Tenants, long Count, string? Schema)>
         ReadAsync(
         NpgsqlConnection connection, CancellationToken cancellationToken)

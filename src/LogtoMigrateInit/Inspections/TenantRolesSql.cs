@@ -4,12 +4,12 @@ using LogtoMigrateInit.Reporting;
 namespace LogtoMigrateInit.Inspections;
 
 /// <summary>
-/// SQL for the roles that Logto logs in as, and for signing keys; one line each. Passwords go from the table to the role inside the
-/// server: they are in no text, and no error shows the statement that holds one.
+/// SQL for Logto's roles and for signing keys, each on one line. The server copies passwords from the table to the role, so they are in no
+/// text. No error shows a statement that contains one.
 /// </summary>
 internal static class TenantRolesSql
 {
-    /// <summary>Keeps the Current key and the newest Previous one of a tenant's signing keys, which stand in this order.</summary>
+    /// <summary>Keeps the first key of each status. Logto stores the newest key first.</summary>
     public static string TrimKeys(string tenant) => OneLine($$"""
         update logto_configs set value = (
         select jsonb_agg(key order by number) from (
@@ -20,16 +20,16 @@ internal static class TenantRolesSql
         where key = 'oidc.privateKeys' and tenant_id = {{SqlNames.Literal(tenant)}}
         """);
 
-    /// <summary>Gives a setting to a role in this database, where it counts before all others.</summary>
-    /// <param name="value">As SQL writes it.</param>
+    /// <summary>Sets a setting for a role in one database, which has the highest precedence.</summary>
+    /// <param name="value">The value as SQL.</param>
     public static string Set(string role, string database, string setting, string value) =>
         $"alter role {SqlNames.Quote(role)} in database {SqlNames.Quote(database)} set {setting} = {value}";
 
-    /// <summary>Gives a role the value of a setting that core needs.</summary>
+    /// <summary>Sets a setting of a role to the value that core needs.</summary>
     public static string Correct(string role, string database, string setting) =>
         Set(role, database, setting, setting == "row_security" ? "on" : "off");
 
-    /// <summary>Gives these roles the passwords that Logto will use.</summary>
+    /// <summary>Gives these roles the passwords of the table <c>tenants</c>, with which Logto logs in.</summary>
     public static string SetPasswords(IEnumerable<string> roles) => SqlNames.Do(OneLine("""
         declare t record;
         begin
@@ -41,10 +41,9 @@ internal static class TenantRolesSql
         """).Replace("$roles", string.Join(", ", roles.Select(SqlNames.Literal)), StringComparison.Ordinal));
 
     /// <summary>
-    /// Makes what is missing of Logto's roles for a database that was just restored under another name: the parent, with a password that
-    /// nobody knows, because some clouds refuse a role without one, and a role for each tenant with the password that its row has.
+    /// Creates the missing roles of a database that was just restored: the parent, and a role for each tenant with the password of its row.
+    /// The parent gets a random password, because some clouds refuse a role without one.
     /// </summary>
-    /// <param name="parent">Its name.</param>
     public static string MakeRolesFor(string parent) => SqlNames.Do(OneLine($$"""
         declare parent text := {{SqlNames.Literal(parent)}}; t record;
         begin

@@ -1,8 +1,8 @@
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>One run that holds the migration lock, and the facts that its outcome reports.</summary>
-/// <param name="migrationLock">Held.</param>
-/// <param name="whileLocked">Cancelled when the lock is lost, or by a signal.</param>
+/// <summary>A run that holds the migration lock, and the facts that its outcome reports.</summary>
+/// <param name="whileLocked">Canceled when the lock is lost, or by a signal.</param>
+/// <param name="stop">Canceled by a signal.</param>
 internal sealed class LockedRun(MigrationLock migrationLock, CancellationToken whileLocked, CancellationToken stop)
 {
     public MigrationLock Lock => migrationLock;
@@ -11,15 +11,17 @@ internal sealed class LockedRun(MigrationLock migrationLock, CancellationToken w
 
     public CancellationToken Stop => stop;
 
-    /// <summary>The command that restores the backup of this run; null when there is none. Every failure shows it.</summary>
+    /// <summary>
+    /// The command that restores the backup of this run; null without a backup. Failures show it once <see cref="HasBegun"/>.
+    /// </summary>
     public string? RestoreCommand { get; set; }
 
-    /// <summary>Logto's CLI has been started in the real database.</summary>
+    /// <summary>Whether the run may have changed the real database: Logto's CLI was started, or the SQL of a repair.</summary>
     public bool HasBegun { get; set; }
 
-    /// <summary>How many alterations Logto's CLI was to deploy or revert when it was first started.</summary>
+    /// <summary>The number of alterations to deploy or revert at the first start of Logto's CLI.</summary>
     public int Planned { get; set; }
 
-    /// <summary>How many alterations Logto's CLI has reported as done in this run.</summary>
+    /// <summary>The number of alterations that Logto's CLI has reported as done in this run.</summary>
     public int Reported { get; set; }
 }

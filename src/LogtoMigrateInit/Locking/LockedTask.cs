@@ -7,25 +7,26 @@ namespace LogtoMigrateInit.Locking;
 /// <summary>Work that at most one run does at a time in a database. <see cref="LockedWork"/> runs it.</summary>
 internal sealed record LockedTask
 {
-    /// <summary>
-    /// Returns the outcome when a verdict needs no lock, or when nothing can be done about it; null when the lock is needed.
-    /// </summary>
+    /// <summary>Returns the outcome if the verdict needs no work, or if the work is impossible; null if the work needs the lock.</summary>
     public required Func<Verdict, Outcome?> Settle { get; init; }
 
-    /// <summary>The work. It gets what the database shows under the lock, after all other runs have ended.</summary>
+    /// <summary>The work. Its survey was read under the lock, after the sessions of all other runs had ended.</summary>
     public required Func<LockedRun, Survey.Clear, Task<Outcome>> Work { get; init; }
 
-    /// <summary>The outcome when the lock is lost while the work is not done.</summary>
+    /// <summary>Returns the outcome when the lock is lost during the work.</summary>
     public required Func<LockedRun, Task<Outcome>> LockLost { get; init; }
 
     /// <summary>
-    /// The outcome when the database cannot be reached after Logto's CLI has begun; null: that of an unreachable database.
+    /// Returns the outcome when the database cannot be used after <see cref="LockedRun.HasBegun"/>. Null: the usual outcome of such a
+    /// failure.
     /// </summary>
     public Func<LockedRun, DatabaseException, Outcome>? Unverified { get; init; }
 
-    /// <summary>Whether a server that takes no writes is of no use.</summary>
+    /// <summary>Whether the work needs a server that accepts writes.</summary>
     public bool Writes { get; init; }
 
-    /// <summary>Creates a database that does not exist. Returns null when it exists now; null: a missing database is an error.</summary>
+    /// <summary>
+    /// Creates a missing database. Its result is null when the database now exists. Null: a missing database is an error.
+    /// </summary>
     public Func<CancellationToken, Task<Outcome?>>? CreateDatabase { get; init; }
 }

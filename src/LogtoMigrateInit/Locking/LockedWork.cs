@@ -12,19 +12,18 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// The one frame for all work under the migration lock: poll → take the lock → end other runs' sessions, inspect again → work.
-/// It turns a lost lock and a database that is out of reach into outcomes, and adds the restore command to every failure after
-/// a backup.
+/// Runs all work under the migration lock: poll → take the lock → end other runs' sessions → inspect again → work. It turns a lost lock and
+/// a lost database into outcomes. It adds the restore command to failures after the work has begun.
 /// </summary>
 internal sealed class LockedWork(
     ProgramSettings settings, LogtoDatabase database, WatchedInspection watched, OtherRuns others,
     ILogger logger)
 {
-    /// <summary>Two servers behind one name may contradict each other about a database forever.</summary>
+    /// <summary>The limit of creations, because two servers behind one name may contradict each other about a database forever.</summary>
     private const int MostCreations = 3;
 
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time, before the work began.</exception>
-    /// <exception cref="OperationCanceledException">Stopped by a signal.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time, before the work began.</exception>
+    /// <exception cref="OperationCanceledException">A signal stopped the program.</exception>
     // Over 40 lines: the steps from the first poll to the work, in order.
     public async Task<Outcome> RunAsync(LockedTask task, CancellationToken stop)
     {
@@ -78,7 +77,7 @@ internal sealed class LockedWork(
         using var whileLocked = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         var run = new LockedRun(migrationLock, whileLocked.Token, stop);
         var outcome = await EndOthersAndWorkAsync(task, run);
-        return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that there is nothing to restore
+        return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that nothing has changed
     }
 
     private async Task<Outcome> EndOthersAndWorkAsync(LockedTask task, LockedRun run)
@@ -105,7 +104,7 @@ internal sealed class LockedWork(
         }
     }
 
-    /// <summary>One connection: inspects, decides, and tries to take the lock, which then owns the connection.</summary>
+    /// <summary>Inspects and decides over one connection, and tries to take the lock. A taken lock owns the connection.</summary>
     [SuppressMessage("Reliability", "CA2000", Justification = "The lock goes to the caller inside the poll.")]
     private async Task<Poll> PollAsync(LockedTask task, Wait wait, WaitingConnection waiting, CancellationToken stop)
     {
@@ -133,7 +132,7 @@ internal sealed class LockedWork(
 
     private async Task<Poll> DecideAndTryLockAsync(LockedTask task, Wait wait, NpgsqlConnection connection, CancellationToken stop)
     {
-        // While the lock is taken, nothing else is inspected.
+        // While another session holds the lock, a poll inspects nothing else.
         if (wait.IsForLock && await LockQueries.IsTakenAsync(connection, stop))
         {
             return await LockHeldAsync(wait, connection, stop);
@@ -145,7 +144,7 @@ internal sealed class LockedWork(
             return new Poll.Settled(inspection, outcome);
         }
 
-        // A standby would grant the lock too.
+        // A standby would also grant the lock.
         if (task.Writes && (inspection.InRecovery || inspection.ReadOnly))
         {
             return new Poll.ReadOnly(inspection.InRecovery);

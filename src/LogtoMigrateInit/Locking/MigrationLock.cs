@@ -9,9 +9,9 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// The right to migrate, held by at most one replica: a transaction-level advisory lock on a connection of its own.
-/// A transaction-level lock works through PgBouncer in transaction mode and vanishes with its client. It is a lease:
-/// while we beat, the server keeps it; when this machine vanishes, the server's idle time-out ends it.
+/// The migration lock, which at most one replica holds: a transaction-level advisory lock on its own connection. Such a lock works through
+/// PgBouncer in transaction mode and ends with its client. It is a lease: the server keeps it while heartbeats arrive. When this machine
+/// disappears, the server's idle time-out ends it.
 /// </summary>
 /// <remarks>
 /// An operator finds the holder with <c>select pid from pg_locks where locktype = 'advisory' and granted</c> and can end it with
@@ -20,8 +20,8 @@ namespace LogtoMigrateInit.Locking;
 internal sealed class MigrationLock : IAsyncDisposable
 {
     /// <summary>
-    /// The first eight bytes of SHA-256("logto-migrate-init"), read as a big-endian signed integer. The same for every version of
-    /// this program, for ever; advisory locks are per database already.
+    /// The first eight bytes of SHA-256("logto-migrate-init"), read as a big-endian signed integer. It must never change, because different
+    /// versions of this program exclude each other with it. Advisory locks are per database already.
     /// </summary>
     public const long Key = -4823972487516092882;
 
@@ -36,19 +36,21 @@ internal sealed class MigrationLock : IAsyncDisposable
     private MigrationLock(NpgsqlConnection connection, Timings timings, ILogger logger)
     {
         (_connection, _timings, _logger) = (connection, timings, logger);
-        Pid = connection.ProcessID; // a broken connection does not tell it any more
+        Pid = connection.ProcessID; // a broken connection no longer has it
         _beating = BeatAsync();
     }
 
     /// <summary>Canceled when the lock may be lost, so that another run may be migrating.</summary>
     public CancellationToken Lost => _lost.Token;
 
-    /// <summary>The server process of the session that holds it.</summary>
+    /// <summary>The server process of the session that holds the lock.</summary>
     public int Pid { get; }
 
-    /// <summary>Tries once; never waits in the server, where a waiter's snapshot would block Logto's index builds for ever.</summary>
+    /// <summary>
+    /// Tries once. It never waits in the server, because a waiting session's snapshot would block Logto's index builds forever.
+    /// </summary>
     /// <returns>
-    /// Null when another session holds the lock; then the connection is in no transaction. Otherwise the lock owns the connection.
+    /// Null when another session holds the lock; then the connection is outside a transaction. Otherwise the lock owns the connection.
     /// </returns>
     public static async Task<MigrationLock?> TryTakeAsync(
         NpgsqlConnection connection, Timings timings, ILogger logger, CancellationToken cancellationToken)
@@ -62,8 +64,8 @@ internal sealed class MigrationLock : IAsyncDisposable
 
         batch.BatchCommands.Add(new(string.Create(CultureInfo.InvariantCulture, $"select pg_try_advisory_xact_lock({Key})")));
 
-        // Npgsql's unnamed portal keeps the snapshot of the last SELECT alive, and `create index concurrently` would wait for it for
-        // ever; a utility statement replaces the portal.
+        // Npgsql's unnamed portal keeps the snapshot of the last SELECT, and `create index concurrently` would wait for it forever. A
+        // utility statement replaces the portal.
         batch.BatchCommands.Add(new(lease));
         var taken = (bool)(await batch.ExecuteScalarAsync(cancellationToken))!;
         if (taken)
@@ -71,7 +73,8 @@ internal sealed class MigrationLock : IAsyncDisposable
             return new MigrationLock(connection, timings, logger);
         }
 
-        // A waiting replica keeps the connection. In a transaction it would hold a snapshot, for which Logto's index builds wait.
+        // A waiting replica keeps the connection. Inside a transaction it would hold a snapshot, and Logto's index builds would wait for
+        // it.
         await ExecuteAsync(connection, "rollback", cancellationToken);
         return null;
     }
@@ -81,14 +84,14 @@ internal sealed class MigrationLock : IAsyncDisposable
     {
         await _released.CancelAsync();
         await _beating;
-        await LogtoDatabase.CloseAsync(_connection); // where the server does not hear of it, the lease ends it
+        await LogtoDatabase.CloseAsync(_connection); // if the server does not notice, the lease ends the lock
 
         _lost.Dispose();
         _released.Dispose();
     }
 
-    /// <summary>Waits until the server has confirmed, after this call, that the lock is ours: a beat out of turn.</summary>
-    /// <exception cref="OperationCanceledException">It is lost or given back.</exception>
+    /// <summary>Waits until the server answers an extra heartbeat, which proves that this run still holds the lock.</summary>
+    /// <exception cref="OperationCanceledException">The lock is lost or released.</exception>
     public async Task ConfirmAsync()
     {
         var question = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -111,7 +114,7 @@ internal sealed class MigrationLock : IAsyncDisposable
     private static string Lease(Timings timings) =>
         string.Create(CultureInfo.InvariantCulture, $"set local idle_in_transaction_session_timeout = {timings.Lease.TotalMilliseconds:0}");
 
-    /// <summary>Whatever ends the beating other than the release of the lock means that the lock is lost, or will be.</summary>
+    /// <summary>Sends heartbeats. Treats the lock as lost if they end for any reason other than a release.</summary>
     private async Task BeatAsync()
     {
         try
@@ -134,7 +137,7 @@ internal sealed class MigrationLock : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_released.IsCancellationRequested)
         {
-            // Given back.
+            // The lock was released.
         }
 #pragma warning disable CA1031 // A surprise must not leave a CLI running without a lock.
         catch (Exception broken)
@@ -144,8 +147,11 @@ internal sealed class MigrationLock : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the server's answer to a beat; after a standstill of this process it is there at the next count.</summary>
-    /// <exception cref="TimeoutException">There was none for so many counts.</exception>
+    /// <summary>
+    /// Waits for the server's answer to a heartbeat. It counts pauses: an answer that arrived while this process was suspended is found at
+    /// the next count.
+    /// </summary>
+    /// <exception cref="TimeoutException">No answer came within <see cref="Timings.UnansweredBeats"/> pauses.</exception>
     private async Task AnswerOfAsync(Task beat)
     {
         for (var unanswered = 0; unanswered < Timings.UnansweredBeats; unanswered++)
@@ -164,7 +170,7 @@ internal sealed class MigrationLock : IAsyncDisposable
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)
     {
-        // Our own count decides; the driver's clock goes on while this process stands still.
+        // No time-out of the driver: its clock also runs while this process is suspended. AnswerOfAsync counts instead.
         await using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }

@@ -7,18 +7,20 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// What other runs have left at work although the lock is ours: sessions in our database, which are ended or waited for. The wait is said
-/// once and ends with the lock time-out.
+/// Ends the sessions that other runs left in the database although this run holds the lock, or waits for them. It logs the wait once for
+/// each session. The wait ends with the lock time-out.
 /// </summary>
 internal sealed class OtherRuns(
     ProgramSettings settings, string sessionName, LogtoDatabase database, WatchedInspection watched, ILogger logger)
 {
     private static readonly TimeSpan SessionEndInterval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Waits while a session of another run still works: its client is gone, and the server has not noticed yet.</summary>
-    /// <param name="started">When the wait began; it ends with the lock time-out.</param>
-    /// <param name="migrationLock">Held.</param>
-    /// <param name="held">Cancelled when the lock is lost, or by a signal.</param>
+    /// <summary>
+    /// Inspects the database once no session of another run is active. The server may not have noticed yet that its client died.
+    /// </summary>
+    /// <param name="started">The timestamp from which the lock time-out counts.</param>
+    /// <param name="held">Canceled when the lock is lost, or by a signal.</param>
+    /// <returns>Either clear, or sessions that are still active at the lock time-out.</returns>
     public async Task<Survey> SurveyAsync(long started, MigrationLock migrationLock, CancellationToken held)
     {
         var backoff = new Backoff();
@@ -56,8 +58,8 @@ internal sealed class OtherRuns(
         }
     }
 
-    /// <summary>Inspects again before the CLI is tried again.</summary>
-    /// <returns>Null when other sessions work in the database now.</returns>
+    /// <summary>Inspects again before another try of the CLI.</summary>
+    /// <returns>Null when sessions of another run are still active at the lock time-out.</returns>
     public async Task<Survey.Clear?> SurveyAgainAsync(LockedRun run) =>
         await SurveyAsync(Stopwatch.GetTimestamp(), run.Lock, run.WhileLocked) as Survey.Clear;
 }

@@ -13,18 +13,20 @@ internal abstract record Poll
     {
     }
 
-    /// <summary>The work needs no lock, or cannot be done.</summary>
+    /// <summary>There is no work, or it is impossible.</summary>
     public sealed record Settled(Inspections.Inspection Inspection, Outcome Outcome) : Poll;
 
-    /// <summary>The work needs the lock, and we hold it.</summary>
+    /// <summary>The work needs the lock, and this run now holds it.</summary>
     public sealed record LockTaken(MigrationLock Lock) : Poll;
 
     /// <summary>Another session holds the lock.</summary>
-    /// <param name="Holder">Null without a look, or when the session could not be seen: it released the lock in this moment.</param>
-    /// <param name="HasLooked">Whether the poll has looked for the holder.</param>
+    /// <param name="Holder">
+    /// Null when the poll did not look for it, or did not find it, for example because it just released the lock.
+    /// </param>
+    /// <param name="HasLooked">Whether the poll looked for the holder.</param>
     public sealed record LockHeld(ServerSession? Holder, bool HasLooked) : Poll;
 
-    /// <summary>The work writes, and the server takes no writes now.</summary>
-    /// <param name="InRecovery">It is a standby; otherwise it is read-only.</param>
+    /// <summary>The work writes, but the server does not accept writes now.</summary>
+    /// <param name="InRecovery">Whether the server is a standby; otherwise its transactions are read-only.</param>
     public sealed record ReadOnly(bool InRecovery) : Poll;
 }

@@ -8,17 +8,14 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Names what would stop a deploy or a seed half way; each problem is a clause with its remedy.</summary>
+/// <summary>Finds problems that would stop a deploy or a seed midway. Each problem is a clause with its remedy.</summary>
 internal static partial class Preflight
 {
     /// <summary>Logto's documented minimum (https://docs.logto.io/logto-oss/get-started-with-oss).</summary>
     public const int OldestPostgreSql = 14;
 
-    /// <summary>The ending of what cannot be begun.</summary>
-    /// <param name="problems">What <see cref="OfDeploy"/> or <see cref="OfSeed"/> found.</param>
-    /// <param name="inspection">The database.</param>
-    /// <param name="settings">The configuration.</param>
-    /// <param name="installation">Where the CLI would run.</param>
+    /// <summary>Returns the outcome if the CLI must not start.</summary>
+    /// <param name="problems">The problems that <see cref="OfDeploy"/> or <see cref="OfSeed"/> found.</param>
     /// <returns>Null when the CLI can run.</returns>
     public static Outcome? WhyImpossible(
         IReadOnlyList<string> problems, Inspection inspection, ProgramSettings settings, LogtoInstallation installation)
@@ -33,9 +30,8 @@ internal static partial class Preflight
             : null;
     }
 
-    /// <param name="inspection">The database.</param>
-    /// <param name="privileges">What the user may do there.</param>
-    /// <param name="scripts">The texts of the pending alterations: only some need the tenant role.</param>
+    /// <summary>Returns the problems of a deploy.</summary>
+    /// <param name="scripts">The texts of the pending alterations. Only some of them need the parent role.</param>
     public static IReadOnlyList<string> OfDeploy(Inspection inspection, Privileges privileges, IEnumerable<string> scripts)
     {
         var problems = Common(inspection, privileges).ToList();
@@ -104,9 +100,10 @@ internal static partial class Preflight
     }
 
     /// <summary>
-    /// Logto's seed writes the database's name into the name of a role without quoting it (<c>packages/schemas/tables/_before_all.sql</c>).
+    /// Checks the name of a database for a seed. Reason: Logto's seed puts the name unquoted into the name of a role
+    /// (<c>packages/schemas/tables/_before_all.sql</c>).
     /// </summary>
-    /// <returns>Null when the name can be seeded.</returns>
+    /// <returns>Null when Logto can be seeded into a database of this name; otherwise a problem.</returns>
     public static string? SeedableName(string database) => PlainName().IsMatch(database)
         ? null
         : $"Logto cannot be seeded into a database called '{database}', because it uses the name unquoted; choose one of lower-case " +
@@ -124,7 +121,7 @@ internal static partial class Preflight
         }
     }
 
-    // Utilities of the alterations that grant to the tenant role, or its name itself.
+    // Matches the parent role's name, and the alterations' helper functions that grant rights to it.
     [GeneratedRegex("applyTableRls|dropTableRls|logto_tenant_", RegexOptions.CultureInvariant)]
     private static partial Regex TenantRole();
 

@@ -3,13 +3,13 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Reads whether the server has free connections for a replica that only waits.</summary>
+/// <summary>Decides whether the server has enough free connections for a waiting replica to keep one.</summary>
 internal static class RoomQuery
 {
-    // There is room while more than half of the slots of the server, the role and the database are free. The youngest waiting replica
-    // gives up first: each leaves the younger ones out of its count, so that not all give up at once. Of other roles' sessions an owner
-    // sees neither age nor state; they count as there to stay. Behind a pooler, which shows itself by another pid than the one that it gave
-    // us, there is no room.
+    // There is room while more than half of the connections of the server, the role and the database are free. Each waiting replica leaves
+    // younger ones out of its count. So the youngest closes its connection first, and not all close at once. An owner sees neither age nor
+    // state of other roles' sessions; they all count. Behind a pooler, where the pid of the login differs from that of the session, the
+    // answer is always no.
     private const string HasRoom = """
         with me as (
           select a.pid, a.backend_start, r.oid as role, r.rolconnlimit, r.rolsuper, d.oid as database, d.datconnlimit
@@ -36,7 +36,7 @@ internal static class RoomQuery
         from me
         """;
 
-    // A role's limit on idle sessions must not end a kept connection.
+    // The idle_session_timeout of a role must not end a kept connection.
     private const string KeepWhenIdle = """
         select pg_catalog.set_config('idle_session_timeout', '0', false)
         where pg_catalog.current_setting('idle_session_timeout', true) <> '0'

@@ -4,16 +4,16 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Another session, as far as PostgreSQL shows it to us; an ordinary owner sees little of other roles' sessions.</summary>
-/// <param name="Pid">Its server process.</param>
+/// <summary>Another session, as far as PostgreSQL shows it. An ordinary owner sees little of other roles' sessions.</summary>
+/// <param name="Pid">The server process.</param>
 /// <param name="User">Null when hidden.</param>
-/// <param name="Application">Empty when it gave none, or when hidden.</param>
+/// <param name="Application">Empty when it has no application_name, or when hidden.</param>
 /// <param name="Address">The client's address; <c>local</c> for a Unix socket or when hidden.</param>
-/// <param name="SinceSeconds">Seconds since its transaction, or the session, began; 0 when hidden.</param>
-/// <param name="Query">What it runs or ran last, without the values in it; <c>&lt;hidden&gt;</c> when we may not see it.</param>
+/// <param name="SinceSeconds">The seconds since the start of its transaction or else of the session; 0 when hidden.</param>
+/// <param name="Query">The current or last statement without its values; <c>&lt;hidden&gt;</c> when the user may not see it.</param>
 internal sealed record ServerSession(int Pid, string? User, string Application, string Address, double SinceSeconds, string Query)
 {
-    /// <summary>For a log line: who, from where, since when.</summary>
+    /// <summary>Returns the session for a log line: who, from where, since when.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"pid {Pid} ({(Application.Length > 0 ? Application : "no application_name")}, user {User ?? "hidden"}, from {Address}, for " +
@@ -21,30 +21,30 @@ internal sealed record ServerSession(int Pid, string? User, string Application, 
 }
 
 /// <summary>The sessions of other runs' CLIs that the holder of the lock found.</summary>
-/// <param name="AtWork">Left to end by themselves.</param>
-/// <param name="Ended">Told to end just now; they may be there for another moment.</param>
+/// <param name="AtWork">Active sessions, which are left to end by themselves.</param>
+/// <param name="Ended">Sessions that the server was just told to terminate. They may exist for another moment.</param>
 internal sealed record FencedSessions(IReadOnlyList<ServerSession> AtWork, IReadOnlyList<ServerSession> Ended);
 
-/// <summary>Other sessions that wait behind one of ours, which waits for a lock itself.</summary>
-/// <param name="Pid">Our session's server process.</param>
-/// <param name="Count">How many wait behind it.</param>
-/// <param name="Longest">How long the first of them has waited.</param>
+/// <summary>Sessions that wait behind a session of the CLI, which waits for a lock itself.</summary>
+/// <param name="Pid">The server process of the CLI's session.</param>
+/// <param name="Count">The number of sessions that wait behind it.</param>
+/// <param name="Longest">The longest of these waits.</param>
 internal sealed record SessionQueue(int Pid, long Count, TimeSpan Longest);
 
-/// <summary>The activity of a program's sessions.</summary>
+/// <summary>The activity of the sessions of one application_name.</summary>
 internal enum SessionActivity
 {
-    /// <summary>It has no session.</summary>
+    /// <summary>No session exists.</summary>
     None = 0,
 
-    /// <summary>It has one, which waits for the program.</summary>
+    /// <summary>All sessions are idle outside a transaction.</summary>
     Idle = 1,
 
-    /// <summary>One runs a statement, or is in a transaction.</summary>
+    /// <summary>A session runs a statement, or is in a transaction.</summary>
     AtWork = 2,
 }
 
-/// <summary>Who blocks the CLI, and what a killed CLI left running.</summary>
+/// <summary>Queries of other sessions: those that block the CLI, and those that a killed CLI left.</summary>
 internal static class SessionQueries
 {
     /// <summary>The columns of a <see cref="ServerSession"/>; <c>a</c> is <c>pg_stat_activity</c>.</summary>
@@ -54,12 +54,12 @@ internal static class SessionQueries
         case when a.query is null or a.query = '<insufficient privilege>' then '<hidden>' else left(a.query, 10000) end
         """;
 
-    // At work is what runs a statement with a strong lock, or builds an index: it ends by itself within seconds when its client is gone. So
-    // is, to who may not end it, one that only holds such locks. A session that writes to "systems" is about to commit an alteration, and
-    // its commit may wait for a synchronous standby. Of another role's session an owner sees no state and may not end it
-    // (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). Behind a pooler, which shows itself by another
-    // pid than the one that it gave us, connections keep the name of an earlier client, and none is ended. Nor is any by a holder who has
-    // lost the lock and does not know it yet: then they are the next one's.
+    // A session counts as active if it runs a statement and holds a strong lock, or builds an index. It ends by itself within seconds when
+    // its client is gone. If the user may not terminate the session, holding such a lock is enough, because an owner does not see the state
+    // of another role's session (https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL). A session that
+    // writes to "systems" is about to commit an alteration, and its commit may wait for a synchronous standby. No session is terminated
+    // behind a pooler, where the pid of the login differs from that of the session: connections there keep the name of an earlier client.
+    // None is terminated either if this run has lost the lock without knowing it, because the sessions then belong to the next holder.
     private static readonly string Fence = $"""
         with others as materialized (
           select a.*,
@@ -81,7 +81,7 @@ internal static class SessionQueries
           from judged a order by a.pid
         """;
 
-    // Background workers of the server have no database; -1 is no limit.
+    // Background workers of the server have no database and do not count. A limit of -1 means no limit.
     private const string FreeSlots = """
         select least(
             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
@@ -103,8 +103,8 @@ internal static class SessionQueries
           order by a.pid
         """;
 
-    // A concurrent build waits for others for as long as it has to, and nobody who reads or writes queues behind it. Every role sees all of
-    // pg_locks; "waitstart" is null for a moment after a wait has begun.
+    // Concurrent index builds are left out: reads and writes do not queue behind them, so they may wait for as long as they need. Every
+    // role sees all of pg_locks. "waitstart" is null for a moment after a wait has begun.
     private const string Queue = """
         with waiting as materialized (
           select a.pid from pg_catalog.pg_stat_activity a
@@ -123,7 +123,7 @@ internal static class SessionQueries
           where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = $1
         """;
 
-    // Not behind a pooler, where it would stay behind on a connection that others use.
+    // Does nothing behind a pooler, where the setting would stay on a connection that other clients use.
     private const string EndWhenIdle = "select set_config('idle_session_timeout', $1, false) where pg_backend_pid() = $2";
 
     private const string Activity = """
@@ -132,16 +132,16 @@ internal static class SessionQueries
         """;
 
     /// <summary>
-    /// A query that sees and ends sessions as the user who logged in. A role with <c>alter role … set role …</c> works as another one,
-    /// which the server lets neither see nor end the sessions of the first.
+    /// Runs a query as the user who logged in. Reason: a role with <c>alter role … set role …</c> works as another role, which may neither
+    /// see nor terminate the sessions of the first.
     /// </summary>
-    /// <param name="connection">Outside of a transaction, so that this lasts for this query only.</param>
+    /// <param name="connection">A connection outside a transaction, so that the change lasts for this query only.</param>
     internal static NpgsqlBatch AsLoginUser(NpgsqlConnection connection, NpgsqlBatchCommand query) => new(connection)
     {
         BatchCommands = { new("select set_config('role', 'none', true)"), query },
     };
 
-    /// <summary>Reads the rows of the query of <see cref="AsLoginUser"/>.</summary>
+    /// <summary>Runs the batch of <see cref="AsLoginUser"/>, and returns the rows of its query.</summary>
     internal static async Task<NpgsqlDataReader> ReadAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
     {
         var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -159,11 +159,11 @@ internal static class SessionQueries
     }
 
     /// <summary>
-    /// Ends the sessions of every other run's CLI: whoever holds the lock knows that they have no right to be there, be their program
-    /// frozen, cut off or dead. What works is left to end by itself.
+    /// Terminates the sessions of all other runs' CLIs. Reason: this run holds the lock, so the other runs are suspended, disconnected or
+    /// dead. Active sessions are left to end by themselves.
     /// </summary>
-    /// <param name="connection">Outside of a transaction.</param>
-    /// <param name="ownName">That of this run's CLI.</param>
+    /// <param name="connection">A connection outside a transaction.</param>
+    /// <param name="ownName">The <c>application_name</c> of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
     public static async Task<FencedSessions> FenceAsync(
         NpgsqlConnection connection, string ownName, int lockPid, CancellationToken cancellationToken)
@@ -197,7 +197,7 @@ internal static class SessionQueries
         return new FencedSessions(atWork, ended);
     }
 
-    /// <summary>Has the server end this session when it is idle for so long, because its client may vanish without a word.</summary>
+    /// <summary>Sets the session's idle time-out, because this program may disappear without closing the connection.</summary>
     public static async Task EndWhenIdleAsync(NpgsqlConnection connection, TimeSpan time, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(EndWhenIdle, connection)
@@ -211,14 +211,16 @@ internal static class SessionQueries
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>How many more sessions this user can have in this database, by the server's, the role's and the database's limit.</summary>
+    /// <summary>
+    /// Returns how many more sessions the user can open in this database, by the limits of the server, the role and the database.
+    /// </summary>
     public static async Task<long> CountFreeSlotsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         return await ReadScalarAsync<long>(connection, new NpgsqlBatchCommand(FreeSlots), cancellationToken);
     }
 
-    /// <summary>Sessions that wait behind a statement of our CLI which itself waits for a lock.</summary>
-    /// <returns>Null when nobody does.</returns>
+    /// <summary>Finds sessions that wait behind a statement of the CLI, which waits for a lock itself.</summary>
+    /// <returns>The longest queue; null when there is none.</returns>
     public static async Task<SessionQueue?> FindQueueAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var batch = AsLoginUser(connection, new NpgsqlBatchCommand(Queue) { Parameters = { new() { Value = name } } });
@@ -228,7 +230,7 @@ internal static class SessionQueries
             : null;
     }
 
-    /// <summary>Cancels the statement that this server process runs; its session goes on.</summary>
+    /// <summary>Cancels the current statement of a server process. Its session continues.</summary>
     public static async Task CancelAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
     {
         var cancel = new NpgsqlBatchCommand("select pg_cancel_backend($1)") { Parameters = { new() { Value = pid } } };
@@ -236,7 +238,7 @@ internal static class SessionQueries
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Sessions that our CLI waits for.</summary>
+    /// <summary>Finds the sessions for whose locks the CLI waits.</summary>
     public static Task<IReadOnlyList<ServerSession>> FindBlockersAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
@@ -249,8 +251,8 @@ internal static class SessionQueries
         return (SessionActivity)await ReadScalarAsync<int>(connection, query, cancellationToken);
     }
 
-    /// <summary>Ends the sessions of this run's CLI.</summary>
-    /// <returns>How many there were; 0 means that all are gone.</returns>
+    /// <summary>Terminates the sessions of this run's CLI.</summary>
+    /// <returns>The number of sessions that still existed; 0 means that all are gone.</returns>
     public static async Task<long> TerminateAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         var query = new NpgsqlBatchCommand(Terminate) { Parameters = { new() { Value = name } } };
@@ -269,7 +271,7 @@ internal static class SessionQueries
         return await ReadAsync(connection, command, cancellationToken);
     }
 
-    /// <summary>Reads what a query for <see cref="Columns"/> finds.</summary>
+    /// <summary>Reads the sessions that a query for <see cref="Columns"/> finds.</summary>
     internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
         NpgsqlConnection connection, NpgsqlBatchCommand query, CancellationToken cancellationToken)
     {

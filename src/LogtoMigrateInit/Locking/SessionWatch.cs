@@ -8,16 +8,14 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// Looks at what the sessions of the migration wait for, names it once, and keeps other runs' CLIs out. Watching is a comfort: a server
-/// that we cannot reach now must not end a deploy that has its connection.
+/// Polls what the watched sessions wait for, logs each cause once, and terminates sessions of other runs' CLIs. A poll that fails has no
+/// consequence: the deploy has its own connection, and must continue when the watch cannot connect.
 /// </summary>
-/// <param name="database">Where the sessions are.</param>
-/// <param name="name">The sessions' <c>application_name</c>.</param>
-/// <param name="lease">After so long without a look the server ends our own session.</param>
-/// <param name="logger">Names the blockers.</param>
+/// <param name="name">The <c>application_name</c> of the watched sessions.</param>
+/// <param name="lease">The idle time after which the server ends the watch's own session.</param>
 internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan lease, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>The pause between two looks.</summary>
+    /// <summary>The pause between two polls.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
@@ -28,30 +26,36 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     private long? _lastWait;
 
     /// <summary>
-    /// Kept from look to look, for a new one costs the server a process; idle and outside of a transaction it holds nothing.
+    /// The connection is kept between polls, because a new one costs the server a process. While idle it holds no lock and no snapshot.
     /// </summary>
     private NpgsqlConnection? _connection;
 
     /// <summary>
-    /// How long others may wait behind a statement of ours that waits for a lock itself, before it is cancelled. Zero: no limit.
+    /// How long other sessions may wait behind a watched statement that itself waits for a lock. Then the watch cancels the statement.
+    /// Zero: no limit.
     /// </summary>
     public TimeSpan LongestQueue { get; init; }
 
-    /// <summary>Why a statement of ours was cancelled: a clause; null when none was.</summary>
+    /// <summary>A clause: why the watch canceled a statement; null when it canceled none.</summary>
     public string? GaveWay { get; private set; }
 
-    /// <summary>What the watched sessions waited for at the last look that succeeded: a phrase; null when for nothing.</summary>
+    /// <summary>A phrase: what the watched sessions waited for at the last successful poll; null when they did not wait.</summary>
     public string? WaitsFor { get; private set; }
 
-    /// <summary>The same of the last look that saw them wait: a look after the wait's end does not forget it. Null when none has.</summary>
+    /// <summary>
+    /// A phrase: the last thing for which the watched sessions waited. It stays after the wait has ended. Null: they never waited.
+    /// </summary>
     public string? LastWait { get; private set; }
 
-    /// <summary>One of the last looks saw the watched sessions wait: a look after the wait's end does not deny it.</summary>
+    /// <summary>Whether a poll of the last three seconds saw the watched sessions wait, even if the wait has ended since.</summary>
     public bool HasJustWaited => _lastWait is { } last && Stopwatch.GetElapsedTime(last) < Interval + LongestLook;
 
-    /// <summary>Names what the watched sessions wait for, each once, and ends sessions of other runs' CLIs.</summary>
-    /// <param name="migrationLock">Lost when the server no longer knows it as ours, which its own half-open connection cannot tell.</param>
-    /// <returns>What the watched sessions do; null when the server did not tell.</returns>
+    /// <summary>Logs what the watched sessions wait for, each cause once, and terminates sessions of other runs' CLIs.</summary>
+    /// <param name="migrationLock">
+    /// Declared lost if the server no longer knows this run as the holder. The lock's own connection cannot notice that when it is half
+    /// open.
+    /// </param>
+    /// <returns>The activity of the watched sessions; null when the server did not answer, or when the lock is lost.</returns>
     public Task<SessionActivity?> LookAsync(MigrationLock migrationLock) => AskAsync<SessionActivity?>(async (connection, token) =>
     {
         if (!await LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token))
@@ -63,7 +67,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         await ReportWaitsAsync(connection, token);
         await GiveWayAsync(connection, token);
 
-        // A CLI that was frozen together with its program may wake up at any time, and connect again.
+        // A CLI that was suspended with its program may resume at any time and connect again.
         foreach (var session in (await SessionQueries.FenceAsync(connection, name, migrationLock.Pid, token)).Ended)
         {
             logger.EndedSession($"{session}");
@@ -72,14 +76,14 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         return await SessionQueries.ReadActivityAsync(connection, name, token);
     });
 
-    /// <summary>Names what the watched sessions wait for, each once, and touches nothing: for those who do not hold the lock.</summary>
+    /// <summary>Logs what the watched sessions wait for, each cause once, and changes nothing. It needs no lock.</summary>
     public Task ReportWaitsAsync() => AskAsync(async (connection, token) =>
     {
         await ReportWaitsAsync(connection, token);
         return true;
     });
 
-    /// <summary>How many more sessions the CLI can have; null when the server did not tell.</summary>
+    /// <summary>Returns how many more sessions the CLI can open; null when the server did not answer.</summary>
     public Task<long?> CountFreeSlotsAsync() => AskAsync<long?>(
         async (connection, token) => await SessionQueries.CountFreeSlotsAsync(connection, token));
 
@@ -111,7 +115,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
         _lastWait = WaitsFor is null ? _lastWait : Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Says how many sessions wait behind ours, and cancels what lets them wait for too long.</summary>
+    /// <summary>Logs how many sessions wait behind a watched one, and cancels its statement when they wait for too long.</summary>
     private async Task GiveWayAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (WaitsFor is null || await SessionQueries.FindQueueAsync(connection, name, cancellationToken) is not { } queue)
@@ -154,7 +158,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
     {
         var isNew = _connection is null;
         var connection = _connection ?? await database.OpenAsync(cancellationToken);
-        _connection = null; // comes back only when it has answered
+        _connection = null; // kept again only after an answer
         try
         {
             if (isNew)
@@ -163,7 +167,7 @@ internal sealed class SessionWatch(LogtoDatabase database, string name, TimeSpan
             }
 
             var answer = await ask(connection, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested(); // nobody waits for this look any more, and the next may have begun
+            cancellationToken.ThrowIfCancellationRequested(); // this poll was abandoned, and the next may have begun
             _connection = connection;
             return answer;
         }

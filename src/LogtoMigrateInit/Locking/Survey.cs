@@ -4,7 +4,7 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// All that a deploy or a seed is decided by, read under the lock over one connection. The cases: <see cref="OthersAtWork"/>,
+/// The facts for the decision about a deploy or a seed, read under the lock over one connection. The cases: <see cref="OthersAtWork"/>,
 /// <see cref="OthersEnded"/>, <see cref="Clear"/>.
 /// </summary>
 internal abstract record Survey
@@ -13,19 +13,18 @@ internal abstract record Survey
     {
     }
 
-    /// <summary>Sessions of another run's CLI still work: what they commit changes the rest, so that was not read.</summary>
+    /// <summary>Sessions of another run's CLI are still active. The inspection was not read, because they may change it.</summary>
     public sealed record OthersAtWork(IReadOnlyList<ServerSession> Sessions) : Survey;
 
-    /// <summary>Sessions of another run's CLI were ended just now; whether they are gone shows the next survey.</summary>
+    /// <summary>Sessions of another run's CLI were just terminated. The next survey shows whether they are gone.</summary>
     public sealed record OthersEnded(IReadOnlyList<ServerSession> Sessions) : Survey;
 
-    /// <summary>There are none, and this was read after that was known.</summary>
+    /// <summary>No other run's CLI has a session, and the inspection was read after that was known.</summary>
     public sealed record Clear(Inspection Inspection, Privileges Privileges) : Survey;
 
-    /// <param name="connection">Outside of a transaction.</param>
+    /// <param name="connection">A connection outside a transaction.</param>
     /// <param name="ownName">The <c>application_name</c> of this run's CLI.</param>
     /// <param name="lockPid">The server process of the session that holds the lock.</param>
-    /// <param name="tables">The names of Logto's tables.</param>
     public static async Task<Survey> ReadAsync(
         NpgsqlConnection connection, string ownName, int lockPid, IReadOnlyList<string> tables, CancellationToken cancellationToken) =>
         await SessionQueries.FenceAsync(connection, ownName, lockPid, cancellationToken) switch

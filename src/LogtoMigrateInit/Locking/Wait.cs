@@ -8,13 +8,14 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// What a replica waits for and since when: another replica's migration, up to the lock time-out since the lock was first found
-/// taken; a server that takes no writes, up to the connect time-out since it was first found so. Each is said once, and again when it
-/// changes.
+/// Tracks what a replica waits for, and logs each change. It waits for another replica's migration for at most the lock time-out, and for a
+/// server that accepts writes for at most the connect time-out. Each time-out counts from the first poll that found the obstacle.
 /// </summary>
 internal sealed class Wait(ProgramSettings settings, ILogger logger)
 {
-    /// <summary>A look for the holder reads <c>pg_locks</c>, which stops the server's whole lock table.</summary>
+    /// <summary>
+    /// The least pause between two searches for the holder. A search reads <c>pg_locks</c>, which stops the server's lock table.
+    /// </summary>
     private static readonly TimeSpan HolderInterval = TimeSpan.FromSeconds(10);
 
     private readonly Backoff _backoff = new();
@@ -23,18 +24,18 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
     private long? _holderSeen;
     private string? _reported;
 
-    /// <summary>The last poll found the lock taken.</summary>
+    /// <summary>Whether the last poll found the lock taken.</summary>
     public bool IsForLock { get; private set; }
 
-    /// <summary>Whether the next poll is to find out who holds the lock: the first one, one in ten seconds, and the last one.</summary>
+    /// <summary>Whether the next poll must search for the holder of the lock: the first poll, one in ten seconds, and the last.</summary>
     public bool NeedsHolder =>
         _holderSeen is not { } seen || Stopwatch.GetElapsedTime(seen) >= HolderInterval || WaitedForLock >= settings.LockTimeout;
 
-    /// <summary>How long the lock has been found taken; zero before that.</summary>
+    /// <summary>The time since a poll first found the lock taken; zero before that.</summary>
     public TimeSpan WaitedForLock => _lockHeldSince is { } since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
 
-    /// <summary>Takes note of a poll.</summary>
-    /// <returns>Null as long as the wait goes on.</returns>
+    /// <summary>Records a poll, and returns the outcome when the wait has timed out.</summary>
+    /// <returns>Null while the wait continues.</returns>
     public Outcome? Over(Poll poll)
     {
         IsForLock = poll is Poll.LockHeld;
@@ -54,14 +55,14 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
         }
     }
 
-    /// <summary>The pause before the next poll of a server that takes no writes.</summary>
+    /// <summary>Returns the pause before the next poll of a server that does not accept writes.</summary>
     public TimeSpan NextPauseForWritableServer() => _backoff.Next();
 
     private Outcome.LockTimedOut? OverForLock(Poll.LockHeld held, TimeSpan waited)
     {
         if (!held.HasLooked)
         {
-            return null; // the last line names the holder, so the last poll looks for it
+            return null; // the final message names the holder, so the wait ends only with a poll that searched for it
         }
 
         _holderSeen = Stopwatch.GetTimestamp();

@@ -2,19 +2,19 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Something without a session that ours wait for.</summary>
-/// <param name="What">A phrase that names it.</param>
-/// <param name="Remedy">What ends the wait: an imperative clause.</param>
+/// <summary>A cause of a wait that is not another session.</summary>
+/// <param name="What">A phrase that describes the cause.</param>
+/// <param name="Remedy">An imperative clause: what ends the wait.</param>
 internal sealed record SessionlessWait(string What, string Remedy);
 
 /// <summary>
-/// Finds waits that <c>pg_blocking_pids</c> cannot name: a prepared transaction has no process (it says 0), and a commit that waits for a
-/// synchronous standby waits for no lock.
+/// Finds waits whose cause <c>pg_blocking_pids</c> cannot show. A prepared transaction has no process, so it returns 0. A commit that waits
+/// for a synchronous standby waits for no lock.
 /// </summary>
 internal static class WaitQueries
 {
-    // A prepared transaction holds the lock on its own number beside its others, and they share a virtual one. The first condition spares
-    // servers without prepared transactions the rest.
+    // A prepared transaction also holds the lock on its own transaction id, and all its locks have the same virtual transaction. The first
+    // condition lets servers without prepared transactions skip the rest.
     private const string PreparedTransactions = """
         select distinct x.gid::text, x.owner::text
           from pg_catalog.pg_stat_activity a
@@ -35,8 +35,8 @@ internal static class WaitQueries
           limit 1
         """;
 
-    /// <param name="connection">Any but those that wait.</param>
-    /// <param name="name">The <c>application_name</c> of those that wait.</param>
+    /// <param name="connection">A connection that does not wait itself.</param>
+    /// <param name="name">The <c>application_name</c> of the waiting sessions.</param>
     public static async Task<IReadOnlyList<SessionlessWait>> FindAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {

@@ -6,13 +6,13 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// The connection that a waiting replica keeps between its polls. Nearly all of the cost of a poll is the new connection: a server
-/// process, password hashes on both sides, a cold catalog. It is kept only while the server has room for it, and never behind a
-/// pooler, where it would take a server connection of a pool whose size nobody can see.
+/// The connection that a waiting replica keeps between its polls. Reason: a new connection is nearly the whole cost of a poll (a server
+/// process, password hashes on both sides, a cold catalog). It is kept only while the server has room. It is never kept behind a pooler,
+/// where it would occupy a connection of a pool of unknown size.
 /// </summary>
 internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposable
 {
-    /// <summary>After this time a new connection follows a failover by DNS and a changed password.</summary>
+    /// <summary>The age at which the connection is replaced. A new one notices a failover by DNS and a changed password.</summary>
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(1);
@@ -23,7 +23,7 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
     private long _openedAt;
     private int _keptPolls;
 
-    /// <summary>Returns the kept connection when it still works, or a new one. The caller owns it, and may give it back.</summary>
+    /// <summary>Returns the kept connection if it still works, or a new one. The caller owns it.</summary>
     /// <exception cref="DatabaseException">A new connection failed.</exception>
     public async Task<NpgsqlConnection> TakeAsync(CancellationToken cancellationToken)
     {
@@ -43,11 +43,11 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
         return opened;
     }
 
-    /// <summary>Keeps the connection that <see cref="TakeAsync"/> returned, or closes it where there is no room.</summary>
-    /// <param name="connection">Outside of any transaction.</param>
+    /// <summary>Takes back the connection that <see cref="TakeAsync"/> returned. Keeps it if the server has room, or closes it.</summary>
+    /// <param name="connection">A connection outside a transaction.</param>
     public async Task KeepOrCloseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // The crowd comes in the first seconds. Later a look for room every ten polls is enough.
+        // Most replicas arrive in the first seconds. Later a check for room at every tenth poll is enough.
         var isLookDue = _keptPolls < 10 || _keptPolls % 10 == 0;
         _keptPolls++;
         try
@@ -67,14 +67,15 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
     }
 
     /// <summary>Returns the pause before the next poll.</summary>
-    /// <param name="waited">How long this replica has waited so far.</param>
     [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It spreads polls; nobody gains by a guess.")]
     public TimeSpan NextPause(TimeSpan waited) => PauseAfter(waited, _kept is not null, Random.Shared.NextDouble());
 
-    /// <summary>A kept connection polls about once a second. A new one costs more, so its pause grows with the time waited.</summary>
+    /// <summary>
+    /// Returns about one second for a kept connection. A new connection costs more, so its pause is half of the time waited, up to a
+    /// minute.
+    /// </summary>
     /// <param name="waited">How long this replica has waited so far.</param>
-    /// <param name="isKept">Whether the connection is kept.</param>
-    /// <param name="chance">From 0 to 1: spreads the polls of replicas that started together.</param>
+    /// <param name="chance">A random number from 0 to 1. It spreads the polls of replicas that started together.</param>
     internal static TimeSpan PauseAfter(TimeSpan waited, bool isKept, double chance)
     {
         var pause = isKept ? KeptPause : TimeSpan.FromTicks(Math.Clamp((waited / 2).Ticks, KeptPause.Ticks, LongestPause.Ticks));
@@ -90,7 +91,7 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
         }
     }
 
-    /// <summary>False when the connection is lost, the server does not answer, or it has become a standby.</summary>
+    /// <summary>Returns false when the connection is lost, the server does not answer, or it has become a standby.</summary>
     private static async Task<bool> IsUsableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
@@ -99,7 +100,7 @@ internal sealed class WaitingConnection(LogtoDatabase database) : IAsyncDisposab
         }
         catch (Exception lost) when (lost is not OperationCanceledException && DatabaseException.From(lost) is not null)
         {
-            return false; // its reason does not matter: a new connection follows
+            return false; // the reason does not matter, because a new connection follows
         }
     }
 }

@@ -9,34 +9,35 @@ using Npgsql;
 namespace LogtoMigrateInit.Locking;
 
 /// <summary>
-/// An inspection reads Logto's table <c>systems</c>, and waits in silence while another session has locked it. This class names that
-/// session over another connection, within seconds, and in the outcome when the wait was too long.
+/// Inspects the database, and watches the inspection over a second connection. Reason: an inspection reads Logto's tables and waits
+/// silently while another session has locked one. The watch logs that session within seconds. If the wait times out, the error names it.
 /// </summary>
 internal sealed class WatchedInspection(ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, ILogger logger)
 {
-    /// <summary>A starved server needs seconds too, and must not get a second connection from each of a hundred replicas.</summary>
+    /// <summary>
+    /// The time before the second connection. Reason: an overloaded server needs seconds too, and must not get a second connection from
+    /// each of a hundred replicas.
+    /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>
-    /// The last alteration whose indexes were looked for: <c>check --wait</c> inspects again and again, and each warning is given once.
+    /// The last alteration whose indexes were checked. <c>check --wait</c> inspects many times, and each warning must be logged once.
     /// </summary>
     private Alteration? _searched;
 
-    /// <summary>A pooler has taken what Logto's driver sends at login.</summary>
+    /// <summary>Whether the pooler has accepted the parameters that Logto's driver sends at login.</summary>
     private bool _poolerTakesDriver;
 
     /// <summary>The names of Logto's tables.</summary>
     public IReadOnlyList<string> Tables => catalog.Requirements.Tables;
 
-    /// <summary>Inspects the database, and waits for it where waiting may help.</summary>
-    /// <exception cref="DatabaseException">It refused us, or did not answer within the connect time-out.</exception>
+    /// <summary>Inspects the database, and retries after failures that may be temporary.</summary>
+    /// <exception cref="DatabaseException">The database refused the program, or did not answer within the connect time-out.</exception>
     public Task<Inspection> ReadAsync(CancellationToken cancellationToken) =>
         database.WithConnectionAsync(
             (connection, token) => WatchAsync(InspectionQuery.ReadAsync(connection, Tables, token)), cancellationToken);
 
-    /// <summary>
-    /// Inspects the database, decides what it is to the target, and warns of indexes that an interrupted rollback has dropped.
-    /// </summary>
+    /// <summary>Inspects the database, returns the verdict, and warns of indexes that an interrupted rollback has dropped.</summary>
     public async Task<(
         Inspection Inspection, Verdict Verdict)> DecideAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -47,7 +48,7 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
             {
                 DriverRefusal = await DriverLogin.WhyRefusedAsync(database.Target, settings.LogtosStatementTimeout, cancellationToken),
             };
-            _poolerTakesDriver = inspection.DriverRefusal is null; // once is enough
+            _poolerTakesDriver = inspection.DriverRefusal is null; // one successful login is enough
         }
 
         var verdict = MigrationPlan.Decide(catalog, inspection);
@@ -59,8 +60,9 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
         return (inspection, verdict);
     }
 
-    /// <param name="reading">Has begun, and takes milliseconds unless it waits for a lock.</param>
-    /// <exception cref="DatabaseException">It waited for too long.</exception>
+    /// <summary>Waits for a query, and reports the session that blocks it.</summary>
+    /// <param name="reading">A query that has begun. It takes milliseconds unless it waits for a lock.</param>
+    /// <exception cref="DatabaseException">The query failed after it had waited for another session.</exception>
     public async Task<T> WatchAsync<T>(Task<T> reading)
     {
         if (await Task.WhenAny(reading, Task.Delay(Patience)) == reading)
@@ -88,7 +90,7 @@ internal sealed class WatchedInspection(ProgramSettings settings, AlterationCata
         }
     }
 
-    /// <summary>Logs what is wrong, or may become wrong, and does not keep Logto from starting.</summary>
+    /// <summary>Logs warnings: faults that do not stop Logto from starting.</summary>
     public void Warn(Inspection inspection)
     {
         foreach (var index in inspection.InvalidIndexes)

@@ -5,21 +5,21 @@ using System.Text.RegularExpressions;
 namespace LogtoMigrateInit.Logto;
 
 /// <summary>
-/// One migration script that a Logto release ships. The grammar of its file name is the CLI's own
+/// One migration script of a Logto release. Its file name is read as the CLI reads it
 /// (<c>packages/cli/src/commands/database/alteration/utils.ts</c> and <c>version.ts</c>).
 /// </summary>
-/// <param name="FileName">The file's name without a folder, such as <c>1.41.0-1780381219-add-username-policy.js</c>.</param>
-/// <param name="Timestamp">Seconds since 1970; six alterations of 1.0.0-rc have decimals, hence no integer.</param>
+/// <param name="FileName">The name without a folder, such as <c>1.41.0-1780381219-add-username-policy.js</c>.</param>
+/// <param name="Timestamp">Seconds since 1970. It is no integer, because six alterations of 1.0.0-rc have decimals.</param>
 internal sealed partial record Alteration(string FileName, double Timestamp)
 {
-    /// <summary>The CLI refuses longer ones: they would be milliseconds.</summary>
+    /// <summary>The most digits before the point. The CLI refuses more, because they would be milliseconds.</summary>
     private const int MaximumDigits = 10;
 
     private const string Extension = ".js";
 
     private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
 
-    /// <summary>Where the dot of a JavaScript regular expression stops.</summary>
+    /// <summary>The characters that the dot of a JavaScript regular expression does not match.</summary>
     private static readonly SearchValues<char> LineEnds = SearchValues.Create("\n\r\u2028\u2029");
 
     /// <summary>The release in the file's name, such as <c>1.41.0</c> or <c>next</c>.</summary>
@@ -31,9 +31,11 @@ internal sealed partial record Alteration(string FileName, double Timestamp)
     /// <summary>The timestamp as Logto writes it.</summary>
     public string FormattedTimestamp => AlterationState.Format(Timestamp);
 
-    /// <summary>Reads a file's name: what <c>/-([\d.]+)-?.*\.js$/</c> matches, by hand, because a catalog holds hundreds.</summary>
-    /// <returns>Null when the CLI does not take the file for an alteration.</returns>
-    /// <exception cref="FormatException">The CLI would stop at this name, or could not order it.</exception>
+    /// <summary>
+    /// Reads a file's name as the CLI's <c>/-([\d.]+)-?.*\.js$/</c> does. It is written by hand for speed, because a catalog has hundreds.
+    /// </summary>
+    /// <returns>Null when the file is no alteration for the CLI.</returns>
+    /// <exception cref="FormatException">The CLI would fail on this name, or could not order it.</exception>
     public static Alteration? Parse(string fileName)
     {
         if (!fileName.EndsWith(Extension, StringComparison.Ordinal))
@@ -67,7 +69,7 @@ internal sealed partial record Alteration(string FileName, double Timestamp)
             throw Unreadable(number, fileName);
         }
 
-        // A whole number is the usual case, and much faster to read.
+        // Nearly all timestamps are whole numbers, which are much faster to read.
         if (digits == number.Length)
         {
             return long.Parse(number, NumberStyles.None, CultureInfo.InvariantCulture);

@@ -1,6 +1,6 @@
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>All alterations that the target ships. Never empty: an image without alterations is broken.</summary>
+/// <summary>All alterations that the target ships. It is never empty, because an image without alterations is broken.</summary>
 internal sealed class AlterationCatalog
 {
     private readonly Alteration[] _alterations;
@@ -17,18 +17,16 @@ internal sealed class AlterationCatalog
 
     public int Count => _alterations.Length;
 
-    /// <summary>What the target needs of its database.</summary>
+    /// <summary>The requirements of the target for its database, beyond the alterations.</summary>
     public LogtoRequirements Requirements { get; }
 
-    /// <summary>The newest alteration: a matching database's state is its timestamp.</summary>
+    /// <summary>The newest alteration. Its timestamp is the state of a database that matches the target.</summary>
     public Alteration Last { get; }
 
-    /// <summary>Reads the names of the files in <c>alterations-js</c>. Like the CLI, it skips names that are no alterations.</summary>
-    /// <param name="targetVersion">The target's version.</param>
-    /// <param name="fileNames">All names in the folder.</param>
-    /// <param name="readScript">Returns the text of a script, which few runs need; null: the scripts are empty.</param>
-    /// <param name="requirements">What the target needs of its database; null: nothing.</param>
-    /// <exception cref="FormatException">A name that the CLI could not read, or not one alteration.</exception>
+    /// <summary>Creates a catalog from the names of the files in <c>alterations-js</c>. Like the CLI, it skips all other names.</summary>
+    /// <param name="readScript">Returns the text of a script, when it is needed; null: all scripts are empty.</param>
+    /// <param name="requirements">Null: no requirements.</param>
+    /// <exception cref="FormatException">The CLI could not read a name, or no name is an alteration.</exception>
     public static AlterationCatalog Read(
         string targetVersion, IEnumerable<string> fileNames, Func<Alteration, string>? readScript = null,
         LogtoRequirements? requirements = null)
@@ -40,23 +38,23 @@ internal sealed class AlterationCatalog
             : throw new FormatException("it holds no alteration; every Logto release ships some");
     }
 
-    /// <summary>The alterations that Logto's core counts as undeployed, oldest first: all above the state.</summary>
+    /// <summary>Returns the alterations above the state, oldest first. Logto's core counts them as undeployed.</summary>
     public IReadOnlyList<Alteration> PendingAfter(AlterationState state) =>
-        // A stable sort by the timestamp alone is the CLI's order; only what is pending is worth sorting.
+        // The CLI too sorts stably by the timestamp alone. Only the pending alterations need an order.
         _alterations.Where(alteration => alteration.Timestamp > state.Timestamp)
             .OrderBy(alteration => alteration.Timestamp)
             .ToArray();
 
-    /// <summary>The last alteration that a state says is deployed; null when there is none.</summary>
+    /// <summary>Returns the newest alteration at or below the state; null when there is none.</summary>
     public Alteration? LastAt(AlterationState state) =>
         _alterations.Where(alteration => alteration.Timestamp <= state.Timestamp).MaxBy(alteration => alteration.Timestamp);
 
-    /// <summary>The indexes that an alteration builds outside its transaction, so that a killed run can leave one behind.</summary>
-    /// <returns>See <see cref="ConcurrentIndex.FindIn"/>.</returns>
+    /// <summary>Returns the indexes that an alteration builds outside its transaction. A killed run can leave one behind.</summary>
+    /// <returns>Null when the program cannot read the script; see <see cref="ConcurrentIndex.FindIn"/>.</returns>
     public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration, bool reverted = false) =>
         ConcurrentIndex.FindIn(_readScript(alteration), reverted ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
 
-    /// <summary>Whether the script contains the table's name as a word, as it must to change the table.</summary>
+    /// <summary>Whether the script contains the text as a whole word. A script that changes a table must contain its name.</summary>
     public bool Names(Alteration alteration, string table)
     {
         var script = _readScript(alteration);

@@ -4,22 +4,23 @@ using System.Text.Json;
 namespace LogtoMigrateInit.Logto;
 
 /// <summary>
-/// What the database records of the alterations applied to it: the row <c>alterationState</c> of Logto's table <c>systems</c>.
-/// It need not be a timestamp that any release ships: a rollback writes one less than the lowest alteration it reverted.
+/// The state that the database records: the row <c>alterationState</c> of Logto's table <c>systems</c>. It need not be the timestamp of an
+/// alteration, because a rollback writes one less than the lowest timestamp that it reverted.
 /// </summary>
+/// <param name="Timestamp">Seconds since 1970.</param>
 internal sealed record AlterationState(double Timestamp)
 {
-    /// <summary><c>systems</c> was created by the alteration of this timestamp, so no state in it can be older.</summary>
+    /// <summary>The oldest possible state: the alteration of this timestamp creates <c>systems</c>.</summary>
     public const double Oldest = 1674987042;
 
-    /// <summary>Ten digits of seconds. An edge image of July 2025 wrote milliseconds, after which Logto deploys nothing any more.</summary>
+    /// <summary>Ten digits. An edge image of July 2025 wrote milliseconds; with such a state Logto never deploys anything again.</summary>
     public const double Newest = 9_999_999_999;
 
     /// <summary>
-    /// Reads the value of the row. Only what the CLI accepts is a state (<c>packages/schemas/src/types/system.ts</c>):
-    /// it would take anything else for 0 and run every alteration since 2022 again.
+    /// Reads the value of the row. It accepts only values that the CLI accepts (<c>packages/schemas/src/types/system.ts</c>). Reason: the
+    /// CLI takes any other value for 0, and would run every alteration since 2022 again.
     /// </summary>
-    /// <exception cref="FormatException">The value is damaged; the message is the reason, in words for the operator.</exception>
+    /// <exception cref="FormatException">The value is damaged. The message is the reason, for the operator.</exception>
     public static AlterationState Parse(string json)
     {
         try
@@ -29,12 +30,12 @@ internal sealed record AlterationState(double Timestamp)
         }
         catch (Exception unreadable) when (unreadable is JsonException or ArgumentException or InvalidOperationException)
         {
-            // The last two are about halves of surrogate pairs, which a column of type json would let through.
+            // Halves of surrogate pairs cause the last two. A column of type json accepts them.
             throw new FormatException($"it is not JSON that can be read but {Excerpt(json)}");
         }
     }
 
-    /// <summary>The timestamp as Logto writes it: no exponent, decimals only where there are some.</summary>
+    /// <summary>Formats a timestamp as Logto does: without an exponent, and with decimals only if it has some.</summary>
     public static string Format(double timestamp) => timestamp.ToString("0.######", CultureInfo.InvariantCulture);
 
     public override string ToString() => Format(Timestamp);

@@ -2,9 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>An index that an alteration builds outside a transaction, so that an interrupted run can leave it behind.</summary>
-/// <param name="Name">The index, as PostgreSQL folds it.</param>
-/// <param name="Table">The table it is built on.</param>
+/// <summary>An index that an alteration builds outside a transaction. An interrupted run can leave it behind.</summary>
+/// <param name="Name">The index's name, in lower case unless the script quotes it, as in PostgreSQL.</param>
+/// <param name="Table">The table of the index.</param>
 /// <param name="IfNotExists">Whether the script accepts an existing index of that name.</param>
 internal sealed partial record ConcurrentIndex(string Name, string Table, bool IfNotExists)
 {
@@ -15,15 +15,14 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
     public const string BeforeDown = "beforeDown";
 
     /// <summary>
-    /// Finds the indexes of one function only: <c>beforeDown</c> creates legitimate indexes of the release before. This is no parser of
-    /// JavaScript. It reads a function that only calls <c>….query(sql`…`)</c>, as all of Logto's do, and rejects every other one.
+    /// Finds the indexes that one function of a script creates. Reason: the indexes of <c>beforeDown</c> belong to the older release. This
+    /// is no parser of JavaScript. It reads functions that only call <c>….query(sql`…`)</c>, as all of Logto's do, and rejects all others.
     /// </summary>
-    /// <param name="script">The script's text.</param>
     /// <param name="property"><see cref="BeforeUp"/> or <see cref="BeforeDown"/>.</param>
-    /// <returns>Empty when there is no such function; null when the program cannot read it.</returns>
+    /// <returns>Empty when the script has no such function; null when the program cannot read the function.</returns>
     public static IReadOnlyList<ConcurrentIndex>? FindIn(string script, string property)
     {
-        // Nearly all scripts lack it, and a quick start asks about the last one.
+        // Nearly all scripts lack the function. Every start asks about the last script, so the answer must be fast.
         if (!script.Contains(property, StringComparison.Ordinal))
         {
             return [];
@@ -48,7 +47,7 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
         return StatementsIn(code[start..(next?.Index ?? code.Length)]) is { } sql ? IndexesIn(sql) : null;
     }
 
-    /// <returns>The SQL of all calls; null when the function does anything else, because it could build an index out of sight.</returns>
+    /// <returns>The SQL of all calls. Null when the function does anything else, because that code could build an index too.</returns>
     private static string? StatementsIn(string function)
     {
         var statements = Query().Matches(function).Select(match => match.Groups["sql"].Value).ToArray();
@@ -70,7 +69,7 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
     private static string Unquote(string identifier) =>
         identifier.StartsWith('"') ? identifier.Trim('"') : identifier.ToLowerInvariant();
 
-    // What only looks like a comment inside a string or a template stays.
+    // Removes comments. Strings and templates stay, even if they contain the marks of a comment.
     [GeneratedRegex(
         """//[^\n]*|/\*.*?\*/|(?<text>`(?:\\.|[^`\\])*`|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")""",
         RegexOptions.Singleline | RegexOptions.CultureInvariant)]
@@ -79,7 +78,7 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
     [GeneratedRegex(@"\b(?:beforeUp|beforeDown)\b", RegexOptions.CultureInvariant)]
     private static partial Regex HookName();
 
-    // `{ beforeUp: …`, `, async beforeUp(…`, `, 'up': …`: no shorthand and no variable.
+    // Matches `{ beforeUp: …`, `, async beforeUp(…` and `, 'up': …`, but no shorthand and no variable.
     [GeneratedRegex(
         """[{,]\s*(?:async\s+)?(?<quote>['"]?)(?<name>beforeUp|up|beforeDown|down)\k<quote>\s*(?=[:(])""",
         RegexOptions.CultureInvariant)]
@@ -88,7 +87,7 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
     [GeneratedRegex(@"\bquery\(\s*sql\s*`(?<sql>[^`\\]*)`\s*\)", RegexOptions.CultureInvariant)]
     private static partial Regex Query();
 
-    // A function without strings, templates, regular expressions and computed names.
+    // Matches a function without strings, templates, regular expressions and computed names.
     [GeneratedRegex(
         @"^\s*:?\s*(?:async\s*)?(?:function\s*\w*\s*)?(?:\([\w\s,]*\)|\w+)\s*(?:=>|{)[\w\s(){};:,.=>!&|]*\z",
         RegexOptions.CultureInvariant)]
@@ -99,7 +98,7 @@ internal sealed partial record ConcurrentIndex(string Name, string Table, bool I
         RegexOptions.CultureInvariant)]
     private static partial Regex Call();
 
-    // Comments and string literals.
+    // Matches SQL comments and string literals.
     [GeneratedRegex(@"/\*.*?\*/|--[^\n]*|'(?:''|[^'])*'", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex SqlNoise();
 

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace LogtoMigrateInit.Logto;
 
 /// <summary>
-/// The right to run Logto's CLI in one installation folder. Reason: every run empties and fills <c>alteration-scripts</c>, so two runs
-/// destroy each other's. A CLI inherits the right, so the right lives at least as long as the CLI. No other program inherits it
+/// The lock on one installation folder, for a run of Logto's CLI or server. Reason: every run empties and fills <c>alteration-scripts</c>,
+/// so two runs would destroy each other's files. The child process inherits the lock and keeps it to its end
 /// (https://man7.org/linux/man-pages/man2/flock.2.html).
 /// </summary>
 internal sealed partial class FolderLock : IDisposable
@@ -23,8 +23,11 @@ internal sealed partial class FolderLock : IDisposable
     private FolderLock(IReadOnlyList<SafeFileHandle> folders) => _folders = folders;
 
     /// <summary>Tries once. A missing folder, or a file system without <c>flock</c>, counts as unlocked.</summary>
-    /// <param name="folders">Always in the same order: a volume may be mounted inside an installation that is not shared.</param>
-    /// <returns>Null when another process has one of them.</returns>
+    /// <param name="folders">
+    /// Always in the same order. Reason for several: <c>alteration-scripts</c> may be a shared volume in an installation that is not
+    /// shared.
+    /// </param>
+    /// <returns>Null when another process holds the lock on one of the folders.</returns>
     public static FolderLock? TryTake(params string[] folders)
     {
         var opened = folders.Select(folder => Open(folder, ReadOnly | CloseOnExec)).ToArray();
@@ -37,10 +40,10 @@ internal sealed partial class FolderLock : IDisposable
         return null;
     }
 
-    /// <summary>Shares the lock with one more CLI of this process. The lock ends after the last CLI, when no share is left.</summary>
+    /// <summary>Returns a share of the lock for another child of this process. The lock ends when the last share is released.</summary>
     public FolderLock Share() => new([.. _folders.Select(Duplicate)]);
 
-    /// <summary>Lets the programs that start from now on inherit the lock. Node.js keeps it from its own children.</summary>
+    /// <summary>Lets all programs that start from now on inherit the lock. Node.js does not pass it to its own children.</summary>
     public void Bequeath()
     {
         foreach (var folder in _folders.Where(folder => !folder.IsInvalid))

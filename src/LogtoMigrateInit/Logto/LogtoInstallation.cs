@@ -4,10 +4,10 @@ using LogtoMigrateInit.Platform;
 
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>The Logto release that is about to start, as it lies on the disk.</summary>
+/// <summary>The files of the target, the Logto release that is about to start.</summary>
 internal sealed class LogtoInstallation
 {
-    /// <summary>Logto's image keeps its workspace; npm puts packages side by side or one inside the other.</summary>
+    /// <summary>The places of the packages: in Logto's image, and as npm installs them, nested or side by side.</summary>
     private static readonly (string Cli, string Schemas)[] Layouts =
     [
         ("packages/cli", "packages/schemas"),
@@ -32,25 +32,24 @@ internal sealed class LogtoInstallation
     /// <summary>The folder of <c>@logto/schemas</c>.</summary>
     public string SchemasDirectory { get; }
 
-    /// <summary>The folder of Logto's server; null: only its CLI is installed, as from npm.</summary>
+    /// <summary>The folder of Logto's server; null when only the CLI is installed, as from npm.</summary>
     public string? CoreDirectory { get; }
 
-    /// <summary>The folder with the scripts that the release ships.</summary>
+    /// <summary>The folder of the alterations that the target ships.</summary>
     public string AlterationsDirectory => Path.Combine(SchemasDirectory, "alterations-js");
 
     /// <summary>The version of <c>@logto/cli</c>, such as <c>1.43.0</c>.</summary>
     public string Version { get; }
 
-    /// <summary>The script that Node.js runs.</summary>
+    /// <summary>The script of the CLI, for Node.js.</summary>
     public string CliEntry => Path.Combine(CliDirectory, "bin", "logto.js");
 
-    /// <summary>Where the CLI copies the scripts at every run, so that their imports resolve.</summary>
+    /// <summary>The folder to which the CLI copies the alterations at every run, so that their imports resolve.</summary>
     public string ScratchDirectory => Path.Combine(CliDirectory, "alteration-scripts");
 
-    /// <summary>Finds the release and checks that it is whole.</summary>
-    /// <param name="directory">Where it is installed.</param>
-    /// <param name="expectedVersion">Null: any.</param>
-    /// <exception cref="UnusableTargetException">It is not there, not whole, or of another version.</exception>
+    /// <summary>Finds the installation and checks its version. It does not check the alterations.</summary>
+    /// <param name="expectedVersion">The required version; null: any.</param>
+    /// <exception cref="UnusableTargetException">The installation is missing, incomplete, or of another version.</exception>
     public static LogtoInstallation Find(string directory, string? expectedVersion)
     {
         var (cli, schemas) = Layouts.FirstOrDefault(layout =>
@@ -80,9 +79,10 @@ internal sealed class LogtoInstallation
         return installation;
     }
 
-    /// <summary>Reads the names of the alterations and of Logto's tables; the files are not opened.</summary>
-    /// <param name="needsDefaultTenant">See <see cref="LogtoRequirements.NeedsDefaultTenant"/>.</param>
-    /// <exception cref="UnusableTargetException">There are none, or one has a name that the CLI could not read.</exception>
+    /// <summary>Reads the names of the alterations and of Logto's tables, without opening their files.</summary>
+    /// <exception cref="UnusableTargetException">
+    /// A folder cannot be read, has no alteration, or has one that the CLI could not read.
+    /// </exception>
     public AlterationCatalog ReadCatalog(bool needsDefaultTenant)
     {
         try
@@ -99,8 +99,8 @@ internal sealed class LogtoInstallation
     }
 
     /// <summary>
-    /// A seed creates a table from each file in <c>tables</c> whose name does not begin with an underscore, and <c>tenants</c>, which has
-    /// no file (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
+    /// Reads the names of the tables that a seed creates: one for each file in <c>tables</c> whose name does not begin with an underscore,
+    /// and <c>tenants</c>, which has no file (<c>packages/cli/src/commands/database/seed/tables.ts</c>).
     /// </summary>
     private LogtoRequirements ReadRequirements(bool needsDefaultTenant)
     {
@@ -123,13 +123,13 @@ internal sealed class LogtoInstallation
                 "image of Logto.");
         }
 
-        // The code with which core counts signing keys came with 1.39.0.
+        // Core counts signing keys since 1.39.0, the first release with this file.
         var keysHaveStatus = File.Exists(Path.Combine(SchemasDirectory, "lib", "utils", "oidc-private-key.js"));
         return new LogtoRequirements([.. tables, "tenants"], keysHaveStatus) { NeedsDefaultTenant = needsDefaultTenant };
     }
 
-    /// <summary>The text of a shipped alteration.</summary>
-    /// <exception cref="UnusableTargetException">It cannot be read.</exception>
+    /// <summary>Returns the text of an alteration.</summary>
+    /// <exception cref="UnusableTargetException">The file cannot be read.</exception>
     public string ReadScript(Alteration alteration)
     {
         try
@@ -144,10 +144,10 @@ internal sealed class LogtoInstallation
     }
 
     /// <summary>
-    /// Checks that the CLI can empty and fill its scratch folder, which it does before it does anything else
+    /// Checks that the CLI can empty and fill <see cref="ScratchDirectory"/>, which is the first step of every run
     /// (<c>getAlterationFiles</c> in <c>packages/cli/src/commands/database/alteration/utils.ts</c>).
     /// </summary>
-    /// <returns>Null when it can; otherwise sentences for the operator.</returns>
+    /// <returns>Null when the CLI can; otherwise sentences for the operator.</returns>
     public string? WhyScratchIsReadOnly()
     {
         string? readOnly;
@@ -166,7 +166,9 @@ internal sealed class LogtoInstallation
                 $"Run logto-migrate-init as root or in group 0, or mount an emptyDir or tmpfs at {ScratchDirectory}.";
     }
 
-    /// <summary>The folders that the CLI must write to. To remove a folder inside, such as <c>utils</c>, it must write in it.</summary>
+    /// <summary>
+    /// Returns the folders that the CLI must write to. To remove a filled folder, such as <c>utils</c>, it must write in it.
+    /// </summary>
     private IEnumerable<string> MustBeWritable() => Directory.Exists(ScratchDirectory)
         ? Directory.EnumerateDirectories(ScratchDirectory, "*", SearchOption.AllDirectories)
             .Where(folder => Directory.EnumerateFileSystemEntries(folder).Any())

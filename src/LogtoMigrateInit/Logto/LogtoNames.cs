@@ -1,22 +1,22 @@
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>The names by which the program recognizes a database of Logto's.</summary>
+/// <summary>The names by which the program recognizes Logto's database and roles.</summary>
 internal static class LogtoNames
 {
     public const string Systems = "systems";
 
-    /// <summary>Where Logto kept its state before 1.0, and what its CLI creates when it misreads a state.</summary>
+    /// <summary>The table that held the state before Logto 1.0. The CLI creates it again when it misreads a state.</summary>
     public const string LegacyConfigs = "_logto_configs";
 
     /// <summary>
-    /// The beginning of Logto's roles for a database. The database's name follows (older releases write underscores for hyphens), and for a
-    /// tenant's role an underscore and the tenant.
+    /// The prefix of Logto's roles. The name of the database follows (older releases replace hyphens by underscores). In a tenant's role,
+    /// an underscore and the tenant follow.
     /// </summary>
     public const string RolePrefix = "logto_tenant_";
 
     /// <summary>
-    /// Tables that exist since the alteration that creates <c>systems</c>, in every release and after every rollback: no alteration, up or
-    /// down, drops or renames one of them.
+    /// Tables that every Logto database with <c>systems</c> has, in every release and after every rollback. No alteration drops or renames
+    /// one, up or down.
     /// </summary>
     public static readonly IReadOnlyList<string> Tables =
         ["tenants", "users", "applications", "roles", "resources", "logto_configs", "sign_in_experiences"];

@@ -1,12 +1,12 @@
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>What the target needs of its database, beyond its alterations.</summary>
-/// <param name="Tables">The names of Logto's tables, by the files that the target's own seed runs.</param>
+/// <summary>The requirements of the target for its database, beyond the alterations.</summary>
+/// <param name="Tables">The names of the tables that the target's seed creates.</param>
 /// <param name="KeysHaveStatus">
-/// Core judges signing keys by their status (from 1.39.0 on) and answers 500 for a set that it does not accept.
+/// Whether core checks the status of signing keys (since 1.39.0). It answers 500 if it does not accept the set of keys.
 /// </param>
 internal sealed record LogtoRequirements(IReadOnlyList<string> Tables, bool KeysHaveStatus)
 {
-    /// <summary>Requests without another tenant in their address go to the tenant <c>default</c>.</summary>
+    /// <summary>Whether Logto sends requests to the tenant <c>default</c>, so that the tenant must exist.</summary>
     public bool NeedsDefaultTenant { get; init; } = true;
 }

@@ -1,6 +1,4 @@
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>The Logto release that is about to start.</summary>
-/// <param name="Installation">Its files.</param>
-/// <param name="Catalog">The alterations that it ships.</param>
+/// <summary>The Logto release that is about to start: its files, and the alterations that it ships.</summary>
 internal sealed record LogtoTarget(LogtoInstallation Installation, AlterationCatalog Catalog);

@@ -1,4 +1,4 @@
 namespace LogtoMigrateInit.Logto;
 
-/// <summary>The installation cannot be used; the message is a sentence for the operator, with the next step.</summary>
+/// <summary>Reports an installation that cannot be used. The message is a sentence for the operator, with the next step.</summary>
 internal sealed class UnusableTargetException(string message) : Exception(message);

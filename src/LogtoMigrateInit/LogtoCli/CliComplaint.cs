@@ -4,7 +4,7 @@ using LogtoMigrateInit.PostgreSql;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// Finds the reason in what a failing CLI prints: Logto's logger, Node.js and V8 each put it elsewhere, and other lines after it.
+/// Finds the reason of a failure in the CLI's output. Logto's logger, Node.js and V8 each print it differently, and print more after it.
 /// </summary>
 internal sealed partial class CliComplaint
 {
@@ -14,17 +14,17 @@ internal sealed partial class CliComplaint
     private string _lastWords = "";
 
     /// <summary>
-    /// The reason on one line, unmasked; the last words when nothing looks like a reason; empty when nothing was said.
+    /// The reason on one line, with secrets. Without a recognized reason it is the last significant line; without output it is empty.
     /// </summary>
     public string Text =>
         _outOfMemory ?? (_firstError is not null && _dependency is not null ? $"{_firstError} ({_dependency})" : _firstError) ?? _lastWords;
 
     /// <summary>
-    /// The server had no connection left for the CLI, or did not answer it within the five seconds that the CLI has for that.
+    /// Whether the server had no connection left for the CLI, or did not answer within the CLI's connect time-out of five seconds.
     /// </summary>
     public bool FoundNoConnection { get; private set; }
 
-    /// <summary>Takes the next line, as the CLI printed it.</summary>
+    /// <summary>Takes the next line of output, unmasked.</summary>
     public void Hear(string line)
     {
         if (HeapIsFull().IsMatch(line))
@@ -40,10 +40,10 @@ internal sealed partial class CliComplaint
             FoundNoConnection |= ConnectionLimit.Find(reason) is not null || NoAnswer().IsMatch(reason);
         }
 
-        // Of the details that a server gives only this one is no value of a row.
+        // All other details of a server's error may contain values of rows.
         _dependency ??= Dependency().Match(line) is { Success: true } dependency ? dependency.Groups[1].Value : null;
 
-        // As node-postgres shows an error's SQLSTATE; the digits alone may stand in any value.
+        // Only the SQLSTATE as node-postgres prints it counts, because the digits alone may be part of any value.
         FoundNoConnection |= TooManyConnections().IsMatch(line);
         if (!FollowsTheReason().IsMatch(line))
         {
@@ -51,8 +51,8 @@ internal sealed partial class CliComplaint
         }
     }
 
-    // As the CLI's logger begins a line, `[error] ` before 1.2; as node-postgres names a server's error; or as Node.js begins an exception
-    // that nobody caught (`Error [ERR_MODULE_NOT_FOUND]: …`, `[UnhandledPromiseRejection: …`) and V8 its own end.
+    // Matches an error line of the CLI's logger (`[error] ` before 1.2), a server's error from node-postgres, an uncaught exception from
+    // Node.js (`Error [ERR_MODULE_NOT_FOUND]: …`, `[UnhandledPromiseRejection: …`), and a fatal error of V8.
     [GeneratedRegex(@"^(?:\[?error\]?\s+(?:error: )?|error: |(?=\[?\w*(?:Error|Rejection|Exception)(?: \[\w+\])?: )|(?=FATAL ERROR: " +
         "))(?<reason>.+)$", RegexOptions.CultureInvariant)]
     private static partial Regex ErrorLine();
@@ -66,14 +66,14 @@ internal sealed partial class CliComplaint
     [GeneratedRegex(@"^\s*detail: ['""`]([\w .""()]+ depends on [\w .""()]+)", RegexOptions.CultureInvariant)]
     private static partial Regex Dependency();
 
-    // pg/lib/client.js, and pg-pool/index.js when its own clock, of the same five seconds, runs out first; the CLI lets nobody change the
-    // limit. Alone on its line, for a value may hold these words too.
+    // The time-outs of pg/lib/client.js and pg-pool/index.js, both five seconds; the CLI has no option for them. The text must be alone on
+    // its line, because a value may contain these words too.
     [GeneratedRegex(@"^(?:\w*Error: )?(?:timeout expired|Connection terminated due to connection timeout|timeout exceeded when trying " +
         "to connect)$", RegexOptions.CultureInvariant)]
     private static partial Regex NoAnswer();
 
-    // Progress, stack frames of JavaScript and of V8, details, which may hold values of rows, ends of objects, Node.js's version, and
-    // yargs's advice.
+    // Matches progress, stack frames of JavaScript and V8, details (which may contain values of rows), ends of objects, Node.js's version,
+    // and yargs's advice.
     [GeneratedRegex(@"^(?:\[?info\]?\s|\s+at |\s*detail: |\s*\d+: 0x[0-9a-f]+ |[\s\]}),^]*$|Node\.js v\d|Specify --help)",
         RegexOptions.CultureInvariant)]
     private static partial Regex FollowsTheReason();

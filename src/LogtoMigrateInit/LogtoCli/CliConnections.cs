@@ -3,8 +3,8 @@ using System.Globalization;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// The CLI's connections as this machine's kernel sees them (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html). One that is
-/// open here and unknown to the server is half open: slonik sets no keep-alive, so the CLI would wait for an answer for ever.
+/// Reads the CLI's connections from the kernel (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html). A connection that is open here
+/// and unknown to the server is half open. slonik sets no keep-alive, so without a guard the CLI would wait for an answer forever.
 /// </summary>
 internal static class CliConnections
 {
@@ -12,9 +12,10 @@ internal static class CliConnections
 
     private static readonly string[] Tables = ["tcp", "tcp6"];
 
-    /// <param name="pid">The CLI.</param>
-    /// <param name="port">The server's port, or its pooler's.</param>
-    /// <returns>False also when the kernel does not show it, as for a process that has ended.</returns>
+    /// <summary>Whether the process has an established TCP connection to the port.</summary>
+    /// <param name="pid">The process id of the CLI.</param>
+    /// <param name="port">The port of the server or of its pooler.</param>
+    /// <returns>False also when the kernel does not show the connections, for example of a process that has ended.</returns>
     public static bool AnyTo(int pid, int port)
     {
         try

@@ -2,36 +2,35 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>The variables that the CLI is given in addition to, or instead of, our own environment.</summary>
+/// <summary>Builds the CLI's variables that differ from this program's environment.</summary>
 internal static class CliEnvironment
 {
     /// <summary>
-    /// <c>1.0.0_rc.1-1676906977-remove-demo-app</c>, and one before it in its <c>down</c>, ask a question unless <c>CI</c> is set to
-    /// something.
+    /// The timestamp of <c>1.0.0_rc.1-1676906977-remove-demo-app</c>. It asks a question unless <c>CI</c> is set, and so does the
+    /// <c>down</c> of an older alteration.
     /// </summary>
     private const double LastAlterationThatAsks = 1676906977;
 
     private const int FirstWithTransactionTimeout = 170000;
 
-    /// <param name="settings">The time-outs.</param>
-    /// <param name="target">Where the CLI connects.</param>
-    /// <param name="applicationName">The name of this run's sessions.</param>
-    /// <param name="job">
-    /// A pooler may reject <c>options</c>, so none are sent through it; an older server does not know all of them.
-    /// </param>
+    /// <summary>
+    /// Returns the variables; null removes one. No <c>PGOPTIONS</c> goes through a pooler, because a pooler may reject it.
+    /// </summary>
+    /// <param name="target">The database for the CLI.</param>
+    /// <param name="applicationName">The <c>application_name</c> of the CLI's sessions.</param>
     public static IReadOnlyDictionary<string, string?> Build(
         ProgramSettings settings, ServerTarget target, string applicationName, CliJob job)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["DB_URL"] = target.Url.WithApplicationName(applicationName),
-            ["PGAPPNAME"] = applicationName, // slonik's first connection takes no name from the URL
+            ["PGAPPNAME"] = applicationName, // slonik's first connection ignores the name in the URL
             ["DATABASE_STATEMENT_TIMEOUT"] = settings.StatementTimeout,
             ["FORCE_COLOR"] = "0",
-            ["NO_COLOR"] = null, // Node.js warns when both are there
+            ["NO_COLOR"] = null, // Node.js warns when both are set
 
-            // Empty, not absent: the CLI's dotenv would add them again from a `.env` file. "CI=true" changes what two alterations
-            // do (1.17.0-1716291265, 1.18.0-1718594164), and ALTERATION_TEST skips a third.
+            // Empty and not absent, because the CLI's dotenv would fill an absent one from a `.env` file. "CI=true" changes the effect of
+            // two alterations (1.17.0-1716291265, 1.18.0-1718594164), and ALTERATION_TEST skips a third.
             ["CI"] = job.Alterations.Any(alteration => alteration.Timestamp <= LastAlterationThatAsks) ? "0" : "",
             ["ALTERATION_TEST"] = "",
         };
@@ -43,19 +42,21 @@ internal static class CliEnvironment
         return environment;
     }
 
-    // What the role or the database have set must not decide how a migration runs. The user's own options come last and win.
+    // These options override the settings of the role and the database. The operator's own options come last and override these.
     private static string BuildServerOptions(string? ofUser, int serverVersion) => string.Join(' ', new[]
     {
         "-c statement_timeout=0",
-        "-c lock_timeout=0", // it would end a concurrent build's wait for older transactions, too; see SessionWatch.LongestQueue
+        // A lock_timeout would also cancel a concurrent build that waits for older transactions; see SessionWatch.LongestQueue.
+        "-c lock_timeout=0",
         "-c idle_session_timeout=0",
         serverVersion >= FirstWithTransactionTimeout ? "-c transaction_timeout=0" : null,
         "-c default_transaction_isolation=read\\ committed",
 
-        // A session whose client died then ends within seconds, instead of working on.
+        // The server then ends a session within seconds after its client died, even during a statement.
         "-c client_connection_check_interval=2s",
 
-        // The same from the server's side as in CliGuard: a connection that is silent during a long statement is not forgotten on the way.
+        // Keep-alives from the server, as CliGuard sends them from the client: otherwise a load balancer drops a connection that is silent
+        // during a long statement.
         "-c tcp_keepalives_idle=10",
         "-c tcp_keepalives_interval=10",
         "-c tcp_keepalives_count=6",

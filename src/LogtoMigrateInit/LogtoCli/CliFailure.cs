@@ -3,10 +3,10 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>How Logto's CLI ended, in words for the operator.</summary>
+/// <summary>Describes to the operator how Logto's CLI ended.</summary>
 internal static class CliFailure
 {
-    /// <summary>A clause that can begin a sentence.</summary>
+    /// <summary>Returns a clause that can begin a sentence.</summary>
     public static string Describe(CliRun run, CliJob job) => run.End switch
     {
         CliEnd.ByItself when run.GuardsReason is { } reason => $"The guard ended Logto's CLI, because {reason}",
@@ -19,7 +19,7 @@ internal static class CliFailure
         _ => $"Logto's CLI failed with exit code {run.Ending}",
     };
 
-    /// <summary>What it said of the cause; empty when it said nothing that helps.</summary>
+    /// <summary>Returns the cause that the CLI printed; empty when it printed none, or when this program stopped it.</summary>
     public static string Explain(CliRun run) => run.GuardsReason is not null || run.GaveWay is not null ? ""
         : run.Complaint.Contains("unsupported startup parameter", StringComparison.Ordinal)
             ? $"{run.Complaint}. PgBouncer needs the setting `{Outcome.PoolerSetting}`"

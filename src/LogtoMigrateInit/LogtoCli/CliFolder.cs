@@ -8,17 +8,18 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// The right to run Logto's CLI in our installation, where one of another database may be at work: two destroy each other's scripts.
+/// Takes the lock on the installation's folder before Logto's CLI runs. Reason: another process may run a CLI there for another database,
+/// and two CLIs destroy each other's scripts.
 /// </summary>
 internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation installation, ILogger logger)
 {
-    /// <summary>Why there was none.</summary>
+    /// <summary>A clause and an advice for the case that <see cref="TakeAsync"/> returned null.</summary>
     public string WhyBusy => $"another process still runs Logto's CLI in {installation.CliDirectory} after " +
         $"{settings.LockTimeout.TotalSeconds:0} s. Next: start again when it has ended";
 
-    /// <summary>Waits while another process has it; the wait is said once and ends with the lock time-out.</summary>
-    /// <param name="held">Cancelled when the migration lock is lost, or by a signal.</param>
-    /// <returns>Null when another process had the folder until the lock time-out.</returns>
+    /// <summary>Waits for the lock until the lock time-out, and logs the wait once.</summary>
+    /// <param name="held">Canceled when the migration lock is lost, or by a signal.</param>
+    /// <returns>Null when another process held the lock until the time-out.</returns>
     public async Task<FolderLock?> TakeAsync(CancellationToken held)
     {
         var started = Stopwatch.GetTimestamp();
@@ -26,7 +27,7 @@ internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation inst
         var reported = false;
         while (true)
         {
-            // A lock on the folder inside would go with it: the CLI before 1.21 removes it.
+            // A lock on the inner folder alone would be lost, because the CLI before 1.21 removes that folder.
             var folder = FolderLock.TryTake(installation.CliDirectory, installation.ScratchDirectory);
             if (folder is not null || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {

@@ -4,33 +4,33 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// Ends the CLI when the program is gone or suspended, because then the lock is, or will be, another run's. Lets the CLI connect only after
-/// the program has made sure of the lock: a machine that was suspended does not know for how long, and what it does first is to connect
-/// again, because the next holder has ended its sessions. It is a thread of Node.js's own, so that an alteration that computes for minutes
-/// neither delays it nor looks like silence.
+/// Code inside the CLI that ends it when the program is gone or suspended, because another run may then hold the lock. It also delays each
+/// connection until the program has confirmed the lock. Reason: after a suspension of unknown length the next holder has terminated the
+/// CLI's sessions, so the CLI first connects again. The guard is a separate thread of Node.js: an alteration that computes for minutes does
+/// not delay it.
 /// </summary>
 internal static class CliGuard
 {
-    /// <summary>What a line of the guard begins with when it ends the CLI; its reason follows.</summary>
+    /// <summary>The beginning of the line that the guard prints before it ends the CLI. The reason follows.</summary>
     public const string LinePrefix = "logto-migrate-init ends Logto's CLI: ";
 
-    /// <summary>The line with which it asks whether the lock is still held.</summary>
+    /// <summary>The line with which the guard asks whether the program still holds the lock.</summary>
     public const string Question = "logto-migrate-init asks before Logto's CLI connects";
 
     /// <summary>
-    /// Shorter than the limits of load balancers, which forget a silent connection: while an index is built, nothing else is sent.
+    /// Shorter than the limits after which load balancers drop a silent connection. During an index build nothing else is sent.
     /// </summary>
     private const int KeepAliveMilliseconds = 10_000;
 
-    /// <summary>A sign of life.</summary>
+    /// <summary>The byte of a heartbeat.</summary>
     public const byte Beat = 0;
 
     /// <summary>
-    /// The answer to every <see cref="Question"/> so far: yes. There is no other; whoever has lost the lock ends the CLI.
+    /// The byte that answers all questions so far with yes. There is no other answer: a program without the lock ends the CLI.
     /// </summary>
     public const byte Answer = 1;
 
-    /// <summary>For <c>node --import</c>, from Node.js 18.18.</summary>
+    /// <summary>Returns the guard as a module for <c>node --import</c>, which needs Node.js 18.18.</summary>
     public static string Module(Timings timings) => "data:text/javascript," + Uri.EscapeDataString($$"""
         import { Socket } from 'node:net';
         import { Worker } from 'node:worker_threads';
@@ -52,11 +52,11 @@ internal static class CliGuard
         guard.unref();
         """);
 
-    // Silence is counted in steps of at most a second: what a frozen machine missed is no silence. After a standstill the signs of life
-    // that wait in the pipe tell whether the program was suspended too: in the time that they do not cover, another replica may have taken
-    // the lock. Both are judged in an immediate, before which Node.js reads the pipe
-    // (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick). A question is asked again, because it may stand
-    // inside of a long line that the CLI was writing.
+    // Each step adds at most one second of silence, so that a suspension of the CLI does not count as silence of the program. After a
+    // suspension, the heartbeats in the pipe show whether the program was suspended too. In any time without heartbeats another replica may
+    // have taken the lock. The checks run in an immediate, because Node.js reads the pipe before that
+    // (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick). The guard repeats its question, because the text may
+    // have ended up inside a long line that the CLI was writing.
     private static string Thread(Timings timings) => string.Create(CultureInfo.InvariantCulture, $$"""
         const { Socket } = require('node:net');
         const { write } = require('node:fs');

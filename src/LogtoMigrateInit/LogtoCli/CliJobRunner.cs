@@ -4,30 +4,30 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>What came of a job. The cases: <see cref="FolderBusy"/>, <see cref="Blocked"/>, <see cref="Ran"/>.</summary>
+/// <summary>The result of a job. The cases: <see cref="FolderBusy"/>, <see cref="Blocked"/>, <see cref="Ran"/>.</summary>
 internal abstract record CliJobResult
 {
     private CliJobResult()
     {
     }
 
-    /// <summary>Another process ran a CLI in our installation until the lock time-out. Ours was not started.</summary>
+    /// <summary>Another process ran a CLI in the installation until the lock time-out. This run's CLI was not started.</summary>
     public sealed record FolderBusy : CliJobResult;
 
-    /// <summary>Indexes of an interrupted run stay and would stop the alteration. The CLI was not started.</summary>
-    /// <param name="Problems">A clause with its remedy for each.</param>
+    /// <summary>Indexes of an interrupted run remain and would stop the alteration. The CLI was not started.</summary>
+    /// <param name="Problems">A clause with its remedy for each index.</param>
     public sealed record Blocked(IReadOnlyList<string> Problems) : CliJobResult;
 
-    /// <summary>The CLI ran.</summary>
+    /// <summary>The CLI ran. Its result does not prove that the job is done.</summary>
     public sealed record Ran(CliRun Run) : CliJobResult;
 }
 
 /// <summary>
-/// Runs a job of Logto's CLI in the real database: take the folder → remove indexes that an interrupted run left → run the CLI.
+/// Runs a job of Logto's CLI in the real database: lock the folder → remove indexes that an interrupted run left → run the CLI.
 /// </summary>
 internal sealed class CliJobRunner(AlterationCatalog catalog, CliFolder folders, SupervisedCli cli, LeftOverIndexes leftOvers)
 {
-    /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
+    /// <exception cref="OperationCanceledException">The program was stopped, or lost the lock, before the CLI was started.</exception>
     /// <exception cref="DatabaseException">The database was not reached before the CLI was started.</exception>
     /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
     public async Task<CliJobResult> RunAsync(CliJob job, LockedRun run)
@@ -55,11 +55,9 @@ internal sealed class CliJobRunner(AlterationCatalog catalog, CliFolder folders,
     }
 
     /// <summary>
-    /// Removes what the CLI left of the alteration that failed. It helps the next run, so it never fails and has little time.
+    /// Removes the indexes that the failed alteration left. It only helps the next run, so it reports no failure and has little time.
     /// </summary>
-    /// <param name="job">The job.</param>
     /// <param name="failed">The first alteration that is not done.</param>
-    /// <param name="migrationLock">Held.</param>
     public Task RemoveAfterFailureAsync(CliJob job, Alteration failed, MigrationLock migrationLock) =>
         leftOvers.RemoveAfterFailureAsync(failed, Indexes(job, failed), job.Database.BehindPooler, migrationLock);
 

@@ -6,13 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>
-/// Follows what the CLI prints: logs it line by line with secrets masked, reports progress, and keeps the end for the final message.
-/// </summary>
-/// <param name="databasePassword">What no line may show; null when there is none.</param>
-/// <param name="job">What it does.</param>
-/// <param name="asked">Called when the CLI's guard asks whether the lock is still held.</param>
-/// <param name="logger">Gets the lines.</param>
+/// <summary>Follows the CLI's output: logs each line with secrets masked, reports progress, and keeps the reason of a failure.</summary>
+/// <param name="databasePassword">The password to mask; null when there is none.</param>
+/// <param name="asked">Called when the CLI's guard asks whether the program still holds the lock.</param>
 internal sealed partial class CliOutput(string? databasePassword, CliJob job, Action asked, ILogger logger)
 {
     private readonly SecretMask _mask = new(databasePassword);
@@ -36,7 +32,7 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
         }
     }
 
-    /// <summary>How many it has done.</summary>
+    /// <summary>The number of alterations that the CLI has reported as done.</summary>
     public int Finished
     {
         get
@@ -48,9 +44,8 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
         }
     }
 
-    /// <summary>What it all came to.</summary>
-    /// <param name="end">By itself, or why we ended it.</param>
-    /// <param name="exitCode">Null when we ended it.</param>
+    /// <summary>Returns the result of the run.</summary>
+    /// <param name="exitCode">Null when this program ended the CLI.</param>
     public CliRun Summarise(CliEnd end, int? exitCode)
     {
         lock (_gate)
@@ -63,11 +58,11 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
         }
     }
 
-    /// <summary>Reads one of the CLI's streams to its end, or until nothing of the CLI's can come any more.</summary>
+    /// <summary>Reads one of the CLI's streams to its end, or until the token says that the CLI can print nothing more.</summary>
     public Task FollowAsync(Stream stream, string name, CancellationToken cancellationToken) =>
         OutputLines.ReadAsync(stream, (line, dropped) => Take(line, dropped, name), cancellationToken);
 
-    // Over 40 lines: all that one line can mean, under one lock.
+    // Over 40 lines: all meanings of a line, under one lock.
     private void Take(string line, long dropped, string stream)
     {
         if (line == CliGuard.Question)
@@ -100,10 +95,10 @@ internal sealed partial class CliOutput(string? databasePassword, CliJob job, Ac
                 _guardsReason = line[CliGuard.LinePrefix.Length..];
             }
 
-            // A secret may stand across the cut, so half of a cut line is dropped after masking.
+            // The cut may split a secret, and then the mask does not match it. So only the first half of a cut line is shown.
             var shown = dropped == 0 ? _mask.Apply(line) : $"{Cut(_mask.Apply(line))}… ({dropped} characters cut)";
 
-            // Unmasked, because a password may be a word of the message.
+            // The search needs the unmasked line, because a password may be a word of the message.
             _complaint.Hear(line);
             if (job.OnCopy)
             {

@@ -6,14 +6,13 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.LogtoCli;
 
 /// <summary>
-/// Decides whether the CLI runs again after a failure that passes: the server was full, or an alteration gave way to others. What it has
-/// done before is complete and is not done again.
+/// Decides whether the CLI runs again after a temporary failure: the server was full, or the program canceled an alteration in favor of
+/// other sessions. Alterations that are applied are complete, and the CLI does not repeat them.
 /// </summary>
-/// <param name="connectTimeout">How long a full server is waited for.</param>
-/// <param name="logger">Says that the CLI runs again.</param>
+/// <param name="connectTimeout">The longest wait for a full server.</param>
 internal sealed class CliRetry(TimeSpan connectTimeout, ILogger logger)
 {
-    /// <summary>How often one alteration is tried.</summary>
+    /// <summary>The number of tries for one alteration.</summary>
     internal const int Attempts = 6;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
@@ -42,7 +41,7 @@ internal sealed class CliRetry(TimeSpan connectTimeout, ILogger logger)
             return null;
         }
 
-        _attempt = ended.Finished > 0 ? 2 : _attempt + 1; // another alteration begins to count anew
+        _attempt = ended.Finished > 0 ? 2 : _attempt + 1; // the failure of another alteration starts a new count
         if (_attempt > Attempts)
         {
             return null;

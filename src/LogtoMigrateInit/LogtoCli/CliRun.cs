@@ -12,33 +12,32 @@ internal enum CliEnd
     Stopped,
 }
 
-/// <summary>How a run of the CLI ended. Its exit code proves nothing: it is 0 also when nothing was deployed.</summary>
-/// <param name="End">By itself, or why we ended it.</param>
-/// <param name="ExitCode">Null when we ended it.</param>
-/// <param name="Failed">The alteration that the CLI named as failed; null when it named none.</param>
-/// <param name="Complaint">What it said of what went wrong, masked; empty when it said nothing.</param>
-/// <param name="GuardsReason">Why its guard ended it; null when it did not.</param>
-/// <param name="FoundNoConnection">The server was full, or too busy to answer it.</param>
-/// <param name="Finished">How many alterations it reported as done.</param>
+/// <summary>The result of a run of the CLI. The exit code does not prove a deploy: it is also 0 when nothing was deployed.</summary>
+/// <param name="ExitCode">Null when this program ended the CLI.</param>
+/// <param name="Failed">The file name of the alteration that the CLI reported as failed; null when it reported none.</param>
+/// <param name="Complaint">The reason that the CLI printed, with secrets masked; empty when it printed nothing.</param>
+/// <param name="GuardsReason">The reason why the guard ended the CLI; null when it did not.</param>
+/// <param name="FoundNoConnection">Whether the server was full, or too busy to answer the CLI.</param>
+/// <param name="Finished">The number of alterations that the CLI reported as done.</param>
 internal sealed record CliRun(
     CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)
 {
-    /// <summary>How long it waited before it was allowed to connect.</summary>
+    /// <summary>How long the CLI waited until it was allowed to connect.</summary>
     public TimeSpan Waited { get; init; }
 
-    /// <summary>Whether it reported the start of an alteration.</summary>
+    /// <summary>Whether the CLI reported the start of an alteration.</summary>
     public bool HasBegun { get; init; }
 
-    /// <summary>Why its statement was cancelled, so that others did not wait behind it: a clause; null when it was not.</summary>
+    /// <summary>A clause: why the program canceled a statement of the CLI in favor of other sessions; null when it did not.</summary>
     public string? GaveWay { get; init; }
 
-    /// <summary>A process that a signal ended has this and the signal's number as its exit code.</summary>
+    /// <summary>The exit code of a process that a signal ended is 128 plus the signal's number.</summary>
     private const int EndedBySignal = 128;
 
-    /// <summary>The exit code for a sentence, with the signal that it stands for.</summary>
+    /// <summary>The exit code as text, with the name of its signal.</summary>
     public string Ending => Describe(ExitCode);
 
-    /// <summary>An exit code for a sentence, with the signal that it stands for.</summary>
+    /// <summary>Returns an exit code as text, with the name of its signal.</summary>
     public static string Describe(int? exitCode) => (exitCode - EndedBySignal) switch
     {
         9 => $"{exitCode} (SIGKILL, probably because the container or the machine ran out of memory)",

@@ -9,22 +9,20 @@ using Npgsql;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>Removes indexes that an interrupted run left behind, where the script says plainly that they are its own.</summary>
-/// <param name="settings">The configuration.</param>
-/// <param name="sessionName">How the session that drops is called, so that a later run waits for it when this one is killed.</param>
-/// <param name="database">Where they are.</param>
-/// <param name="logger">Says what is dropped.</param>
+/// <summary>Removes indexes that an interrupted run left behind. It removes only indexes that the alteration's script creates.</summary>
+/// <param name="sessionName">
+/// The <c>application_name</c> of the session that drops an index. If this run is killed, a later run finds the session by it and waits.
+/// </param>
 internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionName, LogtoDatabase database, ILogger logger)
 {
-    /// <summary>Before a deploy or a rollback.</summary>
-    /// <param name="alteration">The first that is to be deployed or reverted; all before it are complete.</param>
+    /// <summary>Removes the indexes before a deploy or a rollback.</summary>
+    /// <param name="alteration">The first alteration to deploy or to revert. All before it are complete.</param>
     /// <param name="indexes">
-    /// What it builds outside of its transaction; null when its script is not understood. See <see cref="ConcurrentIndex.FindIn"/>.
+    /// The indexes that the alteration builds outside its transaction; null when the program cannot read the script
+    /// (<see cref="ConcurrentIndex.FindIn"/>).
     /// </param>
-    /// <param name="behindPooler">A pooler answers for the server.</param>
-    /// <param name="migrationLock">Held.</param>
-    /// <param name="cancellationToken">Ends the wait for a drop.</param>
-    /// <returns>The indexes that stay and would stop the alteration, each as a clause with its remedy; empty when there are none.</returns>
+    /// <param name="behindPooler">Whether the connection goes through a pooler.</param>
+    /// <returns>A clause with its remedy for each index that remains and would stop the alteration.</returns>
     public async Task<IReadOnlyList<string>> RemoveAsync(
         Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock,
         CancellationToken cancellationToken)
@@ -61,8 +59,8 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     }
 
     /// <summary>
-    /// After a deploy or rollback that failed or was stopped: a help to the next run, which would do the same, so it must not fail and has
-    /// little time.
+    /// Removes the indexes after a deploy or a rollback that failed or was stopped. It has little time and reports no failure, because the
+    /// next run does the same.
     /// </summary>
     public async Task RemoveAfterFailureAsync(
         Alteration alteration, IReadOnlyList<ConcurrentIndex>? indexes, bool behindPooler, MigrationLock migrationLock)
@@ -79,7 +77,7 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
         }
     }
 
-    /// <returns>Why it is still there, with its remedy; empty when it is gone.</returns>
+    /// <returns>A clause with its remedy when the index remains; empty when it is gone.</returns>
     private async Task<IReadOnlyList<string>> DropAsync(
         NpgsqlConnection connection, PresentIndex leftOver, bool behindPooler, MigrationLock migrationLock,
         CancellationToken cancellationToken)
@@ -125,10 +123,9 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
     }
 
     /// <summary>
-    /// Prepares a session of ours for a drop; not through a pooler, where settings stay behind on a connection that others use.
+    /// Prepares a session for a drop: gives it a name and removes its time-outs. It must not be behind a pooler, where the settings would
+    /// stay on a connection that other clients use.
     /// </summary>
-    /// <param name="connection">The session.</param>
-    /// <param name="name">What to call it, so that a later run waits for it when this one is killed.</param>
     private static async Task PrepareSessionAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
         await using var settings = new NpgsqlCommand(
@@ -146,7 +143,7 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
         await settings.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Drops one; the table stays open for reading and writing meanwhile, and what is gone already is as good.</summary>
+    /// <summary>Drops an index without blocking reads and writes of its table. An index that is already gone is no error.</summary>
     /// <exception cref="PostgresException">The server refused.</exception>
     private static async Task ExecuteDropAsync(NpgsqlConnection connection, PresentIndex leftOver, CancellationToken cancellationToken)
     {
@@ -157,7 +154,7 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
         }
         catch (PostgresException gone) when (gone.SqlState == PostgresErrorCodes.UndefinedObject)
         {
-            // A drop of an earlier, killed run was still at work and has finished.
+            // The drop of an earlier, killed run was still active and has finished now.
         }
     }
 }

@@ -7,20 +7,21 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>Runs the target's own CLI with Node.js, never through npm, and never longer than this process lives.</summary>
+/// <summary>
+/// Runs the target's CLI with Node.js, without npm. The CLI never outlives this process for long, see <see cref="CliGuard"/>.
+/// </summary>
 internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallation installation)
 {
     /// <summary>Runs the CLI to its end.</summary>
-    /// <param name="arguments">What comes after <c>logto</c>; no secret belongs here.</param>
-    /// <param name="environment">See <see cref="CliEnvironment"/>.</param>
-    /// <param name="output">Follows what it prints.</param>
-    /// <param name="answers">Written to when the lock is confirmed after the guard has asked.</param>
-    /// <param name="folder">Goes over to the CLI.</param>
-    /// <param name="started">Is told its process id.</param>
-    /// <param name="interrupt">When cancelled, the CLI gets SIGINT, and is killed five seconds later.</param>
-    /// <param name="kill">When cancelled, the CLI and its children are killed at once.</param>
-    /// <returns>Its exit code; null when we ended it.</returns>
-    /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
+    /// <param name="arguments">The arguments after <c>logto</c>. They must contain no secret.</param>
+    /// <param name="environment">The variables of <see cref="CliEnvironment"/>.</param>
+    /// <param name="answers">Has an item for each time that the lock was confirmed after a question of the guard.</param>
+    /// <param name="folder">The folder's lock. Its ownership passes to the CLI.</param>
+    /// <param name="started">Receives the process id of the CLI.</param>
+    /// <param name="interrupt">When canceled, the CLI gets SIGINT. Five seconds later it is killed.</param>
+    /// <param name="kill">When canceled, the CLI and its children are killed immediately.</param>
+    /// <returns>The exit code; null when this program ended the CLI.</returns>
+    /// <exception cref="UnusableTargetException">Node.js is missing or does not start.</exception>
     public async Task<int?> RunAsync(
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment, CliOutput output, ChannelReader<bool> answers,
         FolderLock folder, Action<int> started, CancellationToken interrupt, CancellationToken kill)
@@ -29,7 +30,7 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
             ?? throw new UnusableTargetException($"Node.js was not found: '{settings.Node}' is no executable file on PATH. Next: set " +
                 $"LOGTO_INIT_NODE to it, or use Logto's own image.");
 
-        // In Logto's folder, where the CLI reads a `.env`, as with Logto's own scripts.
+        // The CLI runs in Logto's folder, as Logto's own scripts do, and reads a `.env` file there.
         string[] words = ["--import", CliGuard.Module(settings.Timings), installation.CliEntry, .. arguments];
         var child = new ChildProcess(node, words, environment, settings.LogtoDirectory)
         {
@@ -56,8 +57,8 @@ internal sealed class LogtoCliProcess(ProgramSettings settings, LogtoInstallatio
     }
 
     /// <summary>
-    /// Signs of life and answers for <see cref="CliGuard"/>: the pipe's end means that we are gone, however we died; silence, that we stand
-    /// still.
+    /// Sends heartbeats and answers to <see cref="CliGuard"/>. To the guard, a closed pipe means that this program is gone, and silence
+    /// means that it is suspended.
     /// </summary>
     private async Task BeatAsync(Stream input, ChannelReader<bool> answers, CancellationToken cancellationToken)
     {

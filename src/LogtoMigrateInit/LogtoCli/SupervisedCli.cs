@@ -10,13 +10,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoCli;
 
-/// <summary>Runs the CLI while watching what it waits for, and leaves no session of it behind.</summary>
+/// <summary>Runs the CLI, reports what it waits for, and terminates its sessions when it was stopped.</summary>
 internal sealed class SupervisedCli(
     ProgramSettings settings, LogtoInstallation installation, string sessionName, LogtoDatabase database, LogtoCliProcess process,
     ILogger logger)
 {
     /// <summary>
-    /// The CLI opens one connection to see the database, and has two while an alteration works inside and outside of a transaction.
+    /// The free connections that the CLI needs: one to inspect the database, and two while an alteration works inside and outside a
+    /// transaction.
     /// </summary>
     private const long NeededSlots = 3;
 
@@ -24,19 +25,19 @@ internal sealed class SupervisedCli(
 
     private static readonly TimeSpan RoomInterval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>The CLI honours DATABASE_STATEMENT_TIMEOUT from here on.</summary>
+    /// <summary>The first release whose CLI reads DATABASE_STATEMENT_TIMEOUT.</summary>
     private static readonly Version FirstWithStatementTimeout = new(1, 36, 0);
 
-    /// <exception cref="OperationCanceledException">Stopped, or the lock lost, before the CLI was started.</exception>
-    /// <exception cref="UnusableTargetException">Node.js does not start.</exception>
-    /// <param name="job">What it is to do.</param>
-    /// <param name="folder">Goes over to the CLI.</param>
-    /// <param name="migrationLock">Held; the CLI is killed when it is lost.</param>
+    /// <summary>Runs a job to its end. Returns the result also when the program stopped the CLI.</summary>
+    /// <param name="folder">The folder's lock. Its ownership passes to the CLI.</param>
+    /// <param name="migrationLock">The CLI is killed when this lock is lost.</param>
     /// <param name="turn">
-    /// It starts at once and connects when this is done, which has to be soon; null: when it wants. Before it connects it does not touch
-    /// the scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
+    /// The CLI starts immediately but connects only after this task completes, which must be soon; null: no restriction. Before it
+    /// connects, it does not touch the scripts (<c>getAvailableAlterations</c> and <c>seedByPool</c> in <c>packages/cli</c>).
     /// </param>
-    // Over 40 lines: its local functions share the life of one CLI; apart they would need a class of their own.
+    /// <exception cref="OperationCanceledException">The program was stopped, or lost the lock, before the CLI was started.</exception>
+    /// <exception cref="UnusableTargetException">Node.js is missing or does not start.</exception>
+    // Over 40 lines: its local functions share the state of one CLI; outside they would need a separate class.
     public async Task<CliRun> RunAsync(
         CliJob job, FolderLock folder, MigrationLock migrationLock, CancellationToken stop, Task? turn = null)
     {
@@ -94,7 +95,7 @@ internal sealed class SupervisedCli(
             if (!turn.IsCompleted)
             {
                 var asked = Stopwatch.GetTimestamp();
-                timeout.CancelAfter(Timeout.InfiniteTimeSpan); // the limit is for the CLI's own time
+                timeout.CancelAfter(Timeout.InfiniteTimeSpan); // the limit does not include the wait for the turn
                 await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, over.Token));
                 if (over.IsCancellationRequested)
                 {
@@ -116,7 +117,7 @@ internal sealed class SupervisedCli(
     }
 
     /// <summary>
-    /// Lets the CLI connect once the lock is confirmed; whoever has lost it gets no answer, and one that failed is asked for again.
+    /// Lets the CLI connect once the server has confirmed the lock. Without a confirmation the guard gets no answer, and asks again.
     /// </summary>
     private async Task ConfirmAsync(MigrationLock migrationLock, bool behindPooler, ChannelWriter<bool> answers)
     {
@@ -129,7 +130,7 @@ internal sealed class SupervisedCli(
                 answers.TryWrite(true);
             }
 
-            // The lock's own connection stalls, and slonik waits for a connection for five seconds; the server tells over another.
+            // The lock's connection stalls, and slonik's connect time-out is five seconds. So ask the server over another connection.
             else if (await database.WithConnectionAsync(
                 (connection, token) => LockQueries.IsHeldByAsync(connection, migrationLock.Pid, token), migrationLock.Lost))
             {
@@ -138,7 +139,7 @@ internal sealed class SupervisedCli(
         }
         catch (Exception unknown) when (unknown is OperationCanceledException or ObjectDisposedException or DatabaseException)
         {
-            // Lost, given back, or not to be told now.
+            // The lock is lost or released, or the server does not answer now.
         }
     }
 
@@ -156,8 +157,8 @@ internal sealed class SupervisedCli(
     }
 
     /// <summary>
-    /// Many replicas that start at once fill a small server for a moment, and a CLI that finds no connection has cost a second of a
-    /// processor. The watch's own connection stays open meanwhile, so that one is certain.
+    /// Waits until the server has free connections for the CLI. Reason: many replicas that start together fill a small server for a moment,
+    /// and a failed start of the CLI costs a second of processor time. The watch keeps its own connection open meanwhile.
     /// </summary>
     private async Task WaitForRoomAsync(SessionWatch watch, CancellationToken held)
     {
@@ -178,15 +179,9 @@ internal sealed class SupervisedCli(
         held.ThrowIfCancellationRequested();
     }
 
-    /// <summary>
-    /// Says what the CLI waits for, and now and then that it is still running, and ends it when it has lost its connection.
-    /// </summary>
-    /// <param name="running">The CLI.</param>
-    /// <param name="watch">Looks at its sessions.</param>
-    /// <param name="migrationLock">The right to be there.</param>
-    /// <param name="output">What it printed.</param>
-    /// <param name="believesInConnection">Whether the CLI has an open connection to the server, as this machine sees it.</param>
-    /// <param name="halfOpen">Cancelled when the server has not known of that connection for a whole lease.</param>
+    /// <summary>Logs what the CLI waits for, and from time to time that it still runs. Ends it when its connection is half open.</summary>
+    /// <param name="believesInConnection">Whether the CLI has an open connection to the server according to this machine's kernel.</param>
+    /// <param name="halfOpen">Canceled when the server has not known the CLI's open connection for a whole lease.</param>
     private async Task WatchAsync(
         Task running, SessionWatch watch, MigrationLock migrationLock, CliOutput output, Func<bool> believesInConnection,
         CancellationTokenSource halfOpen)
@@ -195,7 +190,7 @@ internal sealed class SupervisedCli(
         var pace = new ReportPace();
         while (await Task.WhenAny(running, Task.Delay(SessionWatch.Interval)) != running)
         {
-            // A CLI without a session is nothing to worry about: between two transactions slonik closes what it does not use.
+            // A CLI without any connection is no fault, because slonik closes unused connections between transactions.
             var isUnknown = await watch.LookAsync(migrationLock) == SessionActivity.None && believesInConnection();
             unknownSince = isUnknown ? unknownSince ?? Stopwatch.GetTimestamp() : null;
             if (unknownSince is { } since && Stopwatch.GetElapsedTime(since) > settings.Timings.HalfOpen)
@@ -210,7 +205,7 @@ internal sealed class SupervisedCli(
         }
     }
 
-    /// <summary>Kills the CLI. Its server sessions continue until a run terminates them.</summary>
+    /// <summary>Terminates the server sessions that a stopped CLI left. It has little time and reports no failure.</summary>
     private async Task CleanUpSessionsAsync()
     {
         using var brief = new CancellationTokenSource(Timings.CleanUpStep);
@@ -220,7 +215,7 @@ internal sealed class SupervisedCli(
         }
         catch (Exception failure) when (failure is OperationCanceledException || DatabaseException.From(failure) is not null)
         {
-            // The server is out of reach or slow; it ends sessions of dead clients by itself, and the next run waits for them.
+            // The server cannot be reached or is slow. It ends sessions of dead clients by itself, and the next run waits for them.
         }
     }
 

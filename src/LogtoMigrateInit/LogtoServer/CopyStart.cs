@@ -7,7 +7,8 @@ using Npgsql;
 namespace LogtoMigrateInit.LogtoServer;
 
 /// <summary>
-/// Starts the target's Logto on a copy. The copy's roles cannot log in until then, so nothing may be compared in the copy afterwards.
+/// Starts the target's Logto on a copy. For that it lets the copy's roles log in and changes their passwords, so no later step may compare
+/// the copy.
 /// </summary>
 internal sealed class CopyStart(ServerTrial trial, ILogger logger)
 {
@@ -18,7 +19,7 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         order by id desc
         """;
 
-    // The password is made inside the server, so that no statement and no log shows it.
+    // The server generates the passwords, so that no statement and no log shows them.
     private const string LetIn = """
         do $$
         declare t record; secret text;
@@ -33,14 +34,12 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         end $$
         """;
 
-    /// <summary>Whether Logto reads this table when it is started and asked, so that every copy keeps its rows.</summary>
+    /// <summary>Whether Logto reads this table when it starts and answers. Every copy keeps the rows of such tables.</summary>
     public static bool NeedsRowsOf(string table) => table is "tenants" or "logto_configs" or "systems" or "sign_in_experiences";
 
-    /// <summary>Lets the copy's roles log in, and starts Logto there.</summary>
-    /// <param name="copy">The copy.</param>
-    /// <param name="folder">The right to the installation's folder.</param>
-    /// <param name="held">Ends Logto at once.</param>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Lets the copy's roles log in, and starts Logto on the copy.</summary>
+    /// <param name="folder">The lock on the installation's folder.</param>
+    /// <param name="held">When canceled, Logto is killed immediately.</param>
     public async Task<ServerStart> RunAsync(LogtoDatabase copy, FolderLock folder, CancellationToken held)
     {
         var start = trial.WhyImpossible() is { } impossible
@@ -78,8 +77,8 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         }
     }
 
-    /// <summary>A role that the copy shares with other databases must not change.</summary>
-    /// <returns>A clause; null when all roles are the copy's own.</returns>
+    /// <summary>Checks that the tenants' roles belong to the copy alone. Roles that other databases use too must not change.</summary>
+    /// <returns>A clause; null when all roles belong to the copy.</returns>
     private static string? WhyNotOurs(IReadOnlyList<Tenant> tenants, string copy)
     {
         string[] own = [LogtoNames.RolePrefix + copy + "_", LogtoNames.RolePrefix + copy.Replace('-', '_') + "_"];

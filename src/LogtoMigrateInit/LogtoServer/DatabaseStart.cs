@@ -7,12 +7,12 @@ using Npgsql;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>Starts the target's Logto on the real database, which it only reads, but for a signing key whose rotation is due.</summary>
+/// <summary>Starts the target's Logto on the real database. Logto only reads there, unless the rotation of a signing key is due.</summary>
 internal sealed class DatabaseStart(ProgramSettings settings, LogtoDatabase database, CliFolder folders, ServerTrial trial, ILogger logger)
 {
     private const string Tenants = "select id::text from tenants where id in ('default', 'admin') order by id desc";
 
-    // As `promoteScheduledSigningKeyRotation` in core (packages/core/src/libraries/logto-config.ts), from 1.39 on.
+    // The condition of `promoteScheduledSigningKeyRotation` in core since 1.39 (packages/core/src/libraries/logto-config.ts).
     private const string DueRotations = """
         select state.tenant_id::text
         from logto_configs state
@@ -25,8 +25,8 @@ internal sealed class DatabaseStart(ProgramSettings settings, LogtoDatabase data
         order by 1
         """;
 
-    /// <exception cref="DatabaseException">The database was not reached.</exception>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Starts Logto, and warns first when the rotation of a signing key is due.</summary>
+    /// <exception cref="DatabaseException">The database was not reached, or refused the program.</exception>
     public async Task<ServerStart> RunAsync(CancellationToken stop)
     {
         if (trial.WhyImpossible() is { } impossible)

@@ -5,20 +5,21 @@ using System.Text;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>An answer of Logto's.</summary>
-/// <param name="Status">The HTTP status; 0: the answer was no HTTP.</param>
+/// <summary>An answer of Logto to a GET request.</summary>
+/// <param name="Status">The HTTP status; 0: the answer was not HTTP.</param>
 /// <param name="Body">The text after the headers.</param>
 internal sealed record LoopbackAnswer(int Status, string Body);
 
 /// <summary>
-/// A GET over a plain socket, because <c>HttpClient</c> would add 1.2 MB to the executable. HTTP/1.0 ends the body with the connection.
+/// Sends GET requests over a plain socket, because <c>HttpClient</c> would add 1.2 MB to the executable. It uses HTTP/1.0, where the end of
+/// the connection ends the body.
 /// </summary>
 internal static class LoopbackRequest
 {
-    /// <summary>The longest answer that is read, in bytes. Logto's have a few thousand.</summary>
+    /// <summary>The number of bytes after which reading ends. Logto's answers have a few thousand.</summary>
     private const int Longest = 1024 * 1024;
 
-    /// <exception cref="SocketException">Nothing listens there, or the connection was cut.</exception>
+    /// <exception cref="SocketException">No process listens on the port, or the connection broke.</exception>
     public static async Task<LoopbackAnswer> GetAsync(int port, string path, CancellationToken cancellationToken)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

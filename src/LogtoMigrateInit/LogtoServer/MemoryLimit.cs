@@ -2,15 +2,19 @@ using System.Globalization;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>The memory that the container allows. Reason: many orchestrators kill the whole container, and with it this program.</summary>
+/// <summary>
+/// The memory limit of the container. Reason for the check: without memory, many orchestrators kill the whole container with this program.
+/// </summary>
 internal static class MemoryLimit
 {
-    /// <summary>Logto 1.43 had 330 MB at most when it was started and asked, and this program 50.</summary>
+    /// <summary>
+    /// The least limit for starting Logto. Measured: Logto 1.43 used at most 330 MB to start and answer, this program 50 MB.
+    /// </summary>
     public const int NeededMegabytes = 400;
 
     private static readonly string[] Files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
-    /// <summary>Null: there is none, or the kernel does not show it.</summary>
+    /// <summary>The limit in MiB; null when there is none, or when the kernel does not show it.</summary>
     public static long? Megabytes => Files.Select(Read).FirstOrDefault(limit => limit is not null) / 1048576;
 
     private static long? Read(string file)

@@ -2,17 +2,17 @@ using System.Text.Json;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>The right answers of a working Logto. Each request makes core load the tenant: its role, its configuration, its keys.</summary>
+/// <summary>The expected answers of Logto. Each request makes core load the tenant with its role, its configuration and its keys.</summary>
 internal static class ServerAnswers
 {
     public const string Status = "/api/status";
     public const string Configuration = "/oidc/.well-known/openid-configuration";
     public const string Keys = "/oidc/jwks";
 
-    /// <summary>The requests for one tenant, in order.</summary>
+    /// <summary>The paths that are requested for each tenant, in order.</summary>
     public static readonly IReadOnlyList<string> Paths = [Status, Configuration, Keys];
 
-    /// <summary>Returns null for a right answer; otherwise a clause.</summary>
+    /// <summary>Returns null for the expected answer; otherwise a clause.</summary>
     public static string? WhyWrong(string path, LoopbackAnswer answer) => path switch
     {
         Status when answer.Status == 204 => null,
@@ -28,7 +28,7 @@ internal static class ServerAnswers
     /// <param name="wrong">From <see cref="WhyWrong"/>.</param>
     public static string Describe(string path, string tenant, string wrong) => $"answers GET {path} of the {tenant} tenant {wrong}";
 
-    /// <summary>Returns the address that the tenant calls its own; null for an answer that has none.</summary>
+    /// <summary>Returns the tenant's issuer from its OpenID configuration; null when the body has none.</summary>
     public static string? IssuerOf(string body) =>
         Find(body, "issuer") is { ValueKind: JsonValueKind.String } issuer ? issuer.GetString() : null;
 

@@ -2,15 +2,17 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>The variables that a started Logto gets in addition to, or instead of, our own environment.</summary>
+/// <summary>Builds the variables of a started Logto that differ from this program's environment.</summary>
 internal static class ServerEnvironment
 {
-    /// <summary>Far above what a start needs, in megabytes. Reason: the copy's Logto must not take the machine's memory.</summary>
+    /// <summary>
+    /// The limit of Node.js's heap, far above the need of a start. Reason: the copy's Logto must not use up the machine's memory.
+    /// </summary>
     private const int HeapMegabytes = 512;
 
     /// <summary>
-    /// Empty, not absent: core's dotenv would add them again from a `.env` file. They would let the copy's Logto write into the real cache
-    /// or send telemetry, move its addresses, or stop it from listening.
+    /// Variables that are set to an empty text. They would let the copy's Logto write to the real cache, send telemetry, change its
+    /// addresses, or not listen. They are not removed, because core's dotenv would add them again from a `.env` file.
     /// </summary>
     private static readonly string[] Empty =
     [
@@ -18,20 +20,22 @@ internal static class ServerEnvironment
         "IS_CLOUD", "INTEGRATION_TEST", "APPLICATIONINSIGHTS_CONNECTION_STRING", "POSTHOG_PUBLIC_KEY", "TRUST_PROXY_HEADER",
     ];
 
-    /// <summary>The options of Node.js's debugger, which could listen on any address, or stop Logto until a debugger connects.</summary>
+    /// <summary>
+    /// The prefix of Node.js's debugger options. A debugger could listen on any address, or stop Logto until a client connects.
+    /// </summary>
     private const string Debugger = "--inspect";
 
-    /// <param name="target">The database.</param>
-    /// <param name="applicationName">The name of Logto's sessions there.</param>
-    /// <param name="ports">The port of the default tenant, and that of the admin tenant, which core tells by the URL.</param>
-    /// <param name="guard">See <see cref="ServerGuard.Module"/>.</param>
-    /// <param name="nodeOptions">The user's own <c>NODE_OPTIONS</c>.</param>
+    /// <summary>Returns the variables; null removes one.</summary>
+    /// <param name="applicationName">The <c>application_name</c> of Logto's sessions.</param>
+    /// <param name="ports">The port of the default tenant and the port of the admin tenant. Core recognizes the tenant by the URL.</param>
+    /// <param name="guard">The module of <see cref="ServerGuard.Module"/>.</param>
+    /// <param name="nodeOptions">The operator's own <c>NODE_OPTIONS</c>.</param>
     public static IReadOnlyDictionary<string, string?> Build(
         ServerTarget target, string applicationName, IReadOnlyList<int> ports, string guard, string? nodeOptions)
     {
         var environment = Empty.ToDictionary(name => name, string? (_) => "", StringComparer.Ordinal);
         environment["DB_URL"] = target.Url.WithApplicationName(applicationName);
-        environment["PGAPPNAME"] = applicationName; // slonik's first connection takes no name from the URL
+        environment["PGAPPNAME"] = applicationName; // slonik's first connection ignores the name in the URL
         environment["PGOPTIONS"] = target.PgOptions;
         environment["DATABASE_POOL_SIZE"] = "2";
         environment["NODE_ENV"] = "production";
@@ -40,7 +44,7 @@ internal static class ServerEnvironment
         environment["ENDPOINT"] = $"http://127.0.0.1:{ports[0]}";
         environment["ADMIN_ENDPOINT"] = $"http://127.0.0.1:{ports[1]}";
         environment["FORCE_COLOR"] = "0";
-        environment["NO_COLOR"] = null; // Node.js warns when both are there
+        environment["NO_COLOR"] = null; // Node.js warns when both are set
         var own = (nodeOptions ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Where(option => !option.TrimStart('"').StartsWith(Debugger, StringComparison.Ordinal));
         var hasLimit = own.Any(option => option.Replace('_', '-').Contains("--max-old-space-size", StringComparison.Ordinal));

@@ -3,16 +3,16 @@ using System.Globalization;
 namespace LogtoMigrateInit.LogtoServer;
 
 /// <summary>
-/// Keeps a started Logto on this machine, because core binds all addresses and a copy holds all users. Ends it when this program is gone,
-/// however it died, or when its time has passed. It does so in a thread of its own, which a busy Logto does not delay.
+/// Code inside a started Logto that binds it to 127.0.0.1. Reason: core binds all addresses, and a copy may contain all users. It ends
+/// Logto when this program is gone or the time limit has passed. A separate thread does this, so a busy Logto does not delay it.
 /// </summary>
 internal static class ServerGuard
 {
-    /// <summary>The beginning of the line that says on which port Logto listens. No other process can have that port then.</summary>
+    /// <summary>The beginning of the line with the port on which Logto listens. From then on no other process can have that port.</summary>
     public const string LinePrefix = "logto-migrate-init: Logto listens on 127.0.0.1:";
 
-    /// <summary>For <c>node --import</c>, from Node.js 18.18.</summary>
-    /// <param name="limit">The longest life of the process.</param>
+    /// <summary>Returns the guard as a module for <c>node --import</c>, which needs Node.js 18.18.</summary>
+    /// <param name="limit">The longest lifetime of the process.</param>
     public static string Module(TimeSpan limit) => "data:text/javascript," + Uri.EscapeDataString($$"""
         import { writeSync } from 'node:fs';
         import { Server } from 'node:net';

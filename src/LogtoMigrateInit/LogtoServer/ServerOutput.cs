@@ -6,15 +6,14 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>Follows what a started Logto prints: hears which ports it has, and keeps its first error.</summary>
-/// <param name="databasePassword">What no line may show; null when there is none.</param>
-/// <param name="ports">The ports that it is to listen on.</param>
-/// <param name="logger">Gets the lines.</param>
+/// <summary>Follows the output of a started Logto: notes the ports on which it listens, and keeps its first error.</summary>
+/// <param name="databasePassword">The password to mask; null when there is none.</param>
+/// <param name="ports">The ports on which Logto must listen.</param>
 internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyList<int> ports, ILogger logger)
 {
     private const int LongestComplaint = 500;
 
-    /// <summary>The lines of an error that is printed as an object, such as zod's.</summary>
+    /// <summary>The most lines that are kept of an error that is printed as an object, such as zod's.</summary>
     private const int MostFollowing = 8;
 
     private readonly SecretMask _mask = new(databasePassword);
@@ -27,13 +26,13 @@ internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyLi
     private int _following;
     private bool _portTaken;
 
-    /// <summary>Done when Logto listens on all ports.</summary>
+    /// <summary>Completes when Logto listens on all ports.</summary>
     public Task Listening => _listening.Task;
 
-    /// <summary>Done when Logto has printed an error.</summary>
+    /// <summary>Completes when Logto has printed an error.</summary>
     public Task Complained => _complained.Task;
 
-    /// <summary>Another process took a port before Logto did.</summary>
+    /// <summary>Whether another process took a port before Logto did.</summary>
     public bool PortTaken
     {
         get
@@ -45,7 +44,7 @@ internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyLi
         }
     }
 
-    /// <summary>The first error, masked, on one line; its last words when it printed none; empty when it said nothing.</summary>
+    /// <summary>The first error on one line, masked; without an error the last significant line; empty without output.</summary>
     public string Complaint
     {
         get
@@ -117,8 +116,8 @@ internal sealed partial class ServerOutput(string? databasePassword, IReadOnlyLi
         }
     }
 
-    // As core's logger begins a line: where it comes from, and `error` or `fatal` (packages/shared/src/node/env/ConsoleLog.ts). A line that
-    // only announces the error ends with a colon.
+    // Matches an error line of core's logger: its source, then `error` or `fatal` (packages/shared/src/node/env/ConsoleLog.ts). A line that
+    // ends with a colon only announces the error.
     [GeneratedRegex(@"^\S{1,32}\s+(?:error|fatal)\s+(.+)$", RegexOptions.CultureInvariant)]
     private static partial Regex ErrorLine();
 }

@@ -12,27 +12,31 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.LogtoServer;
 
-/// <summary>Starts the target's Logto on this machine only, asks it, and stops it.</summary>
+/// <summary>Starts the target's Logto on 127.0.0.1, sends requests to it, and stops it.</summary>
 internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation installation, ILogger logger)
 {
-    /// <summary>A port may be taken between its choice and Logto's start.</summary>
+    /// <summary>The number of tries, because another process may take a port between its choice and Logto's start.</summary>
     private const int Tries = 5;
 
-    /// <summary>Answers of 500 may come from a server that is busy for a moment.</summary>
+    /// <summary>The number of rounds of requests, because a busy server may answer 500 for a moment.</summary>
     private const int Asks = 3;
 
     private static readonly TimeSpan BeforeAskingAgain = TimeSpan.FromSeconds(1);
 
-    /// <summary>Logto prints its error before it answers, over another pipe.</summary>
+    /// <summary>
+    /// The longest wait for an error message after a wrong answer. Logto prints it before the answer, but over another pipe.
+    /// </summary>
     private static readonly TimeSpan LongestExplanation = TimeSpan.FromSeconds(2);
 
-    /// <summary>The guard's time beyond ours, so that ours says why.</summary>
+    /// <summary>
+    /// The time by which the guard's limit exceeds this program's, so that this program ends Logto first and reports why.
+    /// </summary>
     private static readonly TimeSpan GuardMargin = TimeSpan.FromSeconds(15);
 
     /// <summary>Why Logto cannot be started from an npm installation of its CLI: a clause.</summary>
     public const string NoServer = "this installation has no Logto server. Next: use Logto's image, or set LOGTO_INIT_START_COMMAND";
 
-    /// <summary>Returns why Logto cannot be started here: a clause; null when it can be.</summary>
+    /// <summary>Returns a clause when Logto cannot be started here; otherwise null.</summary>
     public string? WhyImpossible()
     {
         if (settings.StartCommand is [] && installation.CoreDirectory is null)
@@ -52,13 +56,13 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
 
     private string Program => settings.StartCommand is [var first, ..] ? first : settings.Node;
 
-    /// <summary>Starts Logto, with other ports when another process takes one.</summary>
-    /// <param name="database">Its database.</param>
-    /// <param name="tenants">The tenants to ask: <c>default</c>, <c>admin</c>.</param>
-    /// <param name="folder">Held until Logto has ended, because its start empties and fills <c>alteration-scripts</c>.</param>
-    /// <param name="place">What the log calls the database.</param>
-    /// <param name="held">Ends Logto at once.</param>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Starts Logto, and tries again with other ports when another process takes one.</summary>
+    /// <param name="tenants">The ids of the tenants to send requests for: <c>default</c>, <c>admin</c>.</param>
+    /// <param name="folder">
+    /// The folder's lock. Logto shares it to its end, because its start empties and fills <c>alteration-scripts</c>.
+    /// </param>
+    /// <param name="place">The name of the database in the log.</param>
+    /// <param name="held">When canceled, Logto is killed immediately.</param>
     public async Task<ServerStart> RunAsync(
         ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, string place, CancellationToken held)
     {
@@ -144,8 +148,8 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             new(output.Complaint is { Length: > 0 } complaint ? $"{what}: {complaint}" : what, output.PortTaken);
     }
 
-    /// <returns>Null when all answers are right; otherwise a clause whose subject is Logto.</returns>
-    /// <exception cref="OperationCanceledException">The time is over.</exception>
+    /// <returns>Null when all answers are as expected; otherwise a clause whose subject is Logto.</returns>
+    /// <exception cref="OperationCanceledException">The start time-out has passed, or the program was stopped.</exception>
     private static async Task<string?> AskAsync(
         IReadOnlyList<int> ports, IReadOnlyList<string> tenants, ServerOutput output, CancellationToken limit)
     {
@@ -194,7 +198,8 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             }
         }
 
-        // Not by their keys: a database that was seeded with OIDC_PRIVATE_KEYS has the same ones for both, and works.
+        // Two tenants with one issuer are a fault. Equal keys are not: a database that was seeded with OIDC_PRIVATE_KEYS has them, and
+        // works.
         return issuers is [var first, var second] && first == second ? $"answers as {first} for both tenants" : null;
     }
 }

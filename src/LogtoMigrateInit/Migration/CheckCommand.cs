@@ -8,7 +8,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>Tells the verdict and changes nothing.</summary>
+/// <summary>
+/// The command <c>check</c>: reports the verdict and changes nothing in Logto's database. With <c>--start</c> Logto itself may rotate a
+/// signing key that is due.
+/// </summary>
 internal static class CheckCommand
 {
     public static Command Create(RunInHost inHost)

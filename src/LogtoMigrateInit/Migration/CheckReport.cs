@@ -13,9 +13,9 @@ namespace LogtoMigrateInit.Migration;
 internal static class CheckReport
 {
     /// <summary>
-    /// A line for each pending alteration, and one for each difference of the schema with its SQL. The log has the sentence.
+    /// Returns a line for each pending alteration, and one with its SQL for each difference of the schema. The outcome's message is in the
+    /// log.
     /// </summary>
-    /// <param name="outcome">How it ended.</param>
     /// <param name="drift">Null when the schema was not compared.</param>
     public static string AsText(Outcome outcome, DriftReport? drift)
     {
@@ -51,10 +51,10 @@ internal static class CheckReport
     }
 
     /// <summary>
-    /// One object: <c>exitCode</c>, <c>outcome</c> (see <see cref="Outcome.Name"/>), <c>message</c>, <c>target</c> (<c>version</c>,
-    /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the database shows
-    /// none), <c>pending</c> (file names), <c>drift</c> (see <see cref="RehearsalJson"/>; null when it was not compared),
-    /// <c>start</c> (the same; null when Logto was not to be started).
+    /// Returns one object: <c>exitCode</c>, <c>outcome</c> (<see cref="Outcome.Name"/>), <c>message</c>, <c>target</c> (<c>version</c>,
+    /// <c>timestamp</c>, <c>alterations</c>; null when the target could not be read), <c>state</c> (null when the outcome has none),
+    /// <c>pending</c> (file names), <c>drift</c> (null when the schema was not compared), and <c>start</c> (null without <c>--start</c>).
+    /// <see cref="RehearsalJson"/> writes the last two.
     /// </summary>
     public static string AsJson(Outcome outcome, AlterationCatalog? catalog, DriftReport? drift, ServerStart? start)
     {

@@ -14,13 +14,16 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary><c>check</c>: the same verdict as a migration's, without a lock and without a write.</summary>
+/// <summary>The work of <c>check</c>: reaches the same verdict as a migration, without a lock and without a write.</summary>
 internal sealed class Checker(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, TenantLogins logins,
     DatabaseBackup backup, ILogger logger)
 {
-    /// <param name="wait">Poll until the schema matches or the lock time-out has passed, also through an empty or missing database.</param>
-    /// <param name="deep">When the schema matches, log in as Logto's own roles too.</param>
+    /// <summary>Returns the outcome of a migration that would start now.</summary>
+    /// <param name="wait">
+    /// Polls until the schema matches or the lock time-out has passed, even while the database is empty or missing.
+    /// </param>
+    /// <param name="deep">Also logs in as Logto's roles when the schema matches, and reports scratch databases.</param>
     public async Task<Outcome> CheckAsync(bool wait, bool deep, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
@@ -31,7 +34,7 @@ internal sealed class Checker(
             var (outcome, inspection) = await PollAsync(wait ? waiting : null, deep, stop);
             if (!wait || !MayChange(outcome) || Stopwatch.GetElapsedTime(started) >= settings.LockTimeout)
             {
-                // Better heard in daylight than as exit code 13 at the upgrade.
+                // The operator should learn this now, and not from exit code 13 during the upgrade.
                 if (outcome is Outcome.AlterationsPending && settings.BackupDirectory is not null
                     && await backup.WhyImpossibleAsync(stop) is { } impossible)
                 {
@@ -43,7 +46,7 @@ internal sealed class Checker(
                     await ReportScratchAsync(stop);
                 }
 
-                // As `migrate`, which says this only where nothing is pending.
+                // `migrate` too logs these warnings only when nothing is pending.
                 if (inspection is not null && outcome.Pending.Count == 0)
                 {
                     watched.Warn(inspection);
@@ -62,7 +65,7 @@ internal sealed class Checker(
         }
     }
 
-    /// <summary>Names the scratch databases of this database, which hold all of its users.</summary>
+    /// <summary>Logs the scratch databases of this database, because they may hold all of its users.</summary>
     private async Task ReportScratchAsync(CancellationToken stop)
     {
         try
@@ -79,13 +82,12 @@ internal sealed class Checker(
         }
     }
 
-    /// <summary>Compares the schema too, when the state is this image's.</summary>
-    /// <param name="outcome">What <see cref="CheckAsync"/> returned.</param>
-    /// <param name="drift">The comparison.</param>
-    /// <param name="seen">Gets what differs, when it was compared.</param>
+    /// <summary>Compares the schema, unless alterations are pending or the database is not usable.</summary>
+    /// <param name="outcome">The result of <see cref="CheckAsync"/>.</param>
+    /// <param name="seen">Receives the report when the schema was compared.</param>
     public async Task<Outcome> CheckDriftAsync(Outcome outcome, DriftCheck drift, Action<DriftReport> seen, CancellationToken stop)
     {
-        // Row-level security or roles that Logto could not work with come first, and what differs belongs to them.
+        // Wrong row-level security or roles stay the outcome. The differences of the schema help to repair them.
         var compares = outcome is Outcome.Matches or Outcome.AheadAllowed or Outcome.LoginsFailed
             || outcome is Outcome.RowSecurityOff { Pending.Count: 0 } or Outcome.WouldFail { Pending.Count: 0 };
         if (!compares)
@@ -113,10 +115,9 @@ internal sealed class Checker(
         };
     }
 
-    /// <summary>Starts Logto itself, when nothing is pending and nothing else is wrong.</summary>
-    /// <param name="outcome">What the other checks returned.</param>
-    /// <param name="start">Starts it.</param>
-    /// <param name="seen">Gets what Logto did.</param>
+    /// <summary>Starts Logto itself, if nothing is pending and nothing else is wrong.</summary>
+    /// <param name="outcome">The result of the other checks.</param>
+    /// <param name="seen">Receives the result of the start.</param>
     public async Task<Outcome> CheckStartAsync(Outcome outcome, DatabaseStart start, Action<ServerStart> seen, CancellationToken stop)
     {
         if (outcome is not (Outcome.Matches or Outcome.AheadAllowed))
@@ -138,12 +139,11 @@ internal sealed class Checker(
         };
     }
 
-    /// <summary>Whether another run, or the server's start, can change this outcome.</summary>
+    /// <summary>Whether waiting may change the outcome, because another run migrates or the server is starting.</summary>
     private static bool MayChange(Outcome outcome) =>
         outcome is Outcome.AlterationsPending or Outcome.Empty or Outcome.WouldSeed or Outcome.NoSuchDatabase or Outcome.Unreachable;
 
-    /// <param name="waiting">Keeps the connection for the next poll; null when there is none.</param>
-    /// <param name="deep">See <see cref="CheckAsync"/>.</param>
+    /// <param name="waiting">Keeps the connection for the next poll; null when this is the only poll.</param>
     private async Task<(Outcome Outcome, Inspection? Inspection)> PollAsync(WaitingConnection? waiting, bool deep, CancellationToken stop)
     {
         try

@@ -12,18 +12,18 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>A deploy or a seed under the lock: preflight → back up → rehearse → run the CLI → verify.</summary>
+/// <summary>Deploys or seeds under the migration lock: preflight → back up → rehearse → run the CLI → verify.</summary>
 internal sealed class Deployment(
     ProgramSettings settings, LogtoTarget target, WatchedInspection watched, CliJobRunner cli, TenantLogins logins,
     Precautions precautions, ILogger logger)
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
-    /// <summary>Begins again as long as <see cref="CliRetry"/> says so.</summary>
-    /// <param name="run">Holds the lock.</param>
-    /// <param name="survey">What the database shows.</param>
-    /// <param name="surveyAgain">Inspects again; null when other sessions work in the database now.</param>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <summary>Deploys or seeds, and starts again after failures that <see cref="CliRetry"/> considers temporary.</summary>
+    /// <param name="run">The run that holds the lock.</param>
+    /// <param name="survey">The result of the inspection under the lock.</param>
+    /// <param name="surveyAgain">Inspects again. Its result is null when other runs' sessions are active in the database.</param>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(LockedRun run, Survey.Clear survey, Func<Task<Survey.Clear?>> surveyAgain)
     {
@@ -51,7 +51,7 @@ internal sealed class Deployment(
         }
     }
 
-    /// <summary>The outcome when the lock is lost: another replica that holds it may have finished already.</summary>
+    /// <summary>Returns the outcome when the lock is lost. It is a success if another replica has finished the deploy already.</summary>
     public async Task<Outcome> LockLostAsync() => await VerifyBrieflyAsync() is Verdict.Matching matching
         ? new Outcome.Matches(_catalog, matching.State, "deployed by another replica")
         : new Outcome.LockLost();
@@ -136,15 +136,15 @@ internal sealed class Deployment(
         return (outcome, ended);
     }
 
-    /// <summary>The CLI's exit code proves nothing; only the database does.</summary>
+    /// <summary>Reads the database again. Reason: the CLI's exit code does not prove that the deploy succeeded.</summary>
     /// <returns>
-    /// Null when the database did not answer at once after a signal or the loss of the lock, when there is no time to wait for it.
+    /// Null when the database did not answer quickly after a signal or the loss of the lock. Then there is no time to wait.
     /// </returns>
     private async Task<Verdict?> VerifyAsync(CliEnd end, CancellationToken whileLocked) => end is CliEnd.Stopped or CliEnd.LockLost
         ? await VerifyBrieflyAsync()
         : Judge(await watched.ReadAsync(whileLocked));
 
-    /// <returns>Null when the database did not answer at once.</returns>
+    /// <returns>Null when the database did not answer within <see cref="Timings.CleanUpStep"/>.</returns>
     private async Task<Verdict?> VerifyBrieflyAsync()
     {
         using var brief = new CancellationTokenSource(Timings.CleanUpStep);
@@ -158,7 +158,7 @@ internal sealed class Deployment(
         }
     }
 
-    /// <summary>After a deploy, alterations that are left come first, whatever else is wrong.</summary>
+    /// <summary>Judges the database after a deploy. Alterations that are still pending take precedence over all other faults.</summary>
     private Verdict Judge(Inspection inspection) => MigrationPlan.Decide(_catalog, inspection) switch
     {
         Verdict.Unstartable { Alterations.Count: > 0 } left => new Verdict.Pending(left.State, left.Alterations),
@@ -172,7 +172,7 @@ internal sealed class Deployment(
         {
             return verdict switch
             {
-                // A seed of another release's CLI can end below what this image ships.
+                // A seed by another release's CLI can end at a state below this image's last alteration.
                 Verdict.Pending left => new Outcome.AlterationsLeft(_catalog, left.State, left.Alterations.Count),
                 Verdict.Empty => new Outcome.DamagedByCli(before.Database, "it is still empty"),
                 Verdict.Foreign foreign => new Outcome.DamagedByCli(before.Database, foreign.Reason),

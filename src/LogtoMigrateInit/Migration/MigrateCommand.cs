@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>Brings the database to the target.</summary>
+/// <summary>The command <c>migrate</c>, and the program without a command.</summary>
 internal static class MigrateCommand
 {
     public static Command Create(RunInHost inHost)

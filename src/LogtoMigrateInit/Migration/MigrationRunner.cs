@@ -10,14 +10,14 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>
-/// <c>migrate</c>: brings the database to the target. With nothing pending it is one connection and one inspection; otherwise
-/// <see cref="LockedWork"/> takes the lock and <see cref="Deployment"/> works under it.
+/// The work of <c>migrate</c>: brings the database to the target. If nothing is pending, it opens one connection and inspects once.
+/// Otherwise <see cref="LockedWork"/> takes the lock, and <see cref="Deployment"/> deploys under it.
 /// </summary>
 internal sealed class MigrationRunner(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, LockedWork locked, OtherRuns others,
     Deployment deployment, ILogger logger)
 {
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {
@@ -32,7 +32,7 @@ internal sealed class MigrationRunner(
         },
         stop);
 
-    /// <returns>Null when the database exists now.</returns>
+    /// <returns>Null when the database now exists.</returns>
     private async Task<Outcome?> CreateDatabaseAsync(CancellationToken stop)
     {
         var name = settings.Main.Database;

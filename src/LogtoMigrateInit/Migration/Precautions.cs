@@ -9,15 +9,15 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.Migration;
 
 /// <summary>
-/// The backup and the rehearsal before a deploy, each at most once a run: when the CLI is tried again, a second backup would hold what the
-/// first try has changed, and no operator would want it.
+/// Makes the backup and the rehearsal before a deploy, each at most once in a run. Reason: after a first try of the CLI, a second backup
+/// would contain its changes, and the operator wants the state before them.
 /// </summary>
 internal sealed class Precautions(ProgramSettings settings, DatabaseBackup backup, RehearsedUpgrade rehearsed)
 {
     private bool _backedUp;
     private bool _rehearsed;
 
-    /// <returns>The outcome when the deploy must not begin; null when it may.</returns>
+    /// <returns>Null when the deploy may begin; otherwise the outcome.</returns>
     public async Task<Outcome?> TakeAsync(Verdict.Pending pending, Survey.Clear survey, LockedRun run)
     {
         string? backupOfThisMoment = null;

@@ -11,7 +11,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Migration;
 
-/// <summary>Migrates and becomes the command, for platforms that cannot order containers.</summary>
+/// <summary>
+/// The command <c>run</c>: migrates, then replaces itself with a command. It serves platforms that cannot order containers.
+/// </summary>
 internal static partial class RunCommand
 {
     // <signal.h> on Linux
@@ -34,7 +36,7 @@ internal static partial class RunCommand
         var program = FilePermission.FindProgram(words[0]);
         var outcome = await inHost("run", async (parts, stop) =>
         {
-            // Before the database is touched: an upgrade whose command cannot start would only look like one.
+            // Check the command first. Otherwise the database would be upgraded although the new Logto cannot start.
             if (program is null)
             {
                 return new Outcome.WrongUsage(
@@ -46,7 +48,7 @@ internal static partial class RunCommand
                 return new Outcome.WrongUsage([$"the command '{program}' cannot be started: {unstartable}. {NameAnother}"]);
             }
 
-            // Logto itself writes there at every start, also with nothing pending, and ends with 0 where it may not.
+            // Logto writes to this folder at every start, even with nothing pending. If it may not, it exits with 0.
             if (parts.GetRequiredService<LogtoTarget>().Installation.WhyScratchIsReadOnly() is { } readOnly)
             {
                 return new Outcome.TargetUnusable(readOnly);
@@ -66,12 +68,12 @@ internal static partial class RunCommand
     }
 
     /// <summary>
-    /// Replaces this process, and hands on what it was given itself, byte for byte: what is not UTF-8 is lost in .NET's copies of
-    /// variables and arguments, and of the variables some are hidden from .NET. Comes back only when it failed, with the reason.
+    /// Replaces this process with the program, and passes its own arguments and variables byte for byte. Reason: .NET's copies lose bytes
+    /// that are not UTF-8, and .NET does not see all variables. Returns only after a failure, with the reason.
     /// </summary>
     private static string Become(string program, string[] words, string? databaseUrl)
     {
-        // .NET ignores SIGPIPE, and what is ignored stays ignored in the new program; a caught signal does not.
+        // .NET ignores SIGPIPE. An ignored signal stays ignored in the new program; a handled one is reset.
         Signal(BrokenPipeSignal, DefaultAction);
         nint[] arguments = [.. AsGiven(words).Select(CString), 0];
         nint[] variables = [.. VariablesAsGiven(databaseUrl).Select(CString), 0];
@@ -81,8 +83,8 @@ internal static partial class RunCommand
         return reason;
     }
 
-    /// <summary>Our variables in the bytes in which we got them: what was changed since then was meant for .NET alone.</summary>
-    /// <param name="databaseUrl">What <c>DB_URL</c> becomes; null leaves it as it is.</param>
+    /// <summary>Returns the variables that this process started with, as bytes. Later changes were meant for this process only.</summary>
+    /// <param name="databaseUrl">The new value of <c>DB_URL</c>; null: unchanged.</param>
     private static IEnumerable<byte[]> VariablesAsGiven(string? databaseUrl)
     {
         var name = Encoding.UTF8.GetBytes($"{Variables.DatabaseUrl.Name}=");
@@ -96,16 +98,16 @@ internal static partial class RunCommand
             : given.Where(variable => !variable.AsSpan().StartsWith(name)).Append([.. name, .. Encoding.UTF8.GetBytes(databaseUrl)]);
     }
 
-    /// <summary>The words, which are the end of our command line, in the bytes that stand there.</summary>
+    /// <summary>Returns the bytes of the words, which are the end of this process's command line.</summary>
     private static byte[][] AsGiven(string[] words)
     {
-        // Without /proc, words of UTF-8 are the same.
+        // Without /proc, only words that are UTF-8 keep their bytes.
         return ReadWords("/proc/self/cmdline")?[^words.Length..] is { } last && last.Select(Encoding.UTF8.GetString).SequenceEqual(words)
             ? last
             : [.. words.Select(Encoding.UTF8.GetBytes)];
     }
 
-    /// <returns>The words of a file in which a zero byte ends each; null when it cannot be read.</returns>
+    /// <returns>The words of a file in which a zero byte ends each word; null when the file cannot be read.</returns>
     private static byte[][]? ReadWords(string file)
     {
         try

@@ -1,8 +1,8 @@
 namespace LogtoMigrateInit.Outcomes;
 
 /// <summary>
-/// How a run ended, for orchestrators that act on numbers (Kubernetes' <c>podFailurePolicy</c>). The numbers are a contract:
-/// they never change, and docs/exit-codes.md lists each.
+/// The result of a run, for orchestrators that act on numbers (Kubernetes' <c>podFailurePolicy</c>). The numbers are a contract and never
+/// change. docs/exit-codes.md describes each.
 /// </summary>
 internal enum ExitCode
 {

@@ -6,7 +6,9 @@ namespace LogtoMigrateInit.Outcomes;
 
 internal abstract partial record Outcome
 {
-    /// <summary>What slonik sends at login and PgBouncer rejects unless told otherwise (slonik's <c>createPoolConfiguration</c>).</summary>
+    /// <summary>
+    /// The PgBouncer setting that accepts the parameters that slonik sends at login (slonik's <c>createPoolConfiguration</c>).
+    /// </summary>
     public const string PoolerSetting = "ignore_startup_parameters = " +
         "extra_float_digits,options,statement_timeout,idle_in_transaction_session_timeout";
 

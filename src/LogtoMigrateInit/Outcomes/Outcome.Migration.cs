@@ -23,7 +23,7 @@ internal abstract partial record Outcome
             $"{string.Join("; ", Problems)}.");
 
     /// <param name="Alteration">
-    /// The first one that is not applied; null: unknown, and <paramref name="Applied"/> is only the CLI's count.
+    /// The first alteration that is not applied. Null: the database did not answer, and <paramref name="Applied"/> is the CLI's count.
     /// </param>
     public sealed record DeployFailed(string What, int Applied, int Planned, string? Alteration, string Reason)
         : Outcome(
@@ -34,7 +34,7 @@ internal abstract partial record Outcome
                 : $"{Applied} of {Counted.Are(Planned, "alteration")} applied, {Alteration} is not. ") +
             "Next: correct what the message names, and start again. Only the rest is deployed, because each applied alteration is complete.")
     {
-        /// <summary>How the CLI ended, and what it said of the cause: a sentence.</summary>
+        /// <summary>A sentence: how the CLI ended, and the cause that it reported.</summary>
         public static string Of(string what, string reason) => End(reason.Length == 0 ? what : $"{what}: {reason}");
     }
 

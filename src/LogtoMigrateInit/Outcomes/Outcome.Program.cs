@@ -27,7 +27,7 @@ internal abstract partial record Outcome
             "installFailed", ExitCode.WrongUsage,
             $"Nothing was installed in '{Directory}': {End(Reason)} Next: name an existing folder that user {User} may write to.");
 
-    /// <summary>Nothing of what the run did before is undone by it.</summary>
+    /// <summary>The migration succeeded, but its command did not start. The migration stays.</summary>
     public sealed record CommandNotStarted(Outcome Migrated, string Command, string Reason)
         : Outcome(
             "commandNotStarted", ExitCode.WrongUsage,

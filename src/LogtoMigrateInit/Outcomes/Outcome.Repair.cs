@@ -11,8 +11,8 @@ internal abstract partial record Outcome
             $"{RepairedSoFar(Count)}. The schema matches Logto {Catalog.TargetVersion} (state {State}): all {Compared} objects are " +
             "what this image itself creates, and no login as a tenant's role failed. Logto can start.", State);
 
-    /// <param name="Code">7 when Logto would refuse to start or fail; otherwise 15.</param>
-    /// <param name="Left">What is left: clauses.</param>
+    /// <param name="Code">7 if Logto would refuse to start or fail; otherwise 15.</param>
+    /// <param name="Left">One clause for each remaining problem.</param>
     public sealed record RepairIncomplete(ExitCode Code, int Count, IReadOnlyList<string> Left)
         : Outcome(
             "repairIncomplete", Code,
@@ -34,8 +34,8 @@ internal abstract partial record Outcome
     public sealed record RepairRefused(string Reason)
         : Outcome("repairRefused", ExitCode.RestoreRefused, $"Nothing was repaired and nothing was changed: {End(Reason)}");
 
-    /// <param name="Code">Why it stopped, as a number.</param>
-    /// <param name="Applied">How many findings had their SQL run without an error.</param>
+    /// <param name="Code">The exit code of the reason.</param>
+    /// <param name="Applied">The number of findings whose SQL ran without an error.</param>
     public sealed record RepairStopped(ExitCode Code, int Applied, string Reason)
         : Outcome(
             "repairStopped", Code,

@@ -8,8 +8,8 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.Outcomes;
 
 /// <summary>
-/// How a run ended: a number for the orchestrator and a sentence for the operator, which says what happened, with which values,
-/// and what to do next. The cases are in the other files of this class, one file for each area.
+/// The result of a run: a number for the orchestrator and a text for the operator. The text says what happened, with which values, and what
+/// to do next. The cases are in the other files of this class, one file for each area.
 /// </summary>
 internal abstract partial record Outcome
 {
@@ -17,7 +17,9 @@ internal abstract partial record Outcome
         string name, ExitCode exitCode, string message, AlterationState? state = null, IReadOnlyList<Alteration>? pending = null) =>
         (Name, ExitCode, Message, State, Pending) = (name, exitCode, OneLine.Escape(message), state, pending ?? []);
 
-    /// <summary>How <c>check --output json</c> names it. Scripts act on it, so it does not follow the names of types.</summary>
+    /// <summary>
+    /// The name in the output of <c>check --output json</c>. Scripts act on it, so it does not follow the names of types.
+    /// </summary>
     public string Name { get; }
 
     public ExitCode ExitCode { get; }
@@ -30,13 +32,13 @@ internal abstract partial record Outcome
     /// <summary>The alterations that are pending; empty when none are, or when the outcome does not depend on them.</summary>
     public IReadOnlyList<Alteration> Pending { get; }
 
-    /// <summary>Adds the command that restores the backup of this run. A success needs none.</summary>
+    /// <summary>Adds the command that restores the backup of this run, except to a success.</summary>
     /// <param name="restore">Null: there is no backup.</param>
     public Outcome WithRestoreCommand(string? restore) => restore is null || ExitCode == ExitCode.Success
         ? this
         : this with { Message = $"{Message} To undo this run: `{OneLine.Escape(restore)}`." };
 
-    /// <summary>The outcome of a verdict on which the program does not act.</summary>
+    /// <summary>Returns the outcome of a verdict on which the program does not act.</summary>
     public static Outcome Of(Verdict verdict, AlterationCatalog catalog, ProgramSettings settings) => verdict switch
     {
         Verdict.Matching matching => new Matches(catalog, matching.State),
@@ -54,7 +56,7 @@ internal abstract partial record Outcome
         _ => throw new UnreachableException(),
     };
 
-    /// <summary>The outcome for a database that cannot be reached or refused the program.</summary>
+    /// <summary>Returns the outcome for a database that cannot be reached or that refused the program.</summary>
     public static Outcome Of(DatabaseException failure, ProgramSettings settings) => failure.Failure switch
     {
         DatabaseFailure.NotYet => new Unreachable(settings, failure.Message, failure.Remedy),
@@ -62,15 +64,15 @@ internal abstract partial record Outcome
         _ => new Refused(settings, failure.Message, failure.Remedy),
     };
 
-    /// <summary>Why work under the lock ended: a clause.</summary>
+    /// <summary>A clause for outcomes of work that ended because the migration lock was lost.</summary>
     public const string WhyLockLost = "the migration lock was lost, because its connection broke or this machine was suspended";
 
     private static string Sentence(string clause) => $"{char.ToUpperInvariant(clause[0])}{clause[1..]}";
 
-    /// <summary>Ends a reason with a full stop, unless it ends with a mark already.</summary>
+    /// <summary>Adds a full stop, unless the reason ends with a punctuation mark.</summary>
     private static string End(string reason) => reason is [.., '.' or '?' or '!'] ? reason : $"{reason}.";
 
-    /// <summary>A reason and what to do about it. A reason with advice of its own needs no other.</summary>
+    /// <summary>Adds advice to a reason, unless the reason has its own.</summary>
     /// <param name="next">Imperative sentences with their full stops.</param>
     private static string Then(string reason, string next) =>
         reason.Contains("Next: ", StringComparison.Ordinal) ? End(reason) : $"{End(reason)} Next: {next}";

@@ -2,12 +2,12 @@ using LogtoMigrateInit.Inspections;
 
 namespace LogtoMigrateInit.Outcomes;
 
-/// <summary>What an operator can do about roles of Logto's that could not log in or work.</summary>
+/// <summary>Advice for the operator about Logto's roles that cannot log in or cannot work.</summary>
 internal static class RoleAdvice
 {
     /// <summary>Returns imperative clauses.</summary>
     /// <param name="failed">Never empty.</param>
-    /// <param name="behindPooler">A pooler answers, which may not know the roles.</param>
+    /// <param name="behindPooler">Whether the connection goes through a pooler, which may not know the roles.</param>
     public static string Remedy(IReadOnlyList<FailedLogin> failed, bool behindPooler) => string.Join(
         "; ", failed.Select(login => Remedy(login.Trouble, behindPooler)).Distinct());
 

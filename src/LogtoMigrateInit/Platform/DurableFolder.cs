@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace LogtoMigrateInit.Platform;
 
 /// <summary>
-/// Flushes a folder to the disk, which makes a rename in it durable (https://man7.org/linux/man-pages/man2/fsync.2.html). .NET opens no
+/// Flushes a folder to the disk, which makes a rename in it durable (https://man7.org/linux/man-pages/man2/fsync.2.html). .NET cannot open
 /// folders.
 /// </summary>
 internal static partial class DurableFolder
@@ -13,7 +13,9 @@ internal static partial class DurableFolder
     private const int ReadOnly = 0;
     private const int CloseAtExec = 0x80000;
 
-    /// <summary>Flushes the folder. Does nothing on a file system that cannot, such as some network file systems.</summary>
+    /// <summary>
+    /// Flushes the folder. Ignores failures, because some file systems, such as network file systems, cannot flush folders.
+    /// </summary>
     public static void Sync(string folder)
     {
         using var handle = Open(folder, ReadOnly | CloseAtExec);

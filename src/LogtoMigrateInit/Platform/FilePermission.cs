@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace LogtoMigrateInit.Platform;
 
-/// <summary>Asks the kernel about a permission, because mode bits do not show read-only mounts and root's rights.</summary>
+/// <summary>Asks the kernel about permissions, because mode bits do not show read-only mounts and root's rights.</summary>
 internal static partial class FilePermission
 {
     // <unistd.h>
     private const int ExecutePermission = 1;
     private const int WritePermission = 2;
 
-    /// <summary>The user for a message: its name, or its numbers, because in a container most users have no name.</summary>
+    /// <summary>The name of the user for a message, or its numbers, because in containers many users have no name.</summary>
     public static string CurrentUser
     {
         get
@@ -30,8 +30,8 @@ internal static partial class FilePermission
 
     public static bool MayExecute(string path) => Access(path, ExecutePermission) == 0;
 
-    /// <summary>Finds a program as a shell would.</summary>
-    /// <returns>Its absolute path; null when it is missing or not executable.</returns>
+    /// <summary>Finds a program like a shell: a name without a folder is searched on <c>PATH</c>.</summary>
+    /// <returns>The absolute path; null when the program is missing or not executable.</returns>
     public static string? FindProgram(string name) =>
         (name.Contains('/', StringComparison.Ordinal)
             ? [name]

@@ -3,16 +3,16 @@ using System.Runtime.InteropServices;
 namespace LogtoMigrateInit.Platform;
 
 /// <summary>
-/// The C library and OpenSSL that are linked into this program. A file in the image can make both load the image's modules. These modules
-/// are built for another C library, and could crash the process.
+/// Configures the C library and OpenSSL that are linked into this program. Reason: files in the image can make both load the image's
+/// modules, which are built for another C library and could crash the process.
 /// </summary>
 internal static partial class LinkedLibraries
 {
     /// <summary>
-    /// Ignores nsswitch.conf: hosts are looked up in /etc/hosts, and then by the servers of /etc/resolv.conf. Logto's own image has musl,
-    /// which does the same. Also ignores openssl.cnf, as the OpenSSL inside Node.js does.
+    /// Makes both ignore nsswitch.conf and openssl.cnf. Hosts are then looked up in /etc/hosts and by the servers of /etc/resolv.conf, as
+    /// musl does in Logto's own image. The OpenSSL inside Node.js ignores openssl.cnf too.
     /// </summary>
-    /// <remarks>Call it first of all. The command that <c>run</c> becomes does not see the variable.</remarks>
+    /// <remarks>Call it before anything else. The command of <c>run</c> does not see the variable.</remarks>
     public static void KeepToThemselves()
     {
         // https://sourceware.org/glibc/manual/latest/html_node/NSS-Basics.html
@@ -20,7 +20,7 @@ internal static partial class LinkedLibraries
         _ = ConfigureLookup("passwd", "files");
         _ = ConfigureLookup("group", "files");
 
-        // https://docs.openssl.org/3.0/man7/openssl-env/; OpenSSL reads it when the first password is hashed.
+        // https://docs.openssl.org/3.0/man7/openssl-env/. OpenSSL reads the file at its first use, such as the first hash of a password.
         _ = SetVariable("OPENSSL_CONF", "/dev/null", 1);
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace LogtoMigrateInit.Platform;
 
 /// <summary>
-/// Opens files without waiting for the other end of a pipe, as .NET does (https://man7.org/linux/man-pages/man7/fifo.7.html).
+/// Opens files without blocking. .NET would wait for the other end of a pipe (https://man7.org/linux/man-pages/man7/fifo.7.html).
 /// </summary>
 internal static partial class PlainFile
 {
@@ -20,9 +20,9 @@ internal static partial class PlainFile
     private const int WouldBlock = 11; // EAGAIN
     private const short Readable = 1; // POLLIN of <poll.h>
 
-    /// <summary>Opens a file that exists, as it is.</summary>
-    /// <returns>Null when it is no plain file, such as a pipe (with or without a reader) or a terminal.</returns>
-    /// <exception cref="IOException">It cannot be opened; the message is the system's.</exception>
+    /// <summary>Opens an existing file without changing it.</summary>
+    /// <returns>Null when the path is not a plain file, but for example a pipe or a terminal.</returns>
+    /// <exception cref="IOException">The file cannot be opened. The message is the system's.</exception>
     [SuppressMessage(
         "Reliability", "CA2000:Dispose objects before losing scope",
         Justification = "The handle goes to the caller inside of the stream, or is disposed of.")]
@@ -41,8 +41,10 @@ internal static partial class PlainFile
         }
     }
 
-    /// <summary>Reads a file to its end, also a pipe, but not more and not longer than this.</summary>
-    /// <exception cref="IOException">It cannot be read within these bounds; the message is a clause.</exception>
+    /// <summary>Reads a file or a pipe to its end.</summary>
+    /// <param name="limit">The most bytes.</param>
+    /// <param name="patience">The longest time.</param>
+    /// <exception cref="IOException">The file cannot be read within these limits. The message is a clause.</exception>
     // Over 40 lines: each way in which a read can end has its branch.
     public static string ReadText(string path, int limit, TimeSpan patience)
     {
@@ -66,7 +68,7 @@ internal static partial class PlainFile
 
             if (ready < 0)
             {
-                continue; // a signal; a pipe without a writer would look like its end
+                continue; // a signal interrupted the wait; reading now could take a pipe without a writer for its end
             }
 
             var count = (int)Read(handle, bytes.AsSpan(length), bytes.Length - length);

@@ -4,10 +4,10 @@ using System.Text;
 
 namespace LogtoMigrateInit.Platform;
 
-/// <summary>Reads the header of an executable file as Linux does when it starts one (fs/binfmt_script.c and fs/binfmt_elf.c).</summary>
+/// <summary>Checks the header of an executable file like Linux (fs/binfmt_script.c and fs/binfmt_elf.c).</summary>
 internal static class ProgramFile
 {
-    // The kernel reads this much, and follows this many interpreters that are scripts themselves.
+    // The kernel reads this many bytes, and follows this many interpreters that are scripts themselves.
     private const int HeaderLength = 256;
     private const int MostScripts = 5;
 
@@ -16,8 +16,8 @@ internal static class ProgramFile
     private const int EntryLength = 56;
     private const uint InterpreterEntry = 3;
 
-    /// <summary>Why the system would not start this file; null when its header is right, or cannot be read.</summary>
-    /// <param name="path">A file with the permission to be executed.</param>
+    /// <summary>Returns why Linux would not start a file; null when its header is right or cannot be read.</summary>
+    /// <param name="path">The path of an executable file.</param>
     public static string? WhyNotStartable(string path) => WhyNotStartable(path, 0);
 
     private static string? WhyNotStartable(string path, int scripts)
@@ -36,7 +36,7 @@ internal static class ProgramFile
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            return null; // the right to execute a file does not include the right to read it
+            return null; // a user may execute a file without the right to read it
         }
     }
 
@@ -69,10 +69,11 @@ internal static class ProgramFile
         var machine = BinaryPrimitives.ReadUInt16LittleEndian(header[18..]);
         if (machine == older)
         {
-            return null; // a kernel may run the machine's older 32-bit programs too
+            return null; // the kernel may also run older 32-bit programs of this machine
         }
 
-        // Where its loader is installed, something here runs such programs: this program may be the one that is emulated.
+        // If the loader of another architecture is installed, this system can run such programs. This program itself may be the emulated
+        // one.
         var wrong = machine == own ? Damaged : $"it is a program for another kind of processor (ELF machine {machine}; this one is {own})";
         var isExecutable = BinaryPrimitives.ReadUInt16LittleEndian(header[16..]) is 2 or 3; // ET_EXEC, ET_DYN
         var count = BinaryPrimitives.ReadUInt16LittleEndian(header[56..]);

@@ -3,13 +3,15 @@ using System.Diagnostics.CodeAnalysis;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// The pauses between polls: short at first, then a random half to whole second, so that many replicas do not poll at the same time.
+/// The pauses between attempts. They double up to a limit, and each is shortened at random by up to a half, so that replicas do not try at
+/// the same time.
 /// </summary>
 internal sealed class Backoff
 {
     private TimeSpan _next = TimeSpan.Zero;
 
-    /// <param name="load">The server's load as of the last attempt.</param>
+    /// <summary>Returns the next pause.</summary>
+    /// <param name="load">The server's load at the last attempt.</param>
     [SuppressMessage("Security", "CA5394:Do not use insecure randomness", Justification = "It only spreads polls.")]
     public TimeSpan Next(ServerLoad load = ServerLoad.Unknown)
     {
@@ -21,9 +23,9 @@ internal sealed class Backoff
     }
 
     /// <summary>
-    /// A full server gets longer pauses. Reason: each attempt costs it a process and a password check, and those of two hundred replicas
-    /// would leave nothing to the one that migrates. A busy server does the work of an attempt even after the client has given up. A server
-    /// that does not answer may still be starting, and is polled often.
+    /// Returns longer pauses for a full server. Reason: each attempt costs it a process and a password check, and the attempts of two
+    /// hundred replicas would leave no connection to the one that migrates. A busy server does the work of an attempt even after the client
+    /// has given up. An unreachable server may still be starting, so it is tried often.
     /// </summary>
     private static (TimeSpan First, TimeSpan Longest) Limits(ServerLoad load) => load switch
     {

@@ -1,17 +1,19 @@
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>One object of a database, as it is recorded with a backup and compared after a restore.</summary>
-/// <param name="Kind">PostgreSQL's word, such as <c>table</c> or <c>table constraint</c>; also <c>database</c>, <c>setting</c>.</param>
-/// <param name="Name">With its schema; empty for the database itself.</param>
-/// <param name="Owner">Null when this kind has none.</param>
+/// <summary>One object of a database, for the record of a backup and the comparison after a restore.</summary>
+/// <param name="Kind">PostgreSQL's name of the kind, such as <c>table</c>; also <c>database</c>, <c>setting</c> and others.</param>
+/// <param name="Name">The qualified name; empty for the database itself.</param>
+/// <param name="Owner">Null when this kind has no owner.</param>
 /// <param name="Rights">
-/// A line <c>role=right,right</c> for each role that has any; no name is PUBLIC, <c>*</c> is the owner, which is there only with other
-/// rights than usual. A plus sign marks a right that the role may pass on. Null when this kind has none.
+/// A line <c>role=right,right</c> for each role with rights. An empty name means PUBLIC. <c>*</c> means the owner, who is listed only with
+/// unusual rights. A plus sign marks a right with grant option. Null when this kind has no rights.
 /// </param>
-/// <param name="Definition">A hash of it; null: unknown, and so never equal.</param>
-/// <param name="Value">Of a sequence: what a later one is never below, also for one that counts down. Null: none, or unknown.</param>
+/// <param name="Definition">A hash of the definition; null when unknown, which counts as different.</param>
+/// <param name="Value">
+/// The position of a sequence, negated for one that counts down, so that it never decreases. Null: not a sequence, or unknown.
+/// </param>
 internal sealed record CatalogObject(string Kind, string Name, string? Owner, string? Rights, string? Definition, long? Value)
 {
-    /// <summary>Kind and name, which no two objects of a database share.</summary>
+    /// <summary>The kind and the name, which identify an object in a database.</summary>
     public string Key => $"{Kind}\n{Name}";
 }

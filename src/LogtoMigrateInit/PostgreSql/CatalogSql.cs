@@ -2,12 +2,12 @@ namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
 /// The query for all objects of a database that <c>pg_dump</c> dumps. It needs <c>search_path = pg_catalog</c>, so that PostgreSQL prints
-/// every name with its schema.
+/// qualified names.
 /// </summary>
 /// <remarks>
-/// <c>$definitions</c> is true or false. The functions that print definitions do not use the transaction's snapshot. Objects below the OID
-/// 16384 came with the database (<c>FirstNormalObjectId</c> in PostgreSQL's <c>transam.h</c>). Options of columns that begin with
-/// <c>pg_</c> are the server's own and differ in each database: Debian's 15.20 has <c>pg_attver</c>.
+/// <c>$definitions</c> is replaced by true or false, because the functions that print definitions do not use the transaction's snapshot.
+/// Objects with an OID below 16384 belong to PostgreSQL itself (<c>FirstNormalObjectId</c> in <c>transam.h</c>). Options of columns that
+/// begin with <c>pg_</c> belong to the server and differ in each database: Debian's 15.20 has <c>pg_attver</c>.
 /// </remarks>
 internal static class CatalogSql
 {
@@ -86,7 +86,7 @@ internal static class CatalogSql
             and not a.attisdropped
         """;
 
-    // PostgreSQL 18 has NOT NULL as constraints too (contype 'n').
+    // PostgreSQL 18 also stores NOT NULL as constraints (contype 'n'). They are left out, because older releases have none.
     private const string Constraints = """
         select 'pg_constraint'::regclass, k.oid, 0, null, null, null,
             case when $definitions then concat_ws(
@@ -98,7 +98,7 @@ internal static class CatalogSql
           where k.contype <> 'n'
         """;
 
-    // pg_dump leaves out an index that is not valid.
+    // Invalid indexes are left out, because pg_dump does not dump them.
     private const string Indexes = """
         select 'pg_class'::regclass, i.oid, 0, null, null, null,
             case when $definitions then concat_ws(
@@ -188,7 +188,7 @@ internal static class CatalogSql
           where x.oid >= 16384
         """;
 
-    // No option of a server or a mapping and no connection string is read: each may hold a secret.
+    // Options of servers and mappings, and connection strings, are not read, because they may contain secrets.
     private const string Others = """
         select o.classid, o.oid, 0, o.owner, o.acl, o.rights, o.definition, null
           from (
@@ -254,7 +254,8 @@ internal static class CatalogSql
             and not exists (select from member e where e.classid = o.classid and e.objid = o.oid)
         """;
 
-    // What is not an object of the database. The value of a setting with a dot is a foreign one, and may be a secret.
+    // Comments, the database itself, settings and slots are no objects with a class and an OID. The value of a setting with a dot in its
+    // name is not read, because it belongs to an extension or an application and may be a secret.
     private const string Rest = """
         select 'comment', o.type || ' ' || o.identity, null, null, null, null, null, null, d.description, null
           from pg_description d,
@@ -281,8 +282,8 @@ internal static class CatalogSql
             and not s.temporary
         """;
 
-    // An owner's usual rights are left out: PostgreSQL 17 has added one. A definition is the same with other casts to text, brackets and
-    // spaces, which PostgreSQL itself changes when it reads what it has printed.
+    // An owner's usual rights are left out, because PostgreSQL 17 has added one. Casts to text, brackets and spaces do not count in a
+    // definition, because PostgreSQL itself changes them when it reads its own output.
     private const string Columns = """
         select i.kind, i.name, case when coalesce(i.part, 0) = 0 then r.rolname::text end,
             case when i.rights is null and i.acl is null then null else coalesce((
@@ -329,8 +330,9 @@ internal static class CatalogSql
         """;
 
     /// <summary>
-    /// What depends on each extension, directly or not, as <c>extension</c>, <c>class oid</c>: the numbers that <c>pg_restore --list</c>
-    /// prints. The rows of an extension's own tables have the class 0 there. 1259 is <c>pg_class</c>.
+    /// The query for the objects that depend on an extension, directly or indirectly. Its columns are the extension and the OIDs of the
+    /// class and of the object, as <c>pg_restore --list</c> prints them. The rows of an extension's own table have the class 0. 1259 is
+    /// <c>pg_class</c>.
     /// </summary>
     public const string OfExtensions = """
         with recursive member as (
@@ -363,7 +365,7 @@ internal static class CatalogSql
         order by 1, 2
         """;
 
-    /// <param name="definitions">Otherwise no definition and no value of a sequence is read.</param>
+    /// <param name="definitions">Whether to read definitions and positions of sequences.</param>
     public static string Query(bool definitions) =>
         Template.Replace("$definitions", definitions ? "true" : "false", StringComparison.Ordinal);
 }

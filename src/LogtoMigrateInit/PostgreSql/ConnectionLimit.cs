@@ -2,15 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>The limit that refused a connection (SQLSTATE 53300).</summary>
-/// <param name="Remedy">A clause about how to raise it.</param>
+/// <summary>The connection limit that refused a connection (SQLSTATE 53300).</summary>
+/// <param name="Remedy">An imperative clause: how to raise the limit.</param>
 internal sealed partial record ConnectionLimit(string Remedy)
 {
-    /// <summary>The lock, the watch, and what the CLI opens at most in a deploy or a seed.</summary>
+    /// <summary>The most connections of a migration: one for the lock, one for the watch, and three for the CLI.</summary>
     private const int Needed = 5;
 
-    /// <summary>Reads it from the server's message, which the CLI shows too.</summary>
-    /// <returns>Null when the message is about no limit.</returns>
+    /// <summary>Recognizes the limit in a message of the server, which the CLI prints too.</summary>
+    /// <returns>Null when the message is not about a connection limit.</returns>
     public static ConnectionLimit? Find(string message)
     {
         var match = Words().Match(message);
@@ -31,7 +31,8 @@ internal sealed partial record ConnectionLimit(string Remedy)
             $"for a migration takes up to {Needed} connections");
     }
 
-    // InitializeSessionUserId, CheckMyDatabase, InitProcess and InitPostgres in PostgreSQL's sources; behind the words of an error's class.
+    // The messages of InitializeSessionUserId, CheckMyDatabase, InitProcess and InitPostgres in PostgreSQL's sources, perhaps after the
+    // name of an error class.
     [GeneratedRegex(
         """
         ^(?:\w*Error:\ |error:\ )?

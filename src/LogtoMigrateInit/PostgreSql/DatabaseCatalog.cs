@@ -2,18 +2,18 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>All objects of a database, and what depends on each of its extensions.</summary>
-/// <param name="Objects">Ordered by kind and name.</param>
+/// <summary>All objects of a database, and the dependents of its extensions.</summary>
+/// <param name="Objects">The objects, sorted by kind and name.</param>
 /// <param name="NeedExtension">
-/// For each extension the objects that cannot exist without it, as <c>pg_restore --list</c> numbers them: <c>class oid</c>.
+/// For each extension the objects that depend on it. Each is <c>class oid</c>, as in <c>pg_restore --list</c>.
 /// </param>
 internal sealed record DatabaseCatalog(
     IReadOnlyList<CatalogObject> Objects, IReadOnlyDictionary<string, IReadOnlyList<string>> NeedExtension)
 {
-    /// <summary>Reads it in the transaction that is open, with <c>pg_catalog</c> first in the search path.</summary>
+    /// <summary>Reads the catalog in the open transaction, whose search_path must be <c>pg_catalog</c>.</summary>
     /// <remarks>
-    /// PostgreSQL prints definitions as they are now, not as the snapshot shows them. An object that is being dropped can fail this, and
-    /// a sequence that is being altered blocks it. Then the definitions remain unknown.
+    /// PostgreSQL prints the present definitions, not those of the snapshot. So an object that is being dropped can make the query fail,
+    /// and a sequence that is being altered blocks it. Then the definitions stay unknown.
     /// </remarks>
     public static async Task<DatabaseCatalog> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -25,15 +25,15 @@ internal sealed record DatabaseCatalog(
         }
         catch (PostgresException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Read again below, without what may fail.
+            // Read again below, without definitions.
         }
 
         await ExecuteAsync(connection, "rollback to catalog", cancellationToken);
         return catalog ?? await ReadAsync(connection, definitions: false, cancellationToken);
     }
 
-    /// <summary>The same, with unknown definitions of the objects that differ in a second reading.</summary>
-    /// <param name="later">What was read in the same snapshot, later.</param>
+    /// <summary>Returns the catalog without the definitions that differ in a later reading, because they changed during the dump.</summary>
+    /// <param name="later">A later reading in the same snapshot.</param>
     public DatabaseCatalog Confirm(DatabaseCatalog later)
     {
         var confirmed = ByKey(later.Objects);
@@ -48,7 +48,9 @@ internal sealed record DatabaseCatalog(
         };
     }
 
-    /// <summary>The objects by their keys; of two with the same key, which PostgreSQL does not make, the last.</summary>
+    /// <summary>
+    /// Returns the objects by their keys. Of two objects with the same key, which PostgreSQL does not allow, the last counts.
+    /// </summary>
     public static IReadOnlyDictionary<string, CatalogObject> ByKey(IReadOnlyList<CatalogObject> objects)
     {
         var byKey = new Dictionary<string, CatalogObject>(StringComparer.Ordinal);

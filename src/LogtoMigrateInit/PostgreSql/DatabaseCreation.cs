@@ -9,7 +9,7 @@ internal static class DatabaseCreation
     public const string MaintenanceDatabase = "postgres";
 
     /// <summary>Creates the database, unless another replica does.</summary>
-    /// <returns>Whether we did.</returns>
+    /// <returns>Whether this run created it.</returns>
     /// <exception cref="DatabaseException">The server refused, or was not reached in time.</exception>
     public static Task<bool> CreateAsync(
         LogtoDatabase database, string name, CancellationToken cancellationToken) => database.WithWorkConnectionAsync(

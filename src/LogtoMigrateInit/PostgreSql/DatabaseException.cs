@@ -7,33 +7,33 @@ namespace LogtoMigrateInit.PostgreSql;
 /// <summary>The kind of a failure to reach or use a database.</summary>
 internal enum DatabaseFailure
 {
-    /// <summary>It may answer later: it is starting, full, or unreachable now.</summary>
+    /// <summary>A retry may help: the server is starting, full, or unreachable now.</summary>
     NotYet,
 
-    /// <summary>It will never answer differently: password, permission, TLS, protocol.</summary>
+    /// <summary>Only an operator can help: the password, a permission, TLS or the protocol is wrong.</summary>
     Never,
 
     /// <summary>The server exists, but the database does not. A seed can create it.</summary>
     NoSuchDatabase,
 }
 
-/// <summary>The server's load, as an attempt to connect shows it.</summary>
+/// <summary>The server's load at an attempt to connect.</summary>
 internal enum ServerLoad
 {
     Unknown,
 
-    /// <summary>It did not answer in time.</summary>
+    /// <summary>The server did not answer in time.</summary>
     Busy,
 
-    /// <summary>It has no connection left (SQLSTATE 53300).</summary>
+    /// <summary>The server has no connection left (SQLSTATE 53300).</summary>
     Full,
 }
 
-/// <summary>The database could not be reached or refused us; the message is a clause for the operator.</summary>
-/// <param name="failure">Whether waiting may help.</param>
-/// <param name="reason">What happened.</param>
-/// <param name="remedy">What the operator can do about it: an imperative clause.</param>
-/// <param name="cause">What the driver threw.</param>
+/// <summary>Reports that the database could not be reached, or refused the program. The message is a clause for the operator.</summary>
+/// <param name="failure">Whether a retry may help.</param>
+/// <param name="reason">A clause: what happened.</param>
+/// <param name="remedy">An imperative clause: what the operator can do.</param>
+/// <param name="cause">The driver's exception.</param>
 internal sealed class DatabaseException(DatabaseFailure failure, string reason, string remedy, Exception? cause = null)
     : Exception(reason, cause)
 {
@@ -41,7 +41,7 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
 
     public string Remedy => remedy;
 
-    /// <summary>The server's load: frequent polls would make a high one worse.</summary>
+    /// <summary>The server's load. A high load calls for longer pauses between attempts.</summary>
     public ServerLoad Load => InnerException switch
     {
         PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => ServerLoad.Full,
@@ -49,7 +49,7 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
         _ => ServerLoad.Unknown,
     };
 
-    /// <summary>Translates what the driver throws.</summary>
+    /// <summary>Translates an exception of the driver.</summary>
     /// <returns>Null when the exception is not about reaching or reading the database.</returns>
     public static DatabaseException? From(Exception exception) => exception switch
     {
@@ -62,7 +62,7 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
         IOException or NpgsqlException { InnerException: IOException } or NpgsqlException { IsTransient: true }
             => OfNetwork(Sentence(exception), exception),
 
-        // Npgsql's own errors: no TLS, no password, or an authentication method that it does not know.
+        // Npgsql's own errors: the server has no TLS, the password is missing, or Npgsql does not know the authentication method.
         NpgsqlException or NotSupportedException => new DatabaseException(
             DatabaseFailure.Never,
             Sentence(exception),
@@ -71,7 +71,7 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
         _ => null,
     };
 
-    /// <summary>A certificate or a handshake that a retry does not change.</summary>
+    /// <summary>Returns the failure of a certificate or a handshake, for which a retry does not help.</summary>
     public static DatabaseException OfTls(string reason, Exception cause) => new(
         DatabaseFailure.Never,
         reason,
@@ -82,6 +82,6 @@ internal sealed class DatabaseException(DatabaseFailure failure, string reason, 
     private static DatabaseException OfNetwork(string reason, Exception cause) =>
         new(DatabaseFailure.NotYet, reason, "check that it runs and that the host and port of DB_URL are right", cause);
 
-    /// <summary>The innermost message: the outer ones only say where it happened.</summary>
+    /// <summary>Returns the innermost message, because the outer ones only say where the error happened.</summary>
     private static string Sentence(Exception exception) => exception.GetBaseException().Message.TrimEnd('.');
 }

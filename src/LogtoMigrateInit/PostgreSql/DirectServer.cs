@@ -5,31 +5,32 @@ using Npgsql;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// The server itself, for what a pooler cannot carry: <c>pg_dump</c> leaves an empty search_path on the pooler's connection, and a running
-/// Logto then finds no tables. It is <c>DB_URL</c>, or <c>LOGTO_INIT_DIRECT_URL</c> where that is set.
+/// A server without a pooler, for backups, restores and copies. Reason: <c>pg_dump</c> would leave an empty search_path on a pooler's
+/// connection, and a running Logto would find no tables. It is the server of <c>LOGTO_INIT_DIRECT_URL</c> or <c>DB_URL</c>, or for scratch
+/// databases that of <c>LOGTO_INIT_SCRATCH_URL</c>.
 /// </summary>
 internal sealed class DirectServer(ServerTarget target, ProgramSettings settings, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>With the address and the user of the server itself.</summary>
+    /// <summary>The address, the user and Logto's database.</summary>
     public ServerTarget Target => target;
 
-    /// <summary>Logto's database there.</summary>
+    /// <summary>Logto's database on this server.</summary>
     public LogtoDatabase Database { get; } = new(target, settings.ConnectTimeout, logger);
 
-    /// <summary>Another database of that server; the caller disposes of it.</summary>
+    /// <summary>Returns another database of the server. The caller disposes of it.</summary>
     public LogtoDatabase DatabaseNamed(string name) => DatabaseAt(target.Named(name));
 
-    /// <summary>Whether Logto is in the database of this name.</summary>
+    /// <summary>Whether this is the name of Logto's database.</summary>
     public bool IsLogtos(string database) => settings.Main.Database == database;
 
-    /// <summary>A database of that server with settings of its own; the caller disposes of it.</summary>
+    /// <summary>Returns a database of the server with other settings. The caller disposes of it.</summary>
     public LogtoDatabase DatabaseAt(ServerTarget there) => new(there, settings.ConnectTimeout, logger);
 
     /// <summary>Examines the server before a dump.</summary>
-    /// <param name="logtos">The database as Logto reaches it.</param>
-    /// <param name="leavesOut">Whether the dump leaves an object out, by its name with its schema; null: it leaves nothing out.</param>
-    /// <returns>The server, and a clause for the operator if this user cannot dump all of the database; null: the user can.</returns>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <param name="logtos">The database through <c>DB_URL</c>.</param>
+    /// <param name="leavesOut">Whether the dump leaves out the object of a qualified name; null: it leaves out nothing.</param>
+    /// <returns>The server, and a clause for the operator if it cannot be dumped; null if it can.</returns>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<(ServerIdentity Identity, string? Problem)> ExamineAsync(
         LogtoDatabase logtos, Func<string, bool>? leavesOut, CancellationToken cancellationToken) =>
         Database.WithConnectionAsync(
@@ -43,15 +44,16 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
             },
             cancellationToken);
 
-    /// <returns>Null when the server itself is reached, and Logto's database there; otherwise a clause for the operator.</returns>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <summary>Checks that no pooler answers, and that both URLs lead to the same database.</summary>
+    /// <returns>Null when that is so; otherwise a clause for the operator.</returns>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<string?> WhyElsewhereAsync(LogtoDatabase logtos, CancellationToken cancellationToken) =>
         Database.WithConnectionAsync(
             async (connection, token) =>
                 await WhyElsewhereAsync(await DumpQueries.ReadIdentityAsync(connection, token), connection, logtos, token),
             cancellationToken);
 
-    /// <returns>Null when no pooler answers.</returns>
+    /// <returns>Null without a pooler; otherwise a clause for the operator.</returns>
     public string? WhyBehindPooler(ServerIdentity identity) => identity.BehindPooler
         ? $"a connection pooler answers at {target.Host}:{target.Port}, and this needs the server itself, because its settings would " +
             "stay on connections of a running Logto. Next: set LOGTO_INIT_DIRECT_URL to a database URL of the server itself"

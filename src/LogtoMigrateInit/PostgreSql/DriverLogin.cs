@@ -9,13 +9,13 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Tries once whether a pooler accepts what Logto's driver sends at login. PgBouncer refuses parameters that it does not know before it
-/// asks for a password, and Npgsql cannot send these as parameters, so this writes the packet itself
-/// (https://www.postgresql.org/docs/current/protocol-message-formats.html). No secret is sent.
+/// Tries whether a pooler accepts the parameters that Logto's driver sends at login. PgBouncer refuses unknown ones before it asks for a
+/// password. Npgsql cannot send them as parameters, so this class writes the packet itself
+/// (https://www.postgresql.org/docs/current/protocol-message-formats.html). It sends no secret.
 /// </summary>
 internal static class DriverLogin
 {
-    /// <summary>Slonik's default (<c>createClientConfiguration</c>), in milliseconds.</summary>
+    /// <summary>slonik's default (<c>createClientConfiguration</c>), in milliseconds.</summary>
     private const string IdleTimeout = "60000";
 
     private const int ProtocolVersion = 196608; // 3.0
@@ -23,10 +23,11 @@ internal static class DriverLogin
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
     /// <param name="target">The pooler.</param>
-    /// <param name="statementTimeout">What Logto sends as <c>statement_timeout</c>; null: nothing.</param>
-    /// <returns>What the pooler says of a parameter that it refuses; null when it goes on with the login, or says something else.</returns>
-    /// <exception cref="SocketException">It was not reached.</exception>
-    /// <exception cref="IOException">It closed the connection.</exception>
+    /// <param name="statementTimeout">The <c>statement_timeout</c> of Logto's driver; null: none.</param>
+    /// <returns>The pooler's message about a refused parameter; null when it continues the login, or answers with another error.</returns>
+    /// <exception cref="SocketException">The pooler was not reached.</exception>
+    /// <exception cref="IOException">The pooler closed the connection.</exception>
+    /// <exception cref="TimeoutException">The pooler did not answer within five seconds.</exception>
     public static async Task<string?> WhyRefusedAsync(ServerTarget target, string? statementTimeout, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -85,7 +86,7 @@ internal static class DriverLogin
         return tls;
     }
 
-    /// <summary>The order of node-postgres (<c>getStartupConf</c> in <c>pg/lib/client.js</c>).</summary>
+    /// <summary>Returns the parameters in the order of node-postgres (<c>getStartupConf</c> in <c>pg/lib/client.js</c>).</summary>
     private static IEnumerable<(string Name, string Value)> Parameters(ServerTarget target, string? statementTimeout)
     {
         yield return ("user", target.User);

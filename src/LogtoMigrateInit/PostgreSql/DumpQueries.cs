@@ -5,15 +5,15 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>The database that a connection really reached.</summary>
+/// <summary>The identity of the database that a connection reached.</summary>
 /// <param name="ServerVersion">PostgreSQL's <c>server_version_num</c>.</param>
 /// <param name="Database">The OID of the database.</param>
-/// <param name="Cluster">PostgreSQL's own number of the cluster; null: not visible.</param>
-/// <param name="BehindPooler">See <see cref="Alterations.Inspection.BehindPooler"/>.</param>
+/// <param name="Cluster">PostgreSQL's <c>system_identifier</c>; null when the user may not see it.</param>
+/// <param name="BehindPooler">Whether the connection goes through a pooler.</param>
 /// <param name="Bytes">The size of the database on the server's disk.</param>
 internal sealed record ServerIdentity(int ServerVersion, uint Database, string? Cluster, bool BehindPooler, long Bytes);
 
-/// <summary>Queries before a dump.</summary>
+/// <summary>Queries before a dump, a restore or a copy.</summary>
 internal static class DumpQueries
 {
     private const string Identity = """
@@ -25,8 +25,8 @@ internal static class DumpQueries
     // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CONTROLDATA
     private const string Cluster = "select system_identifier::text from pg_catalog.pg_control_system()";
 
-    // pg_dump locks each table, which needs SELECT, reads sequences, and turns row-level security off: then a policy that would hide rows
-    // is an error. An owner is above policies unless they are forced.
+    // pg_dump locks each table, which needs SELECT, and reads sequences. It sets row_security to off, so that a policy that would hide rows
+    // is an error. Policies do not apply to an owner, unless they are forced.
     private const string Undumpable = """
         with me as (
           select rolsuper, rolsuper or rolbypassrls as sees_all
@@ -92,13 +92,13 @@ internal static class DumpQueries
     }
 
     /// <summary>
-    /// Whether two connections lead to one database: a lock that one takes, the other sees. The number of the cluster and the database
-    /// would not tell a server from a copy of its data directory, and may be hidden.
+    /// Whether two connections lead to the same database: one takes an advisory lock, and the other looks for it. The identifiers of the
+    /// server and the database are not enough, because a copy of a data directory has the same, and they may be hidden.
     /// </summary>
     public static async Task<bool> IsTheSameAsync(NpgsqlConnection one, NpgsqlConnection other, CancellationToken cancellationToken)
     {
         var key = BinaryPrimitives.ReadInt64BigEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
-        await using var transaction = await one.BeginTransactionAsync(cancellationToken); // a pooler gives no session of one's own
+        await using var transaction = await one.BeginTransactionAsync(cancellationToken); // behind a pooler a session lock may stay
         await using var take = new NpgsqlCommand("select pg_advisory_xact_lock($1)", one, transaction);
         take.Parameters.Add(new NpgsqlParameter { Value = key });
         await take.ExecuteNonQueryAsync(cancellationToken);
@@ -109,7 +109,7 @@ internal static class DumpQueries
         return (bool)(await look.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>The objects that this user cannot dump, with the reasons: a phrase each.</summary>
+    /// <summary>Returns a phrase with the reason for each object that this user cannot dump.</summary>
     public static async Task<IReadOnlyList<string>> ReadUndumpableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Undumpable, connection);

@@ -3,19 +3,19 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>The contents of a table.</summary>
-/// <param name="Table">With its schema, quoted where SQL requires it.</param>
+/// <summary>The number and a checksum of a table's rows.</summary>
+/// <param name="Table">The qualified name, quoted if necessary.</param>
 /// <param name="Rows">
-/// The number of rows; null: the table was emptied or rewritten meanwhile, after which an older snapshot sees none of them.
+/// The number of rows. Null: the table was truncated or rewritten after the snapshot, which then no longer sees the rows.
 /// </param>
-/// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only rows were counted.</param>
+/// <param name="Sum">The sum of the rows' hashes, which does not depend on their order; null when only the number was read.</param>
 internal sealed record TableContents(string Table, long? Rows, string? Sum);
 
-/// <summary>Rows of one table, by which they are compared with those of another database.</summary>
-/// <param name="Table">With its schema.</param>
-/// <param name="Keys">The columns that tell rows apart; never empty.</param>
-/// <param name="Columns">What is compared; never empty.</param>
-/// <param name="WithoutState">Not the row of <c>systems</c> that says which alterations are applied.</param>
+/// <summary>The rows and columns of one table that are compared with another database.</summary>
+/// <param name="Table">The qualified name.</param>
+/// <param name="Keys">The columns that identify a row; never empty.</param>
+/// <param name="Columns">The columns to compare; never empty.</param>
+/// <param name="WithoutState">Whether to leave out the row of <c>systems</c> with the state.</param>
 internal sealed record RowsToHash(string Table, IReadOnlyList<string> Keys, IReadOnlyList<string> Columns, bool WithoutState)
 {
     internal string From => WithoutState ? $"{Table} t where t.key <> 'alterationState'" : $"{Table} t";
@@ -32,12 +32,12 @@ internal sealed record RowsToHash(string Table, IReadOnlyList<string> Keys, IRea
 }
 
 /// <summary>
-/// A database at one moment: a transaction whose snapshot <c>pg_dump</c> takes too, so that our counts match the dump. Building an index
-/// concurrently waits for this transaction, so close it before a deploy.
+/// A transaction whose snapshot <c>pg_dump</c> uses too, so that the counts match the dump. A concurrent index build waits for this
+/// transaction, so close it before a deploy.
 /// </summary>
 internal sealed class ExportedSnapshot : IAsyncDisposable
 {
-    // The same row has the same text wherever it is counted, whatever the role, the database or the server has set.
+    // With these settings a row has the same text in every database, independent of the settings of the role, the database and the server.
     private static readonly string[] Settings =
     [
         "set local TimeZone = 'UTC'", "set local DateStyle = 'ISO, YMD'", "set local IntervalStyle = 'postgres'",
@@ -45,7 +45,7 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         "set local lc_monetary = 'C'", "set local max_parallel_workers_per_gather = 0",
     ];
 
-    // Without tables of extensions, which a dump does not have. A partition is a table; its parent holds nothing.
+    // Returns the tables of a dump. Tables of extensions are not in a dump. Partitions are included; their parents contain no rows.
     private const string Tables = """
         select format('%I.%I', n.nspname, c.relname)
         from pg_class c
@@ -63,10 +63,10 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     private ExportedSnapshot(NpgsqlConnection connection, string id, DateTime takenAt) =>
         (_connection, Id, TakenAt) = (connection, id, takenAt);
 
-    /// <summary>For <c>pg_dump --snapshot</c>; it lives as long as this object.</summary>
+    /// <summary>The id of the snapshot, for <c>pg_dump --snapshot</c>. It is valid until disposal.</summary>
     public string Id { get; }
 
-    /// <summary>The server's clock, in UTC.</summary>
+    /// <summary>The time of the snapshot by the server's clock, in UTC.</summary>
     public DateTime TakenAt { get; }
 
     /// <exception cref="DatabaseException">The connection failed.</exception>
@@ -96,8 +96,8 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
         }
     }
 
-    /// <summary>Counts every table that a dump holds.</summary>
-    /// <param name="withSums">Also the sum of the hashes of their rows, which costs about as much as to dump them.</param>
+    /// <summary>Counts the rows of all tables in a dump.</summary>
+    /// <param name="withSums">Whether to add checksums, which costs about as much as a dump.</param>
     public async Task<IReadOnlyList<TableContents>> CountAsync(bool withSums, CancellationToken cancellationToken)
     {
         var contents = new List<TableContents>();
@@ -116,11 +116,11 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     public Task<DatabaseCatalog> ReadCatalogAsync(CancellationToken cancellationToken) =>
         DatabaseCatalog.ReadAsync(_connection, cancellationToken);
 
-    /// <summary>How many rows there are, and the sum of the hashes of what these columns hold.</summary>
+    /// <summary>Returns the number of rows, and the checksum of their compared columns.</summary>
     public async Task<TableContents> CountAsync(RowsToHash rows, CancellationToken cancellationToken) =>
         (await CountAsync(rows.From, $"coalesce(sum({rows.Contents}), 0)::text", cancellationToken)) with { Table = rows.Table };
 
-    /// <summary>The hashes of every row's key and of what its columns hold, ordered by both.</summary>
+    /// <summary>Returns the hashes of each row's key and of its compared columns, sorted by both.</summary>
     public async IAsyncEnumerable<(long Key, long Contents)> HashAsync(
         RowsToHash rows, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -145,12 +145,12 @@ internal sealed class ExportedSnapshot : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whether TRUNCATE or ALTER TABLE gave the table another file: neither is MVCC-safe
+    /// Whether TRUNCATE or ALTER TABLE has rewritten the table since the snapshot. Neither is MVCC-safe
     /// (https://www.postgresql.org/docs/current/mvcc-caveats.html).
     /// </summary>
     private async Task<bool> IsRewrittenAsync(string table, CancellationToken cancellationToken)
     {
-        // The catalog's row is as old as the snapshot; the function answers for now.
+        // The row of the catalog is that of the snapshot. The function returns the present file.
         const string Sql = """
             select relfilenode is distinct from pg_relation_filenode(oid)
             from pg_class

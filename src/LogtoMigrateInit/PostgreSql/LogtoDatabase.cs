@@ -8,20 +8,25 @@ using NpgsqlTypes;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Connects to Logto's database as Logto does: same address, user, password, trust and options. Every field is set here,
-/// because Npgsql's own defaults and environment differ from node-postgres's.
+/// Connects to Logto's database like Logto: with the same address, user, password, trusted certificates and options. It sets all fields,
+/// because Npgsql's defaults and variables differ from those of node-postgres.
 /// </summary>
 internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>All methods that Npgsql knows: without a value it would read <c>PGREQUIREAUTH</c>, which Logto does not.</summary>
+    /// <summary>
+    /// All authentication methods of Npgsql. Without a value Npgsql would read <c>PGREQUIREAUTH</c>, which Logto ignores.
+    /// </summary>
     private const string EveryMethod = "Password,MD5,GSS,SSPI,ScramSHA256,None";
 
-    /// <summary>pg 8.8.0 and 8.11.3, which all images of Logto up to 1.43 carry, send it raw; libpq and the server prepare it.</summary>
+    /// <summary>
+    /// The advice for a password with other characters than ASCII. libpq and the server prepare such a password; pg 8.8.0 and 8.11.3, which
+    /// all images of Logto up to 1.43 contain, do not.
+    /// </summary>
     private const string UseAsciiPassword =
         "give the role a password of ASCII letters and digits: PostgreSQL keeps this one in a prepared form (SASLprep, NFKC), and " +
         "Logto's driver sends it raw";
 
-    // A setting lasts as long as the connection. Through a pooler it would stay on one that other clients use later.
+    // The settings last as long as the connection. Behind a pooler nothing is set, because it would stay on a connection of other clients.
     private const string ResetSettings = """
         select pg_catalog.set_config(setting.name, setting.value, false)
         from (values
@@ -44,24 +49,26 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
     private readonly TlsTrust _trust = new(target);
     private NpgsqlDataSource? _source;
 
-    /// <summary>Where it connects, and as whom.</summary>
+    /// <summary>The address, the user and the database.</summary>
     public ServerTarget Target => target;
 
     private NpgsqlDataSource Source => _source ??= CreateSource(target.Database, target.User, target.Password);
 
-    /// <summary>Opens a connection, lets <paramref name="use"/> work with it and closes it; starts again where waiting may help.</summary>
-    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    /// <summary>
+    /// Opens a connection, calls <paramref name="use"/>, and closes it. Repeats all that after failures that may be temporary.
+    /// </summary>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached within the connect time-out.</exception>
     public Task<T> WithConnectionAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
         UseAsync(OpenAsync, use, cancellationToken);
 
-    /// <summary>Does so over a connection for our own work; see <see cref="OpenForWorkAsync(CancellationToken)"/>.</summary>
-    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    /// <summary>Does the same with a connection of <see cref="OpenForWorkAsync(CancellationToken)"/>.</summary>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached within the connect time-out.</exception>
     public Task<T> WithWorkConnectionAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
         UseAsync(OpenForWorkAsync, use, cancellationToken);
 
-    /// <summary>Does so as another user.</summary>
-    /// <exception cref="DatabaseException">It refused that user, or was not reached within the connect time-out.</exception>
+    /// <summary>Opens a connection as another user, calls <paramref name="use"/>, and closes it, with retries.</summary>
+    /// <exception cref="DatabaseException">The database refused that user, or was not reached within the connect time-out.</exception>
     public async Task<T> WithConnectionAsync<T>(
         string user,
         string? password,
@@ -72,8 +79,10 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         return await UseAsync(token => OpenAsync(source, token), use, cancellationToken);
     }
 
-    /// <summary>Does our own work in another database of the server.</summary>
-    /// <exception cref="DatabaseException">It refused us, or was not reached within the connect time-out.</exception>
+    /// <summary>
+    /// Opens a connection for work to another database of the server, calls <paramref name="use"/>, and closes it, with retries.
+    /// </summary>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached within the connect time-out.</exception>
     public async Task<T> WithWorkConnectionAsync<T>(
         string database, Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken)
     {
@@ -81,33 +90,39 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         return await UseAsync(token => OpenForWorkAsync(source, null, token), use, cancellationToken);
     }
 
-    /// <summary>Starts again where waiting may help; see <see cref="ServerWait"/>.</summary>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <summary>Repeats an attempt after failures that may be temporary; see <see cref="ServerWait"/>.</summary>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken) =>
         new ServerWait(target, connectTimeout, logger).RunAsync(attempt, cancellationToken);
 
-    /// <summary>Opens one connection, at the first try or not at all; the caller closes it.</summary>
+    /// <summary>Opens a connection without retries. The caller closes it.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken) =>
         OpenAsync(Source, cancellationToken);
 
     /// <summary>
-    /// Opens one connection for our own work, without the limits that a role, a database or <c>PGOPTIONS</c> sets. The caller closes it.
+    /// Opens a connection for the program's own work, without the limits of the role, the database and <c>PGOPTIONS</c>. It does not retry.
+    /// The caller closes the connection.
     /// </summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenForWorkAsync(CancellationToken cancellationToken) =>
         OpenForWorkAsync(null, cancellationToken);
 
-    /// <summary>Does so with a <c>search_path</c>; null keeps Logto's.</summary>
+    /// <summary>Opens a connection for the program's own work with a <c>search_path</c>; null keeps Logto's.</summary>
     /// <exception cref="DatabaseException">The connection failed.</exception>
     public Task<NpgsqlConnection> OpenForWorkAsync(string? searchPath, CancellationToken cancellationToken) =>
         OpenForWorkAsync(Source, searchPath, cancellationToken);
 
-    /// <summary>The address of all interfaces reaches this machine; .NET and libpq refuse to connect to it, Node.js does not.</summary>
+    /// <summary>
+    /// Replaces the address of all interfaces by that of this machine. Reason: Node.js connects to the former, but .NET and libpq refuse
+    /// it.
+    /// </summary>
     public static string Reachable(string host) =>
         IPAddress.TryParse(host, out var address) && address.Equals(IPAddress.Any) ? $"{IPAddress.Loopback}" : host;
 
-    /// <summary>Closes a connection that may be broken or half open.</summary>
+    /// <summary>
+    /// Closes a connection that may be broken or half open. It waits two seconds at most, and ignores failures of the connection.
+    /// </summary>
     public static async Task CloseAsync(NpgsqlConnection connection)
     {
         try
@@ -186,7 +201,7 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
         }
         catch (Exception odd) when (odd is ArgumentException or InvalidOperationException || odd.GetType() == typeof(Exception))
         {
-            // A name too long for DNS, for a socket, or for the packet that names user and database; 0.0.0.0 by another name.
+            // A name is too long for DNS, for a socket, or for the packet with the user and the database; or a host name means 0.0.0.0.
             throw new DatabaseException(
                 DatabaseFailure.Never,
                 $"nothing can be connected with this host, user and database: {odd.Message.TrimEnd('.')}",
@@ -197,7 +212,7 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
 
     private NpgsqlDataSource CreateSource(string database, string user, string? password)
     {
-        // Npgsql reads it, and no setting of its own turns that off. Logto does not. What `run` starts still gets it.
+        // Npgsql reads PGTZ and has no setting against that. Logto ignores PGTZ. The command of `run` still gets it.
         Environment.SetEnvironmentVariable("PGTZ", null);
 
         var builder = new NpgsqlSlimDataSourceBuilder
@@ -209,7 +224,7 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
                 Username = user,
                 Database = database,
                 Password = password,
-                Passfile = "/dev/null", // read as Logto reads it, in PasswordFile
+                Passfile = "/dev/null", // PasswordFile reads it as Logto does
                 RequireAuth = EveryMethod,
                 ApplicationName = SessionNames.Own,
                 Options = target.PgOptions,
@@ -223,7 +238,7 @@ internal sealed class LogtoDatabase(ServerTarget target, TimeSpan connectTimeout
                 TcpKeepAlive = true,
                 Timeout = (int)ConnectionAttempt.TotalSeconds,
                 CommandTimeout = 30,
-                CancellationTimeout = -1, // after a cancellation request, nothing is waited for
+                CancellationTimeout = -1, // after a cancellation request, do not wait for the server
             },
         };
         builder.EnableTransportSecurity();

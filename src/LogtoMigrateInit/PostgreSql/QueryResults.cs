@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Reads results of queries.</summary>
+/// <summary>Reads texts from the results of queries.</summary>
 internal static class QueryResults
 {
     /// <summary>Reads a result of one text column to its end.</summary>

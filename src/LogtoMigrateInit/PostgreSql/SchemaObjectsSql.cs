@@ -2,13 +2,13 @@ namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>The query of <see cref="SchemaObjects"/>, one constant for each kind of object.</summary>
 /// <remarks>
-/// The placeholders: <c>$home</c> is the name of Logto's schema, <c>$trace</c> the name of the trace's schema, <c>$disabled</c> the end of
-/// a constraint's definition. <c>$sql</c> is true or false: PostgreSQL does not compute a branch of <c>case when false</c>.
+/// The placeholders: <c>$home</c> is the name of Logto's schema, <c>$trace</c> the name of the trace's schema, <c>$disabled</c> a suffix of
+/// a constraint's definition. <c>$sql</c> is true or false; PostgreSQL does not compute the branch of <c>case when false</c>.
 /// </remarks>
 internal static class SchemaObjectsSql
 {
-    // A default names no column, so it is printed without its table. With it, PostgreSQL before 18 compares the names of all columns for
-    // each expression: that took eight seconds for a table of 1,600 columns.
+    // pg_get_expr gets 0 instead of the table for a default, which never names a column. Reason: with a table, PostgreSQL before 18
+    // compares the names of all columns for each expression. Measured: eight seconds for a table of 1,600 columns.
     private const string Sources = """
         with space as (
           select n.oid, n.nspname,
@@ -119,7 +119,7 @@ internal static class SchemaObjectsSql
           from relation
         """;
 
-    // The sequence of a column changes hands with its table.
+    // Sequences of columns are left out, because their owner changes with that of the table.
     private const string Owners = """
         select 'owner', o.word || o.oid, o.name, o.name, pg_get_userbyid(o.owner), null,
             case when $sql then format('alter %s%s owner to %I', o.word, o.name, pg_get_userbyid(o.owner)) end
@@ -185,7 +185,7 @@ internal static class SchemaObjectsSql
           where reloptions is not null
         """;
 
-    // A column's default and its NOT NULL have rows of their own, because they are repaired alone.
+    // A column's default and its NOT NULL are separate objects, because they are repaired separately.
     private const string Columns = """
         select 'column', a.id, a.of_table, a.name, a.type, null,
             case when $sql then case when a.required = '' or a.fallback <> ''
@@ -207,7 +207,7 @@ internal static class SchemaObjectsSql
           where a.fallback <> ''
         """;
 
-    // PostgreSQL 18 has NOT NULL as constraints too (contype 'n').
+    // PostgreSQL 18 also stores NOT NULL as constraints (contype 'n'). NotNulls has these.
     private const string Constraints = """
         select 'constraint', k.oid::text, r.name, format('%I on %s', k.conname, r.name),
             pg_get_constraintdef(k.oid, true)
@@ -273,7 +273,7 @@ internal static class SchemaObjectsSql
             and g.tgname not in ($trace, $trace || '_truncate')
         """;
 
-    // Comments and line breaks of a function's body do not distinguish it.
+    // Comments and line breaks in the body do not count as a difference.
     private const string Functions = """
         select 'function', p.oid::text, null, p.name,
             btrim(
@@ -300,8 +300,8 @@ internal static class SchemaObjectsSql
               where e.enumtypid = t.oid) l
         """;
 
-    // An owner is named as such, because two databases mostly have two. A right that somebody else has granted cannot be taken back by
-    // the owner, so the definition names who granted it.
+    // The owner appears as "its owner", because two databases usually have different owners. If another role granted a right, the owner
+    // cannot revoke it, so the definition contains the grantor.
     private const string Grants = """
         select 'grant', g.id || '.' || t.grantee, g.of_table, g.name || ' to ' || t.grantee,
             string_agg(a.privilege, ', ' order by a.privilege), null,
@@ -326,7 +326,7 @@ internal static class SchemaObjectsSql
           group by g.id, g.of_table, g.name, g.target, g.columns, g.owner, a.grantee, t.grantee
         """;
 
-    /// <summary>The first kind names the columns.</summary>
+    /// <summary>The queries of all kinds. The first one defines the names of the columns.</summary>
     private static readonly string[] Kinds =
     [
         Relations, Owners, RowLevelSecurity, StorageParameters, ReplicaIdentities, Columns, NotNulls, Defaults,

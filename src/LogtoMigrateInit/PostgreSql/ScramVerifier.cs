@@ -4,21 +4,20 @@ using System.Text;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// What a PostgreSQL server stores instead of a password (RFC 5802, and <c>scram_build_secret</c> in PostgreSQL's
-/// <c>scram-common.c</c>). A statement that sets it tells the server and its log no password.
+/// Computes the verifier that a PostgreSQL server stores instead of a password (RFC 5802, and <c>scram_build_secret</c> in PostgreSQL's
+/// <c>scram-common.c</c>). A statement with a verifier does not reveal the password to the server and its log.
 /// </summary>
 internal static class ScramVerifier
 {
-    /// <summary>PostgreSQL's own default (<c>scram_iterations</c>).</summary>
+    /// <summary>PostgreSQL's default (<c>scram_iterations</c>).</summary>
     private const int Iterations = 4096;
 
     private const int SaltLength = 16;
 
-    /// <param name="password">As node-postgres sends it: without SASLprep.</param>
+    /// <param name="password">The password without SASLprep, as node-postgres sends it.</param>
     public static string Of(string password) => Of(password, RandomNumberGenerator.GetBytes(SaltLength));
 
-    /// <param name="password">See <see cref="Of(string)"/>.</param>
-    /// <param name="salt">Random bytes.</param>
+    /// <param name="salt">Random bytes. Tests pass fixed ones.</param>
     internal static string Of(string password, byte[] salt)
     {
         var salted = Rfc2898DeriveBytes.Pbkdf2(

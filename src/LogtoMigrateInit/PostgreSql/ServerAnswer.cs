@@ -27,7 +27,7 @@ internal static class ServerAnswer
     {
         PostgresErrorCodes.InvalidCatalogName => (DatabaseFailure.NoSuchDatabase, "correct the database's name in DB_URL"),
 
-        // Class 28: who are you?
+        // Class 28: invalid authorization specification.
         PostgresErrorCodes.InvalidPassword
             => (DatabaseFailure.Never, "correct the user or the password in DB_URL, or set that password on the server"),
         ['2', '8', ..] => (
@@ -37,7 +37,7 @@ internal static class ServerAnswer
         PostgresErrorCodes.InsufficientPrivilege
             => (DatabaseFailure.Never, "connect as the owner of Logto's tables, or grant this user the right that is named"),
 
-        // A setting in PGOPTIONS, or one of the role or the database, that this server does not take.
+        // The server does not accept a setting in PGOPTIONS, of the role, or of the database.
         PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.CantChangeRuntimeParam
             => (DatabaseFailure.Never, "correct PGOPTIONS, or the settings of the role and the database"),
 
@@ -48,7 +48,8 @@ internal static class ServerAnswer
         PostgresErrorCodes.DiskFull => (DatabaseFailure.NotYet, "make room on the server's disk"),
         ['5', '3', ..] => (DatabaseFailure.NotYet, "give the server more of what it lacks"),
 
-        // Not accepting connections (`allow_connections false`), in use by CREATE DATABASE, or locked: class 55 but for two that stay.
+        // Class 55: the database accepts no connections (`allow_connections false`), is in use by CREATE DATABASE, or is locked. All but
+        // 55P04 may be temporary.
         PostgresErrorCodes.ObjectNotInPrerequisiteState => (
             DatabaseFailure.NotYet,
             "when it is the database that accepts no connections and nobody works on it, " +
@@ -56,7 +57,7 @@ internal static class ServerAnswer
         "55P04" => (DatabaseFailure.Never, LookAtTheLog),
         ['5', '5', ..] => (DatabaseFailure.NotYet, "end the session that holds what is needed"),
 
-        // PgBouncer's own limits (https://www.pgbouncer.org/config.html).
+        // Limits of PgBouncer (https://www.pgbouncer.org/config.html).
         PostgresErrorCodes.ProtocolViolation when Speaks(answer, "query_wait_timeout") => (
             DatabaseFailure.NotYet, "the connection pooler's pool was full: raise default_pool_size, for a migration takes up to 5 " +
                 "connections at once"),
@@ -66,20 +67,20 @@ internal static class ServerAnswer
             DatabaseFailure.Never, "set pool_mode of the connection pooler to transaction or session, or let DB_URL name the server " +
                 "itself"),
 
-        // A pooler's protocol violation may be a server that is down, a wrong password or an unknown database; so may its internal error.
+        // A pooler reports a server that is down, a wrong password and an unknown database as a protocol violation or an internal error.
         PostgresErrorCodes.ProtocolViolation or PostgresErrorCodes.InternalError when IsFinalWordOfAPooler(answer.MessageText)
             => (DatabaseFailure.Never, "correct the user, the password, the database and sslmode in DB_URL, or the pooler's settings"),
         ['0', '8', ..] => (DatabaseFailure.NotYet, "check that the server behind the pooler runs and that DB_URL leads to it"),
 
-        // A standby or a server in read-only mode; a time-out of the session's; a deadlock, or a statement that a standby had to cancel.
+        // A standby or a read-only server; a time-out of the session; a deadlock, or a statement that a standby had to cancel.
         PostgresErrorCodes.ReadOnlySqlTransaction
             => (DatabaseFailure.NotYet, "point DB_URL to the primary, or turn off default_transaction_read_only"),
         "25P03" or "25P04" or PostgresErrorCodes.QueryCanceled
             => (DatabaseFailure.NotYet, "when it comes again, take the time-out from the role's or the database's settings"),
         ['4', '0', ..] => (DatabaseFailure.NotYet, "start again when the other sessions have finished"),
 
-        // Starting, stopping or an operator's intervention (57); an error of the system (58), of a configuration file (F0), or inside
-        // the server (XX).
+        // A start, a stop or an intervention of an operator (57); an error of the system (58), of a configuration file (F0), or inside the
+        // server (XX).
         ['5', '7', ..] => (DatabaseFailure.NotYet, "check that the server runs and accepts connections"),
         ['5', '8', ..] or ['F', '0', ..] or ['X', 'X', ..] or "72000" => (DatabaseFailure.NotYet, LookAtTheLog),
         _ => (DatabaseFailure.Never, LookAtTheLog),

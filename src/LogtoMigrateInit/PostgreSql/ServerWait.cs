@@ -5,20 +5,20 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Waits for a server that may answer later, and logs each new reason once.</summary>
-/// <param name="target">The server.</param>
-/// <param name="connectTimeout">How long to wait after the first failure.</param>
-/// <param name="logger">Gets the reasons.</param>
+/// <summary>Repeats attempts to use a server, and logs each new reason once.</summary>
+/// <param name="connectTimeout">The longest wait after the first failure.</param>
 internal sealed class ServerWait(ServerTarget target, TimeSpan connectTimeout, ILogger logger)
 {
     /// <summary>
-    /// A restore swaps the names of two databases in one transaction. A connection at that moment learns that no such database exists
-    /// (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>). A moment later the database exists.
+    /// The time in which a missing database may still appear. Reason: a restore swaps the names of two databases in one transaction. A
+    /// connection at that moment gets the error that the database does not exist (PostgreSQL's <c>InitPostgres</c> in <c>postinit.c</c>).
     /// </summary>
     private static readonly TimeSpan LongestSwap = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Tries again where waiting may help, until the connect time-out has passed since the first failure.</summary>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <summary>
+    /// Repeats an attempt after failures that may be temporary, until the connect time-out has passed since the first failure.
+    /// </summary>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
     {
         long? failing = null;

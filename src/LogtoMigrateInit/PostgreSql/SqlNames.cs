@@ -1,12 +1,12 @@
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>Names and literals as SQL text.</summary>
+/// <summary>Converts names and literals to SQL text.</summary>
 internal static class SqlNames
 {
-    /// <summary>An identifier as SQL text.</summary>
+    /// <summary>Quotes an identifier.</summary>
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>A text as an SQL literal, whatever <c>standard_conforming_strings</c> says.</summary>
+    /// <summary>Returns a literal that is correct with and without <c>standard_conforming_strings</c>.</summary>
     public static string Literal(string text)
     {
         var quoted = text.Replace("'", "''", StringComparison.Ordinal);
@@ -15,7 +15,9 @@ internal static class SqlNames
             : $"'{quoted}'";
     }
 
-    /// <summary>A <c>do</c> statement whose body cannot end early, whatever names and literals it holds.</summary>
+    /// <summary>
+    /// Returns a <c>do</c> statement. Its dollar quotes do not occur in the body, so names and literals cannot end it early.
+    /// </summary>
     public static string Do(string body)
     {
         var tag = "$$";
@@ -28,13 +30,13 @@ internal static class SqlNames
     }
 
     /// <summary>Separates a column from its table at the last point outside quotes.</summary>
-    /// <param name="column">Such as <c>users.name</c>.</param>
+    /// <param name="column">A name such as <c>users.name</c>.</param>
     public static (string Table, string Column) Part(string column) =>
         LastPoint(column) is >= 0 and var at ? (column[..at], column[(at + 1)..]) : ("", column);
 
-    /// <summary>A table's name with its schema.</summary>
-    /// <param name="table">The table; without a schema it is in <paramref name="schema"/>.</param>
-    /// <param name="schema">Not quoted.</param>
+    /// <summary>Adds a schema to a table's name, unless it has one.</summary>
+    /// <param name="table">The name in SQL.</param>
+    /// <param name="schema">The schema, unquoted.</param>
     public static string Qualify(string table, string schema) => LastPoint(table) >= 0 ? table : $"{SqlNames.Quote(schema)}.{table}";
 
     private static int LastPoint(string name)
@@ -49,6 +51,6 @@ internal static class SqlNames
         return at;
     }
 
-    /// <summary>The name that PostgreSQL has printed, with quotes only where it needs them.</summary>
+    /// <summary>Removes the quotes of a name that PostgreSQL has printed, if it has some.</summary>
     public static string Unquote(string name) => name.StartsWith('"') ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : name;
 }

@@ -4,19 +4,20 @@ using System.Text.RegularExpressions;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Other sessions' SQL for a log: what it does, and no value in it. Every literal may be a secret (<c>alter role … password '…'</c>,
-/// a key, a connection string), so none is shown, and no comment either.
+/// Shortens SQL for the log, and removes all literals and comments. Reason: any literal may be a secret (<c>alter role … password '…'</c>,
+/// a key, a connection string).
 /// </summary>
 internal static partial class SqlText
 {
     private const int Longest = 200;
     private const int LongestInLog = 100;
 
-    /// <summary>The same, short enough for a line of the log.</summary>
+    /// <summary>Returns the statement on one line, without literals, with at most 100 characters.</summary>
     public static string ForLog(string sql) => Cut(WithoutLiterals(sql), LongestInLog);
 
     /// <summary>
-    /// The statement on one line, without literals, and shortened. It is read as PostgreSQL reads it, also when its end is missing.
+    /// Returns the statement on one line, without literals, with at most 200 characters. It follows PostgreSQL's lexical rules, and accepts
+    /// a statement whose end is missing.
     /// </summary>
     public static string WithoutLiterals(string sql)
     {
@@ -31,7 +32,7 @@ internal static partial class SqlText
                 : token.Value);
             if (token.Groups["plain"].Value.Contains(@"\'", StringComparison.Ordinal))
             {
-                // With standard_conforming_strings off the literal continues here, and the rest swaps inside and outside.
+                // With standard_conforming_strings off the literal continues here, and then the rest cannot be read correctly.
                 shown.Append(" …");
                 break;
             }
@@ -43,7 +44,7 @@ internal static partial class SqlText
 
     private static string Cut(string line, int longest) => line.Length > longest ? $"{line[..longest]}…" : line;
 
-    /// <summary>PostgreSQL's comments nest.</summary>
+    /// <summary>Returns the end of a block comment. PostgreSQL's comments nest.</summary>
     private static int EndOfComment(string sql, int start)
     {
         var depth = 0;
@@ -82,7 +83,7 @@ internal static partial class SqlText
     [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
     private static partial Regex Blanks();
 
-    // Without its quotes it is a syntax error, but PostgreSQL still shows it.
+    // Matches a password without quotes too. That is a syntax error, but pg_stat_activity still shows the statement.
     [GeneratedRegex(
         """(\b(?:role|user|group)\b.*?\bpassword)\s+(?!null\b|'\*\*\*')("[^"]*"?|\S+)""",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// The roots that the system trusts. Only the few that matter to one certificate are read: .NET itself reads every file in
-/// /etc/ssl/certs before it judges the first certificate, which takes three times as long as the rest of a run with nothing pending.
+/// The root certificates that the system trusts. It loads only the roots that matter to one certificate. Reason: .NET reads all files in
+/// /etc/ssl/certs before the first check. Measured: that takes three times as long as the rest of a run with nothing pending.
 /// </summary>
 internal static partial class SystemRoots
 {
@@ -14,26 +14,28 @@ internal static partial class SystemRoots
     private const string DirectoryVariable = "SSL_CERT_DIR";
     private const string DefaultDirectory = "/etc/ssl/certs";
 
-    /// <summary>All roots in one file, on Debian and Alpine, and on Red Hat's systems.</summary>
+    /// <summary>The files with all roots on Debian, on Alpine, and on Red Hat's systems.</summary>
     private static readonly string[] Bundles =
         ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-    /// <summary>Keeps .NET from reading roots of its own. From then on, we must pass it every root that it should trust.</summary>
+    /// <summary>Stops .NET from reading the system's roots. From then on the program must pass all trusted roots to it.</summary>
     /// <remarks>
     /// Call it in <c>Main</c>: other threads may read the C library's variables while this changes them
     /// (https://www.gnu.org/software/libc/manual/html_node/Environment-Access.html).
     /// </remarks>
     public static void Hide()
     {
-        // .NET reads the C library's variables, which Environment.SetEnvironmentVariable does not set. We and child processes see .NET's
-        // own copy, which this makes first.
+        // .NET's TLS reads the C library's variables, which Environment.SetEnvironmentVariable does not change. This program and its child
+        // processes use .NET's copy of the variables, so create that copy first.
         _ = Environment.GetEnvironmentVariables();
         const string Nowhere = "/nonexistent";
         _ = SetVariable(FileVariable, Nowhere, 1);
         _ = SetVariable(DirectoryVariable, Nowhere, 1);
     }
 
-    /// <summary>The files with roots, in the order to search: all in one file, then one file for each.</summary>
+    /// <summary>
+    /// Returns the files with roots, in the order of the search: first the file with all roots, then the folder with one file each.
+    /// </summary>
     public static IEnumerable<IReadOnlyList<string>> Sources()
     {
         if (Environment.GetEnvironmentVariable(FileVariable) is { Length: > 0 } file)
@@ -52,7 +54,9 @@ internal static partial class SystemRoots
         }
     }
 
-    /// <summary>The certificates in the files that hold the name of an issuer: mostly its own.</summary>
+    /// <summary>
+    /// Returns the certificates in the files that contain the name of an issuer. Usually these are the issuers' certificates.
+    /// </summary>
     public static X509Certificate2Collection FindIssuersOf(IEnumerable<X509Certificate2> certificates, IEnumerable<string> files)
     {
         var issuers = certificates.Select(certificate => certificate.IssuerName.RawData).ToArray();
@@ -65,7 +69,7 @@ internal static partial class SystemRoots
             }
             catch (CryptographicException)
             {
-                // A damaged root is no root.
+                // A damaged certificate is not trusted.
             }
         }
 
@@ -91,7 +95,7 @@ internal static partial class SystemRoots
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            // Nobody may be trusted because of it; the rejection names the cause.
+            // An unreadable file adds no trust. If a root is missing, the rejection has the cause.
         }
 
         return certificates;

@@ -2,14 +2,14 @@ using Npgsql;
 
 namespace LogtoMigrateInit.PostgreSql;
 
-/// <summary>A table of the real database.</summary>
-/// <param name="Name">As SQL names it in Logto's schema.</param>
-/// <param name="QualifiedName">With its schema.</param>
-/// <param name="Bytes">With its indexes, on the server's disk.</param>
-/// <param name="References">The qualified names of the tables that its foreign keys refer to.</param>
+/// <summary>The size of a table of the real database, and the tables to which it refers.</summary>
+/// <param name="Name">The name in SQL, relative to Logto's schema.</param>
+/// <param name="QualifiedName">The qualified name in SQL.</param>
+/// <param name="Bytes">The size on the server's disk, with indexes.</param>
+/// <param name="References">The qualified names of the tables to which its foreign keys refer.</param>
 internal sealed record TableSize(string Name, string QualifiedName, long Bytes, IReadOnlyList<string> References);
 
-/// <summary>Reads how large the tables are, and counts rows.</summary>
+/// <summary>Reads the sizes of tables, and counts rows.</summary>
 internal static class TableSizes
 {
     private const string Sizes = """
@@ -36,8 +36,8 @@ internal static class TableSizes
         """;
 
     /// <summary>Reads all tables, the largest first.</summary>
-    /// <param name="connection">To the real database.</param>
-    /// <param name="schema">Logto's.</param>
+    /// <param name="connection">A connection to the real database.</param>
+    /// <param name="schema">Logto's schema.</param>
     public static async Task<IReadOnlyList<TableSize>> ReadAsync(
         NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
@@ -64,9 +64,9 @@ internal static class TableSizes
     }
 
     /// <summary>Counts the rows of a table, or those with a value in a column.</summary>
-    /// <param name="connection">To the real database, in Logto's schema.</param>
-    /// <param name="kind"><c>column</c>, or another word for a whole table.</param>
-    /// <param name="name">See <see cref="SchemaObject.Name"/>.</param>
+    /// <param name="connection">A connection to the real database whose search_path leads to Logto's schema.</param>
+    /// <param name="kind"><c>column</c>, or any other text for a whole table.</param>
+    /// <param name="name">The name of the table or column (<see cref="SchemaObject.Name"/>).</param>
     /// <returns>Null when the table or column is missing, or cannot be read within half a minute.</returns>
     public static Task<long?> CountAsync(NpgsqlConnection connection, string kind, string name, CancellationToken cancellationToken)
     {
@@ -74,11 +74,11 @@ internal static class TableSizes
         return CountAsync(connection, query, cancellationToken);
     }
 
-    /// <summary>Counts the rows that have another value in a column than its default.</summary>
-    /// <param name="connection">To the real database, in Logto's schema.</param>
-    /// <param name="column">See <see cref="SchemaObject.Name"/>.</param>
-    /// <param name="fallback">The default, an expression that has the same value for every row.</param>
-    /// <returns>Null as in <see cref="CountAsync(NpgsqlConnection, string, string, CancellationToken)"/>.</returns>
+    /// <summary>Counts the rows with another value in a column than its default.</summary>
+    /// <param name="connection">A connection to the real database whose search_path leads to Logto's schema.</param>
+    /// <param name="column">The name of the column (<see cref="SchemaObject.Name"/>).</param>
+    /// <param name="fallback">The default, an expression with the same value for every row.</param>
+    /// <returns>Null when the column is missing, or cannot be read within half a minute.</returns>
     public static Task<long?> CountOthersAsync(
         NpgsqlConnection connection, string column, string fallback, CancellationToken cancellationToken) => CountAsync(
         connection,

@@ -7,22 +7,22 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgreSql;
 
 /// <summary>
-/// Judges a server's certificate as Node.js would for <c>sslmode=require</c>: chain and host name, with the authorities of
-/// <c>NODE_EXTRA_CA_CERTS</c> in addition. The roots are the system's, where Node.js has its own bundle.
+/// Checks a server's certificate as Node.js does for <c>sslmode=require</c>: the chain, with the additional authorities of
+/// <c>NODE_EXTRA_CA_CERTS</c>, and the host name. It uses the system's roots, while Node.js has its own bundle.
 /// </summary>
 internal sealed class TlsTrust(ServerTarget target)
 {
     /// <summary>Identifies the connection attempt inside the TLS callback, which receives no connection.</summary>
     private readonly AsyncLocal<Attempt?> _attempt = new();
 
-    /// <summary>Begins an attempt to connect: a rejection in this flow of execution belongs to it.</summary>
+    /// <summary>Begins an attempt to connect. A rejection in the same flow of execution is stored in it.</summary>
     public Attempt BeginAttempt() => _attempt.Value = new Attempt();
 
     public void Configure(SslClientAuthenticationOptions tls)
     {
-        // Npgsql would send ~/.postgresql/postgresql.crt; node-postgres sends none.
+        // Npgsql would send ~/.postgresql/postgresql.crt. node-postgres sends no client certificate.
         tls.ClientCertificateContext = null;
-        tls.CertificateChainPolicy = NewPolicy([]); // the judgement is the callback's
+        tls.CertificateChainPolicy = NewPolicy([]); // the callback decides
         tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
             Accept(certificate as X509Certificate2, chain, errors);
     }
@@ -34,7 +34,7 @@ internal sealed class TlsTrust(ServerTarget target)
             return true;
         }
 
-        // .NET falls back to the common name for an address; Node.js wants it among the alternative names.
+        // For an address, .NET also accepts the common name. Node.js accepts only alternative names.
         if (certificate is not null
             && IPAddress.TryParse(target.Host, out _)
             && !certificate.MatchesHostname(target.Host, allowWildcards: true, allowCommonName: false))
@@ -86,7 +86,7 @@ internal sealed class TlsTrust(ServerTarget target)
         return chain.Build(certificate) ? null : Describe(chain);
     }
 
-    /// <summary>Looks up neither revocation nor a missing issuer in the network, as Node.js does not either.</summary>
+    /// <summary>Returns a policy that, like Node.js, does not look up revocations or missing issuers in the network.</summary>
     private static X509ChainPolicy NewPolicy(X509Certificate2Collection trusted)
     {
         var policy = new X509ChainPolicy
@@ -112,7 +112,7 @@ internal sealed class TlsTrust(ServerTarget target)
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            // Node.js warns about an unreadable file and continues without it. So do we; the rejection has the cause.
+            // Node.js warns about an unreadable file and continues without it. This program continues too, and the rejection has the cause.
         }
 
         return certificates;
@@ -129,7 +129,7 @@ internal sealed class TlsTrust(ServerTarget target)
     /// <summary>One attempt to connect.</summary>
     internal sealed class Attempt
     {
-        /// <summary>Why the certificate was rejected, as a clause for the operator; null when it was not, or none was seen.</summary>
+        /// <summary>A clause: why the certificate was rejected. Null when it was accepted, or when the server sent none.</summary>
         public string? Rejection { get; set; }
     }
 }

@@ -5,12 +5,14 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>One line of an archive's table of contents, as <c>pg_restore --list</c> prints it and <c>--use-list</c> reads it.</summary>
-/// <param name="Line">As it was printed.</param>
-/// <param name="Description">Without its numbers: kind, schema (or <c>-</c>), name and owner.</param>
+/// <summary>One line of an archive's table of contents, which <c>pg_restore --list</c> prints and <c>--use-list</c> reads.</summary>
+/// <param name="Line">The whole line.</param>
+/// <param name="Description">The line without its numbers: kind, schema (or <c>-</c>), name and owner.</param>
 internal sealed record ArchiveEntry(string Line, string Description)
 {
-    /// <summary>The numbers of the dumped object: its catalog and its OID; <c>0</c> and the OID of the table for its rows.</summary>
+    /// <summary>
+    /// The OIDs of the dumped object's catalog and of the object. For the rows of a table: <c>0</c> and the OID of the table.
+    /// </summary>
     public string CatalogId =>
         Line.Length > Description.Length && Line.IndexOf(' ', StringComparison.Ordinal) is >= 0 and var at
             ? Line[(at + 1)..^(Description.Length + 1)]
@@ -19,17 +21,17 @@ internal sealed record ArchiveEntry(string Line, string Description)
     public bool Is(string beginning) => Description.StartsWith(beginning, StringComparison.Ordinal);
 }
 
-/// <summary>What an archive says of itself.</summary>
+/// <summary>The table of contents of an archive.</summary>
 /// <param name="Database">The name of the dumped database.</param>
 /// <param name="ServerVersion">The release of the dumped server.</param>
-/// <param name="Entries">All entries, also those about the database itself.</param>
+/// <param name="Entries">All entries, including those about the database itself.</param>
 internal sealed record ArchiveContents(string Database, string ServerVersion, IReadOnlyList<ArchiveEntry> Entries);
 
-/// <summary>A dump in PostgreSQL's custom format. A plain one is refused: it would run code in <c>psql</c> (CVE-2025-8714).</summary>
-/// <param name="target">The server that it is restored to.</param>
-/// <param name="programs">The newest <c>pg_restore</c>.</param>
-/// <param name="tool">Runs it.</param>
-/// <param name="path">The file.</param>
+/// <summary>
+/// A dump in PostgreSQL's custom format. Plain dumps are refused, because they can run code in <c>psql</c> (CVE-2025-8714).
+/// </summary>
+/// <param name="target">The server for a restore.</param>
+/// <param name="path">The path of the file.</param>
 internal sealed partial class Archive(ServerTarget target, PostgresPrograms programs, PostgresTool tool, string path)
 {
     /// <summary>The first bytes of a dump in custom format (PostgreSQL's <c>pg_backup_archiver.c</c>).</summary>
@@ -37,8 +39,8 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
 
     public string Path => path;
 
-    /// <summary>Whether a file begins as one.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <summary>Whether a file begins like a dump in custom format.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static bool IsArchive(Stream file)
     {
         var beginning = new byte[Magic.Length];
@@ -46,12 +48,12 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
         return count == beginning.Length && beginning.SequenceEqual(Magic);
     }
 
-    /// <summary>The SHA-256 of a whole file, in lower-case hexadecimal digits.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <summary>Returns the SHA-256 of a whole file, in lower-case hexadecimal digits.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static async Task<string> HashAsync(Stream file, CancellationToken stop)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[128 * 1024]; // SHA256.HashDataAsync would read in pieces of four kilobytes
+        var buffer = new byte[128 * 1024]; // SHA256.HashDataAsync would read only four kilobytes at a time
         int count;
         file.Position = 0;
         while ((count = await file.ReadAsync(buffer, stop)) > 0)
@@ -62,7 +64,7 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <exception cref="PostgresToolException">It is no archive that this <c>pg_restore</c> reads.</exception>
+    /// <exception cref="PostgresToolException">This <c>pg_restore</c> cannot read the file.</exception>
     public async Task<ArchiveContents> ReadContentsAsync(CancellationToken stop)
     {
         var list = await PrintAsync(["--list", "--create"], stop);
@@ -72,32 +74,31 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
             [.. EntryLine().Matches(list).Select(line => new ArchiveEntry(line.Value, line.Groups[1].Value))]);
     }
 
-    /// <summary>Unpacks all of it.</summary>
-    /// <exception cref="PostgresToolException">It is cut or damaged.</exception>
+    /// <summary>Unpacks the whole archive, to check that it is complete.</summary>
+    /// <exception cref="PostgresToolException">The archive is truncated or damaged.</exception>
     public Task ReadToEndAsync(CancellationToken stop) =>
         tool.RunAsync(programs.Restore, ["--file=/dev/null", path], ToolEnvironment.WithoutPostgres(), null, null, null, stop);
 
-    /// <summary>The SQL of some entries.</summary>
-    /// <param name="entries">Which; none gives none.</param>
+    /// <summary>Returns the SQL statements of some entries.</summary>
     /// <param name="arguments">More arguments for <c>pg_restore</c>.</param>
-    /// <exception cref="PostgresToolException">It failed.</exception>
+    /// <exception cref="PostgresToolException"><c>pg_restore</c> failed.</exception>
     public async Task<IReadOnlyList<string>> ReadStatementsAsync(
         IReadOnlyList<ArchiveEntry> entries, IEnumerable<string> arguments, CancellationToken stop) =>
         entries.Count == 0 ? [] : SqlScript.Split(await PrintAsync(["--file=-", "--use-list=/dev/stdin", .. arguments], stop, entries));
 
-    /// <summary>Some of the rows of one table, as <c>COPY</c> writes them.</summary>
-    /// <param name="table">Its name, without a schema.</param>
-    /// <exception cref="PostgresToolException">It failed.</exception>
+    /// <summary>Returns the rows of all tables of a name, in the format of <c>COPY</c>.</summary>
+    /// <param name="table">The name without a schema.</param>
+    /// <exception cref="PostgresToolException"><c>pg_restore</c> failed.</exception>
     public Task<string> ReadRowsAsync(string table, CancellationToken stop) =>
         PrintAsync(["--data-only", $"--table={table}", "--file=-"], stop);
 
-    /// <summary>Restores some entries into a database, all of them ours; the first error ends it.</summary>
-    /// <param name="database">Its name.</param>
-    /// <param name="entries">Entries of the archive, in its order.</param>
-    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> of the target server.</param>
-    /// <param name="applicationName">The name of the session.</param>
-    /// <param name="section"><c>pg_restore</c>'s name of the only part to restore, such as <c>pre-data</c>; null: all parts.</param>
-    /// <exception cref="PostgresToolException">It failed.</exception>
+    /// <summary>Restores some entries into a database. The user becomes the owner of all objects. Errors end the restore.</summary>
+    /// <param name="database">The name of the database.</param>
+    /// <param name="entries">The entries to restore, in the order of the archive.</param>
+    /// <param name="serverVersion">The <c>server_version_num</c> of the target server.</param>
+    /// <param name="applicationName">The <c>application_name</c> of the session.</param>
+    /// <param name="section">The only section to restore, such as <c>pre-data</c>; null: all sections.</param>
+    /// <exception cref="PostgresToolException"><c>pg_restore</c> failed.</exception>
     public async Task RestoreAsync(
         string database,
         IEnumerable<ArchiveEntry> entries,
@@ -119,21 +120,20 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
             stop);
     }
 
-    /// <summary>The arguments that <c>pg_restore</c> always gets, and the error that does not count; null: every error counts.</summary>
-    /// <param name="programs">The release of <c>pg_restore</c>.</param>
-    /// <param name="database">The database that it restores to.</param>
-    /// <param name="serverVersion">See <see cref="RestoreAsync"/>.</param>
+    /// <summary>Returns the common arguments of <c>pg_restore</c>, and a part of the one error that is tolerated; null: none is.</summary>
+    /// <param name="database">The name of the database.</param>
+    /// <param name="serverVersion">The <c>server_version_num</c> of the target server.</param>
     public static (IReadOnlyList<string> Arguments, string? Tolerated) RestoreArguments(
         PostgresPrograms programs, string database, int serverVersion)
     {
         const int FirstWithTransactionTimeout = 17;
 
-        // From 17 on pg_restore turns this limit off, also on a server that lacks it. It must then continue after that error, and so after
-        // every other one.
+        // Since 17 pg_restore sets transaction_timeout, even on a server that does not know it. To continue after that error, it must
+        // continue after all errors. PostgresTool then fails if there were others.
         var isUnknown = programs.Major >= FirstWithTransactionTimeout && serverVersion / 10000 < FirstWithTransactionTimeout;
         var tolerated = isUnknown ? "\"transaction_timeout\"" : null;
 
-        // pg_restore reads a name with an equals sign as a connection string, so it always gets one.
+        // pg_restore takes a name with an equals sign for a connection string. So it always gets a connection string.
         var name = database.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal);
         string[] onError = isUnknown ? [] : ["--exit-on-error"];
         return (["--no-owner", "--no-privileges", "--no-tablespaces", .. onError, "--no-password", $"--dbname=dbname='{name}'"], tolerated);
@@ -159,7 +159,7 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
         }
         catch (PostgresToolException failure) when (failure.Message.Contains("unsupported version", StringComparison.Ordinal))
         {
-            // The words of PostgreSQL's pg_backup_archiver.c; the tools run under LC_ALL=C.
+            // The message of PostgreSQL's pg_backup_archiver.c. It is always English, because the tools run with LC_ALL=C.
             throw new PostgresToolException(
                 $"{failure.Message}: a newer pg_dump made this file. Next: set LOGTO_INIT_PG_BIN to the folder of that release's client",
                 failure);
@@ -177,7 +177,7 @@ internal sealed partial class Archive(ServerTarget target, PostgresPrograms prog
         }
         catch (IOException)
         {
-            // pg_restore has ended, and prints why.
+            // pg_restore has ended and printed the reason.
         }
     };
 

@@ -4,13 +4,11 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>Two steps of a copy that need no disk space: a dump that is kept in memory, and rows that go from server to server.</summary>
-/// <param name="source">The server that they read.</param>
-/// <param name="programs">The newest tools.</param>
-/// <param name="tool">Runs them.</param>
-/// <param name="applicationName">The name of their sessions.</param>
-/// <param name="lockTimeout">How long a dump may wait for another session's lock; zero: without a limit.</param>
-/// <param name="withoutSchemas">Schemas that are not copied, not quoted.</param>
+/// <summary>Copies a database without disk space: dumps definitions into memory, and streams rows from server to server.</summary>
+/// <param name="source">The server to read.</param>
+/// <param name="applicationName">The <c>application_name</c> of the tools' sessions.</param>
+/// <param name="lockTimeout">The longest wait of a dump for another session's lock; zero: no limit.</param>
+/// <param name="withoutSchemas">The names of schemas to leave out, unquoted.</param>
 internal sealed class CopyTools(
     ServerTarget source,
     PostgresPrograms programs,
@@ -19,19 +17,22 @@ internal sealed class CopyTools(
     TimeSpan lockTimeout,
     IReadOnlyList<string> withoutSchemas)
 {
-    /// <summary>Older releases call them blobs. Logto has none, and their contents cannot be restored without their definitions.</summary>
+    /// <summary>
+    /// The first release with <c>--no-large-objects</c>; older ones call them blobs. They are left out of the rows, because Logto has none,
+    /// and their contents cannot be restored without their definitions.
+    /// </summary>
     private const int FirstWithLargeObjects = 16;
 
     private long _bytes;
 
-    /// <summary>The compressed bytes of the rows copied so far; any thread may ask.</summary>
+    /// <summary>The number of compressed bytes of rows that were copied so far. It is thread-safe.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Dumps all definitions, and the rows of some tables.</summary>
-    /// <param name="snapshot">The exported snapshot that it shows.</param>
-    /// <param name="withoutRows">The tables whose rows are left out, with their schemas; null: all.</param>
-    /// <param name="file">Gets the dump.</param>
-    /// <exception cref="PostgresToolException">It failed.</exception>
+    /// <param name="snapshot">The id of the exported snapshot.</param>
+    /// <param name="withoutRows">The qualified names of the tables to dump without rows; null: all tables.</param>
+    /// <param name="file">The file for the dump.</param>
+    /// <exception cref="PostgresToolException"><c>pg_dump</c> failed.</exception>
     public async Task DumpAsync(string snapshot, IReadOnlyList<string>? withoutRows, MemoryFile file, CancellationToken stop)
     {
         using var roots = RootsFile.Create(source);
@@ -48,13 +49,13 @@ internal sealed class CopyTools(
             stop);
     }
 
-    /// <summary>Copies all rows into a database that has the tables, and nothing yet that depends on rows.</summary>
-    /// <param name="snapshot">See <see cref="DumpAsync"/>.</param>
-    /// <param name="withoutRows">The tables whose rows are left out, with their schemas.</param>
-    /// <param name="target">The server that they write to.</param>
-    /// <param name="database">Its database.</param>
-    /// <param name="serverVersion">That server's <c>server_version_num</c>.</param>
-    /// <exception cref="PostgresToolException">It failed.</exception>
+    /// <summary>Copies rows into a database that has the tables, but no indexes and constraints yet.</summary>
+    /// <param name="snapshot">The id of the exported snapshot.</param>
+    /// <param name="withoutRows">The qualified names of the tables whose rows are left out.</param>
+    /// <param name="target">The server to write to.</param>
+    /// <param name="database">The name of the database.</param>
+    /// <param name="serverVersion">The <c>server_version_num</c> of the target server.</param>
+    /// <exception cref="PostgresToolException">A tool failed.</exception>
     // Over 40 lines: two programs and the pipe between them end together, whichever fails first.
     public async Task CopyRowsAsync(
         string snapshot,
@@ -108,17 +109,17 @@ internal sealed class CopyTools(
         await Task.WhenAny(dumping, restoring);
         if (dumping.IsCompleted)
         {
-            end.TrySetResult(); // also when it did not even start
+            end.TrySetResult(); // necessary when the dump did not start
         }
 
         if (restoring.IsCompleted)
         {
-            await over.CancelAsync(); // it cannot be done before the dump is, so it has failed
+            await over.CancelAsync(); // it cannot finish before the dump, so it has failed
         }
 
         await Task.WhenAll(dumping, restoring).ContinueWith(_ => { }, TaskScheduler.Default);
         stop.ThrowIfCancellationRequested();
-        await (dumping.IsFaulted ? dumping : restoring); // a dump that breaks off makes the other fail too
+        await (dumping.IsFaulted ? dumping : restoring); // an aborted dump is the cause when both fail
     }
 
     private string[] Common(string snapshot) =>
@@ -141,7 +142,7 @@ internal sealed class CopyTools(
             }
             catch (Exception ended) when (ended is IOException or ObjectDisposedException)
             {
-                return; // its exit code says why
+                return; // pg_restore has ended, and its failure is reported
             }
 
             Interlocked.Add(ref _bytes, count);

@@ -4,30 +4,33 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>The dump that was written.</summary>
-/// <param name="Bytes">Its length.</param>
-/// <param name="Sha256">In lower-case hexadecimal digits.</param>
+/// <summary>The length and the hash of a written dump.</summary>
+/// <param name="Bytes">The length of the file.</param>
+/// <param name="Sha256">The hash in lower-case hexadecimal digits.</param>
 internal sealed record DumpedFile(long Bytes, string Sha256);
 
 /// <summary>
-/// One run of <c>pg_dump</c> whose output goes to three places at once: the file, a hash, and <c>pg_restore</c>, which unpacks all of it.
-/// <c>pg_restore --list</c> would prove nothing: it accepts a truncated file.
+/// Runs <c>pg_dump</c>, and passes its output to a file, to a hash, and to <c>pg_restore</c>, which unpacks all of it as a check.
+/// <c>pg_restore --list</c> is not enough, because it accepts a truncated file.
 /// </summary>
 internal sealed class Dump(ServerTarget target, PostgresPrograms programs, PostgresTool tool)
 {
-    /// <summary>zstd's weakest level compresses about as well as gzip, but much faster. A build without it never connects.</summary>
+    /// <summary>
+    /// The first release with zstd. Its weakest level compresses about as well as gzip, but much faster. A build without zstd fails before
+    /// it connects.
+    /// </summary>
     private const int FirstWithZstd = 16;
 
     private long _bytes;
 
-    /// <summary>The bytes written so far; any thread may ask.</summary>
+    /// <summary>The number of bytes written so far. It is thread-safe.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
-    /// <summary>Writes the dump and leaves the file open, not yet synced.</summary>
-    /// <param name="snapshot">The exported snapshot that it shows.</param>
-    /// <param name="applicationName">The name of its sessions.</param>
-    /// <param name="lockTimeout">How long it may wait for another session's lock; zero: without a limit.</param>
-    /// <param name="file">Empty, and writable.</param>
+    /// <summary>Writes the dump. Leaves the file open and does not flush it to the disk.</summary>
+    /// <param name="snapshot">The id of the exported snapshot.</param>
+    /// <param name="applicationName">The <c>application_name</c> of the sessions.</param>
+    /// <param name="lockTimeout">The longest wait for another session's lock; zero: no limit.</param>
+    /// <param name="file">An empty, writable file.</param>
     /// <exception cref="PostgresToolException">A tool failed.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public async Task<DumpedFile> WriteAsync(
@@ -104,7 +107,7 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
             var input = await unpacker.Task;
             try
             {
-                // On a thread of its own: waking a thread of the pool for every few kilobytes costs as much as unpacking them.
+                // Copy on a separate thread. Waking a pool thread for every few kilobytes would cost as much as unpacking them.
                 await Task.Factory.StartNew(
                     () => Copy(output, file, hash, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
@@ -120,12 +123,12 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         }
     }
 
-    /// <returns>The option with which <c>pg_dump</c> waits for a lock no longer than this; none for zero.</returns>
+    /// <summary>Returns the option of <c>pg_dump</c> that limits its wait for a lock; none for zero.</summary>
     internal static string[] LockWait(TimeSpan lockTimeout) => lockTimeout > TimeSpan.Zero
         ? [string.Create(CultureInfo.InvariantCulture, $"--lock-wait-timeout={lockTimeout.TotalMilliseconds:0}")]
         : [];
 
-    /// <summary>Copies until the dump ends, or the tools are killed.</summary>
+    /// <summary>Copies until the dump ends or the tools are killed.</summary>
     private void Copy(Stream output, FileStream file, IncrementalHash hash, Stream unpacker)
     {
         var reads = true;
@@ -140,7 +143,7 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         }
     }
 
-    /// <returns>False when it has ended; its exit code says whether too early.</returns>
+    /// <returns>False when <c>pg_restore</c> has ended. Its exit code shows whether it failed.</returns>
     private static bool TryFeed(Stream unpacker, ReadOnlySpan<byte> bytes)
     {
         try
@@ -150,7 +153,7 @@ internal sealed class Dump(ServerTarget target, PostgresPrograms programs, Postg
         }
         catch (Exception ended) when (ended is IOException or ObjectDisposedException)
         {
-            return false; // its pipe is closed when it ends
+            return false; // pg_restore closes its pipe when it ends
         }
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>
-/// A file that has no place on a disk, for a tool that wants a name: nothing is left behind, and no folder has to be writable
+/// A file in memory for tools that need a file name. It leaves nothing behind and needs no writable folder
 /// (https://man7.org/linux/man-pages/man2/memfd_create.2.html).
 /// </summary>
 internal sealed partial class MemoryFile : IDisposable
@@ -17,7 +17,7 @@ internal sealed partial class MemoryFile : IDisposable
 
     public FileStream Content { get; }
 
-    /// <summary>Where a process of the same user finds it as long as it is open.</summary>
+    /// <summary>The path for processes of the same user. It is valid until disposal.</summary>
     public string Path => $"/proc/{Environment.ProcessId}/fd/{Content.SafeFileHandle.DangerousGetHandle()}";
 
     public void Dispose() => Content.Dispose();

@@ -8,9 +8,9 @@ using LogtoMigrateInit.Processes;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary><c>pg_dump</c> and <c>pg_restore</c> of one release.</summary>
-/// <param name="Folder">Both are in it.</param>
-/// <param name="Version">As <c>pg_dump --version</c> ends, such as <c>15.18 (Debian 15.18-0+deb12u1)</c>.</param>
-/// <param name="Major">Of PostgreSQL, such as 15.</param>
+/// <param name="Folder">The folder of both.</param>
+/// <param name="Version">The version from <c>pg_dump --version</c>, such as <c>15.18 (Debian 15.18-0+deb12u1)</c>.</param>
+/// <param name="Major">The major version of PostgreSQL, such as 15.</param>
 internal sealed partial record PostgresPrograms(string Folder, string Version, int Major)
 {
     private const string DumpName = "pg_dump";
@@ -20,9 +20,9 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
 
     public string Restore => Path.Combine(Folder, RestoreName);
 
-    /// <summary>Finds the newest.</summary>
-    /// <param name="folder">The only one to look in; null: those of Debian and of Alpine, and then <c>PATH</c>.</param>
-    /// <exception cref="PostgresToolException">There are none; the message says how to get them.</exception>
+    /// <summary>Finds the newest programs.</summary>
+    /// <param name="folder">The only folder to search; null: the folders of Debian and Alpine, and <c>PATH</c>.</param>
+    /// <exception cref="PostgresToolException">No programs were found. The message has the next step.</exception>
     public static async Task<PostgresPrograms> FindAsync(string? folder, CancellationToken cancellationToken)
     {
         PostgresPrograms? newest = null;
@@ -43,8 +43,8 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
             : $"LOGTO_INIT_PG_BIN is {folder}, and no pg_dump and pg_restore there start. Next: set it to their folder");
     }
 
-    /// <summary>A tool reads servers up to its own release and no newer.</summary>
-    /// <exception cref="PostgresToolException">It is older than the server.</exception>
+    /// <summary>Checks that the programs are not older than a server, because they could not dump it.</summary>
+    /// <exception cref="PostgresToolException">The programs are older than the server.</exception>
     public void RequireFor(int serverVersion)
     {
         if (Major < serverVersion / 10000)
@@ -55,7 +55,7 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
         }
     }
 
-    // Debian's wrapper on PATH chooses among the first folders, so these come first.
+    // Debian's pg_dump on PATH is a wrapper that chooses among these folders, so the folders come first.
     private static IEnumerable<string> UsualFolders() =>
     [
             .. Folders("/usr/lib/postgresql", "*").Select(release => Path.Combine(release, "bin")),
@@ -68,7 +68,7 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
     private static string[] Folders(string parent, string pattern) =>
         Directory.Exists(parent) ? Directory.GetDirectories(parent, pattern) : [];
 
-    /// <returns>Null when it does not start, or prints something else.</returns>
+    /// <returns>Null when the program does not start, or does not print a version.</returns>
     private static async Task<(string Text, int Major)?> ReadVersionAsync(string program, CancellationToken cancellationToken)
     {
         var output = new StringBuilder();

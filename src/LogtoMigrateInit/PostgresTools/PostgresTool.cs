@@ -6,26 +6,24 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>Runs <c>pg_dump</c> and <c>pg_restore</c>, and says why one failed.</summary>
-/// <param name="target">The server, and the password that no line may show.</param>
-/// <param name="logger">Gets what they print.</param>
+/// <summary>Runs <c>pg_dump</c> and <c>pg_restore</c>, and reports why one failed.</summary>
+/// <param name="target">The server. Its password is masked in the output.</param>
 internal sealed class PostgresTool(ServerTarget target, ILogger logger)
 {
-    /// <summary><c>pg_restore</c>'s exit code after failed statements. A killed one has another, also after a tolerated error.</summary>
+    /// <summary>The exit code of <c>pg_restore</c> after failed statements. A killed process has another one.</summary>
     private const int FailedStatements = 1;
 
     private readonly SecretMask _mask = new(target.Password);
 
-    /// <summary>Runs one to its end.</summary>
-    /// <param name="program">Its path.</param>
-    /// <param name="arguments">No secret belongs here.</param>
-    /// <param name="environment">See <see cref="ToolEnvironment"/>.</param>
-    /// <param name="input">Writes its standard input; null: none.</param>
-    /// <param name="output">Reads its standard output; null: dropped.</param>
-    /// <param name="tolerated">An error that does not count: if it is the only one, the tool succeeded. Null: every error counts.</param>
-    /// <param name="stop">Kills it; the server ends its session by itself.</param>
-    /// <exception cref="PostgresToolException">It failed, or did not start.</exception>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Runs a tool to its end.</summary>
+    /// <param name="program">The path of the tool.</param>
+    /// <param name="arguments">The arguments. They must contain no secret.</param>
+    /// <param name="environment">The variables of <see cref="ToolEnvironment"/>.</param>
+    /// <param name="input">Writes the standard input; null: empty.</param>
+    /// <param name="output">Reads the standard output; null: ignored.</param>
+    /// <param name="tolerated">A part of an error message that does not count as a failure; null: all errors count.</param>
+    /// <param name="stop">When canceled, the tool is killed. The server ends its session by itself.</param>
+    /// <exception cref="PostgresToolException">The tool failed, or did not start.</exception>
     public async Task RunAsync(
         string program,
         IReadOnlyList<string> arguments,

@@ -1,4 +1,7 @@
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary><c>pg_dump</c> or <c>pg_restore</c> is missing, does not fit or has failed; the message is a clause for the operator.</summary>
+/// <summary>
+/// Reports that <c>pg_dump</c>, <c>pg_restore</c> or the CLI in a scratch database is missing, unsuitable, or failed. The message is a
+/// clause for the operator.
+/// </summary>
 internal sealed class PostgresToolException(string reason, Exception? cause = null) : Exception(reason, cause);

@@ -3,7 +3,7 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>The authorities that our own connections trust, as the one file that libpq reads.</summary>
+/// <summary>Writes the authorities that this program's connections trust into one file, for libpq.</summary>
 internal static class RootsFile
 {
     /// <returns>Null when Logto checks no certificate on this connection.</returns>
@@ -25,7 +25,7 @@ internal static class RootsFile
             }
             catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
             {
-                // As for our own connections: nobody may be trusted because of it, and the tool's error names the cause.
+                // An unreadable file adds no trust. If an authority is missing, the tool's error has the cause.
             }
         }
 

@@ -3,11 +3,11 @@ using System.Text.RegularExpressions;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>
-/// Splits what <c>pg_restore --file=-</c> prints of an archive's definitions: plain statements, no data and no function bodies.
+/// Splits the output of <c>pg_restore --file=-</c> for definitions. It expects plain statements, without rows and function bodies.
 /// </summary>
 internal static partial class SqlScript
 {
-    /// <summary>The statements, without comments, <c>psql</c>'s own lines, and the settings of a session.</summary>
+    /// <summary>Returns the statements, without comments, commands of <c>psql</c>, and session settings.</summary>
     public static IReadOnlyList<string> Split(string script) =>
     [
         .. Statement().Matches(script)
@@ -15,7 +15,7 @@ internal static partial class SqlScript
             .Where(sql => sql.Length > 0 && !Setting().IsMatch(sql)),
     ];
 
-    // A backslash line and a comment stand at the beginning of a line, outside of any statement.
+    // Comments and backslash commands begin a line and are outside statements.
     [GeneratedRegex("""
         \G\s*(?:
           (?:--|\\)[^\n]*(?:\n|\z)

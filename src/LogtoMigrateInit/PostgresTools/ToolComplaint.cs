@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.PostgresTools;
 
-/// <summary>A tool's error messages.</summary>
+/// <summary>Finds the reason of a failure in a tool's error output.</summary>
 internal sealed class ToolComplaint(string name, string? tolerated)
 {
     private const string Error = ": error: ";
@@ -14,16 +14,19 @@ internal sealed class ToolComplaint(string name, string? tolerated)
     private string? _last;
     private bool _tolerated;
 
-    /// <summary>Whether it had errors, and only tolerated ones.</summary>
+    /// <summary>Whether the tool had errors, and all were tolerated.</summary>
     public bool IsTolerable => _tolerated && _error is null;
 
-    /// <summary>Its first error with the object that it is about, else its last line; null: it printed nothing.</summary>
+    /// <summary>The first error and its object, or else the last line; null when the tool printed nothing.</summary>
     public string? Text =>
         _error is null ? _last?.TrimEnd('.')
         : _entry is null ? _error.TrimEnd('.')
         : $"{_error.TrimEnd('.')} (at {_entry})";
 
-    /// <summary>Reads a line. One without the tool's name continues a statement or has the failed row, so no log may show it.</summary>
+    /// <summary>
+    /// Reads a line, and logs it if it begins with the tool's name. Other lines are not logged, because they may contain a statement or a
+    /// row.
+    /// </summary>
     public void Hear(string line, ILogger logger)
     {
         _last = line;
@@ -32,7 +35,7 @@ internal sealed class ToolComplaint(string name, string? tolerated)
             return;
         }
 
-        // Such as "from TOC entry 215; 1259 16402 TABLE users boss", before the error.
+        // A line such as "from TOC entry 215; 1259 16402 TABLE users boss" precedes the error.
         if (_error is null && line.IndexOf(Entry, StringComparison.Ordinal) is > 0 and var from)
         {
             _entry = string.Join(' ', line[(from + Entry.Length)..].Split(' ').Skip(3));

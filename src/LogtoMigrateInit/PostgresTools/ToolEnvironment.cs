@@ -7,25 +7,25 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.PostgresTools;
 
 /// <summary>
-/// The variables with which libpq connects as Logto's <c>DB_URL</c> says (https://www.postgresql.org/docs/current/libpq-envars.html).
-/// libpq's other variables are removed: Logto reads none of them, and several would change what is trusted or read.
+/// Builds the variables with which libpq connects like Logto (https://www.postgresql.org/docs/current/libpq-envars.html). It removes
+/// libpq's other variables, because Logto ignores them, and some would change the trusted certificates or the files that are read.
 /// </summary>
 internal static class ToolEnvironment
 {
-    /// <summary>libpq takes a file in the home folder where none is named.</summary>
+    /// <summary>A file that does not exist. Without a name, libpq would use a file in the home folder.</summary>
     private const string NoFile = "/nonexistent";
 
     /// <summary>
-    /// The role or the database may have other values. The tools' own settings do not cover them: <c>pg_restore</c> cannot write in a
-    /// read-only transaction, and is idle while it waits for its input. The user's own options come after these and win.
+    /// Options that override the settings of the role and the database. The tools' own settings are not enough: <c>pg_restore</c> cannot
+    /// write in a read-only transaction, and it is idle while it waits for input. The operator's own options come last and override these.
     /// </summary>
     private const string WithoutLimits =
         "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 " +
         "-c default_transaction_read_only=off";
 
-    /// <param name="target">Where to connect, and as whom.</param>
-    /// <param name="applicationName">The name of the tool's sessions.</param>
-    /// <param name="roots">The file of the authorities that are trusted; null when nothing is checked.</param>
+    /// <summary>Returns the variables for a tool that connects; null removes one.</summary>
+    /// <param name="applicationName">The <c>application_name</c> of the tool's sessions.</param>
+    /// <param name="roots">The file with the trusted authorities; null when certificates are not checked.</param>
     public static IReadOnlyDictionary<string, string?> Build(ServerTarget target, string applicationName, string? roots)
     {
         var environment = WithoutPostgres();
@@ -53,7 +53,7 @@ internal static class ToolEnvironment
         return environment;
     }
 
-    /// <summary>For a tool that connects to nothing.</summary>
+    /// <summary>Returns the variables for a tool that does not connect; null removes one.</summary>
     public static Dictionary<string, string?> WithoutPostgres() => new(
         Environment.GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
@@ -62,7 +62,7 @@ internal static class ToolEnvironment
             .ToDictionary(name => name, string? (_) => null),
         StringComparer.Ordinal)
     {
-        ["LC_ALL"] = "C", // we read their output
+        ["LC_ALL"] = "C", // the program reads the tools' messages
     };
 
     private static bool IsRemoved(string name) =>

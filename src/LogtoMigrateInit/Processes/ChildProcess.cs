@@ -3,42 +3,47 @@ using CliWrap;
 
 namespace LogtoMigrateInit.Processes;
 
-/// <summary>A program, with its arguments and environment.</summary>
+/// <summary>A program to run as a child process.</summary>
 /// <param name="Program">An absolute path. For a bare name .NET searches the working folder first, and ignores the executable bit.</param>
-/// <param name="Arguments">Must hold no secret: every user of the machine can read them.</param>
-/// <param name="Environment">Set on top of this program's environment; null removes a variable.</param>
-/// <param name="Folder">Its working folder. This program's own may have been deleted.</param>
+/// <param name="Arguments">The arguments. They must contain no secret, because every user of the machine can read them.</param>
+/// <param name="Environment">Variables in addition to this program's environment; null removes one.</param>
+/// <param name="Folder">The working folder. This program's own folder may have been deleted, so the default is the root.</param>
 internal sealed record ChildProcess(
     string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Environment, string Folder = "/")
 {
-    /// <summary>Docker grants ten seconds in all; every program that this one starts ends in milliseconds.</summary>
+    /// <summary>
+    /// The time between SIGINT and SIGKILL. Docker grants ten seconds in all; the programs usually end within milliseconds.
+    /// </summary>
     private static readonly TimeSpan PatienceAfterInterrupt = TimeSpan.FromSeconds(5);
 
-    /// <summary>Reading the rest of the pipes takes milliseconds. A process that inherited a pipe may never close it.</summary>
+    /// <summary>
+    /// The longest time to read the rest of the pipes. Reading takes milliseconds, but another process that inherited a pipe may never
+    /// close it.
+    /// </summary>
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(1);
 
     private static readonly Lock OneStartAtATime = new();
 
-    /// <summary>Writes its standard input until the process ends, which cancels the token; null: no input.</summary>
+    /// <summary>Writes the standard input. The end of the process cancels its token. Null: no input.</summary>
     public Func<Stream, CancellationToken, Task>? Input { get; init; }
 
-    /// <summary>Reads its standard output until the end. The token is cancelled one second after the process has ended.</summary>
+    /// <summary>Reads the standard output to its end. Its token is canceled one second after the end of the process.</summary>
     public required Func<Stream, CancellationToken, Task> Output { get; init; }
 
-    /// <summary>Reads its standard error, like <see cref="Output"/>.</summary>
+    /// <summary>Reads the standard error, like <see cref="Output"/>.</summary>
     public required Func<Stream, CancellationToken, Task> Errors { get; init; }
 
     /// <summary>
-    /// Runs just before the program starts, while no other program of this process does; null: nothing. What it lets programs inherit,
-    /// only this one inherits, when <c>started</c> takes it back.
+    /// Called just before the start, while no other child process starts; null: nothing. If it makes a handle inheritable and
+    /// <c>started</c> closes the handle, only this program inherits it.
     /// </summary>
     public Action? Starting { get; init; }
 
-    /// <summary>Runs the program until it ends.</summary>
-    /// <param name="started">Gets the process id, before another program starts.</param>
-    /// <param name="interrupt">Sends SIGINT, and kills the process five seconds later.</param>
-    /// <param name="kill">Kills the process and its children at once.</param>
-    /// <returns>Its exit code; null when one of the tokens ended it.</returns>
+    /// <summary>Runs the program to its end.</summary>
+    /// <param name="started">Receives the process id, before another child process starts.</param>
+    /// <param name="interrupt">When canceled, sends SIGINT, and kills the process five seconds later.</param>
+    /// <param name="kill">When canceled, kills the process and its children immediately.</param>
+    /// <returns>The exit code; null when one of the tokens ended the process.</returns>
     /// <exception cref="Win32Exception">The program does not start.</exception>
     public async Task<int?> RunAsync(Action<int>? started, CancellationToken interrupt, CancellationToken kill)
     {
@@ -46,7 +51,7 @@ internal sealed record ChildProcess(
         using var drained = new CancellationTokenSource();
         await using var patience = interrupt.Register(() => forceful.CancelAfter(PatienceAfterInterrupt));
 
-        // The long constructor, because the short one reads this program's own working folder.
+        // Use the long constructor, because the short one reads this program's working folder, which may be gone.
         var command = new Command(
             Program,
             "",
@@ -78,7 +83,7 @@ internal sealed record ChildProcess(
             ended is OperationCanceledException or TimeoutException
             && (interrupt.IsCancellationRequested || kill.IsCancellationRequested))
         {
-            // A token ended it, or the kernel has not ended it yet. The caller knows the reason.
+            // A token ended the process, or the kernel has not ended it yet. The caller knows the reason.
             return null;
         }
     }

@@ -2,16 +2,16 @@ using System.Text;
 
 namespace LogtoMigrateInit.Processes;
 
-/// <summary>Cuts a program's output into lines of bounded length, so that a faulty program cannot fill the memory.</summary>
+/// <summary>Reads a program's output as lines of bounded length, so that a faulty program cannot fill the memory.</summary>
 internal static class OutputLines
 {
-    /// <summary>The rest of a longer line is dropped and counted.</summary>
+    /// <summary>The most characters of a line. The rest of a longer line is dropped and counted.</summary>
     public const int MaximumLength = 4096;
 
     /// <summary>Reads a stream of UTF-8 to its end.</summary>
-    /// <param name="stream">Standard output or standard error of a program.</param>
-    /// <param name="take">Gets each line that is not empty, and how many of its characters were dropped.</param>
-    /// <param name="cancellationToken">Counts as the end of the stream, which another process may hold open.</param>
+    /// <param name="stream">The standard output or the standard error of a program.</param>
+    /// <param name="take">Receives each line that is not empty, and the number of its dropped characters.</param>
+    /// <param name="cancellationToken">Ends the reading without an exception. Another process may hold the stream open.</param>
     public static async Task ReadAsync(Stream stream, Action<string, long> take, CancellationToken cancellationToken)
     {
         using var reader = new StreamReader(stream, Encoding.UTF8);

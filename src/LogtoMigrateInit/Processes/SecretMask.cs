@@ -4,23 +4,24 @@ using System.Text.RegularExpressions;
 namespace LogtoMigrateInit.Processes;
 
 /// <summary>
-/// Removes secrets from what the CLI prints: the database's password in its usual spellings, the password of any other database URL or
-/// SQL statement, and the one that a seed generates.
+/// Masks secrets in a program's output: the database's password in its usual encodings, the password of any database URL or SQL statement,
+/// and the password that a seed generates.
 /// </summary>
 internal sealed partial class SecretMask(string? databasePassword)
 {
     private const string Mask = "***";
 
-    // JavaScript's encodeURIComponent and encodeURI leave these characters as they are, besides those that .NET leaves.
+    // The characters that JavaScript's encodeURIComponent and encodeURI do not encode, but .NET does.
     private const string UnescapedInComponents = "!'()*";
     private const string UnescapedInUrls = "!'()*;,/?:@&=+$#";
 
     /// <summary>
-    /// A shorter password, or line of one, is often part of other text, and a mask inside of words shows which letters it has.
+    /// The least length of a masked password, or of a line of one. A shorter one is often part of other words, and a mask inside a word
+    /// would reveal it.
     /// </summary>
     public const int Shortest = 4;
 
-    /// <summary>The longest first, because a longer one may contain a shorter one.</summary>
+    /// <summary>The encodings of the password. The longest come first, because a longer one may contain a shorter one.</summary>
     private readonly string[] _spellings =
     [
         .. Secrets(databasePassword ?? "")
@@ -67,11 +68,11 @@ internal sealed partial class SecretMask(string? databasePassword)
     private static string Escape(string secret, Func<char, string?> escape) =>
         string.Concat(secret.Select(unit => escape(unit) ?? $"{unit}"));
 
-    /// <summary>JavaScript's <c>JSON.stringify</c>.</summary>
+    /// <summary>Escapes like JavaScript's <c>JSON.stringify</c>.</summary>
     private static string? Json(char unit) =>
         unit == '"' ? "\\\"" : Short(unit) ?? (unit < ' ' ? $"\\u{(int)unit:x4}" : null);
 
-    /// <summary>Node.js's <c>util.inspect</c>, and PostgreSQL's <c>E'…'</c>.</summary>
+    /// <summary>Escapes like Node.js's <c>util.inspect</c> and PostgreSQL's <c>E'…'</c>.</summary>
     private static string? Inspected(char unit) =>
         unit == '\'' ? "\\'" : Short(unit) ?? (char.IsControl(unit) ? $"\\x{(int)unit:x2}" : null);
 
@@ -86,15 +87,15 @@ internal sealed partial class SecretMask(string? databasePassword)
         _ => null,
     };
 
-    // The password of any PostgreSQL URL, also of another database.
+    // Matches the password of any PostgreSQL URL, also of another database.
     [GeneratedRegex(@"((?:postg|pg)[a-z0-9+.-]*://[^\s:/@]*:)([^\s]*)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex UrlPassword();
 
-    // `db seed --encrypt-base-role` prints it (packages/cli/src/commands/database/seed/index.ts).
+    // Matches the password that `db seed --encrypt-base-role` prints (packages/cli/src/commands/database/seed/index.ts).
     [GeneratedRegex(@"(base role password:)\s*\S+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex BaseRolePassword();
 
-    // `create role … password '…'`, also with the end of the line cut off.
+    // Matches `create role … password '…'`, also in a truncated line.
     [GeneratedRegex(@"(\bpassword)\s+(?:E|U&)?'(?:''|\\'|[^'])*'?", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex SqlPassword();
 }

@@ -3,21 +3,22 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The work of one alteration, in phrases for people.</summary>
+/// <summary>Describes the work of one alteration in phrases for people.</summary>
 internal static class AlterationPhrases
 {
     private const int LongestDefinition = 60;
     private const string Grant = "grant";
 
-    /// <summary>Kinds of objects whose definitions fit on a line.</summary>
+    /// <summary>The kinds of objects whose definitions fit on a line.</summary>
     private static readonly string[] ShortKinds =
     [
         "table", "column", "default", "owner", "row-level security", "storage parameters", Grant,
     ];
 
     /// <summary>Returns the phrases; none when the alteration left no trace.</summary>
-    /// <param name="alteration">What was traced.</param>
-    /// <param name="report">Knows which tables are real: no session waits for a table that an earlier alteration created.</param>
+    /// <param name="report">
+    /// The report. It shows which tables are real: no session waits for a table that an earlier alteration created.
+    /// </param>
     // Over 40 lines: one step for each kind of phrase.
     public static IEnumerable<string> Of(RehearsedAlteration alteration, RehearsalReport report)
     {
@@ -68,7 +69,7 @@ internal static class AlterationPhrases
         }
     }
 
-    /// <returns>Null for what is created or dropped.</returns>
+    /// <returns>Null for created and dropped objects.</returns>
     private static string? Of(SchemaChange change) => change switch
     {
         { Kind: Grant, What: not ChangeKind.Altered, After: { } rights } => $"grants {rights} on {change.Name}",
@@ -93,7 +94,7 @@ internal static class AlterationPhrases
     private static bool IsBuilt(SchemaChange change, RehearsedAlteration alteration) =>
         change.Kind == "index" && alteration.Indexes.Any(index => index.Name == change.Name);
 
-    /// <summary>An index that is built outside of the transaction is built before it.</summary>
+    /// <summary>Returns the time before the transaction, in which an index outside the transaction is built.</summary>
     private static string Before(RehearsedAlteration alteration) =>
         alteration.SecondsBefore is { } seconds
             ? string.Create(CultureInfo.InvariantCulture, $" (within {seconds:0.000} s before the transaction)")

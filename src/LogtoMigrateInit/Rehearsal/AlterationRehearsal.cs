@@ -26,8 +26,8 @@ internal abstract record RehearsalResult
 }
 
 /// <summary>
-/// A deploy or a rollback on a temporary copy: copy → trace → the target's CLI → compare → drop. While it copies and the CLI
-/// starts, it reads the schema that it expects afterwards. The real database is only read.
+/// Rehearses a deploy or a rollback on a temporary copy: copy → install the trace → run the target's CLI → compare → drop. In parallel to
+/// the first steps it reads the schema that it expects afterwards. It only reads the real database.
 /// </summary>
 internal sealed class AlterationRehearsal(
     ProgramSettings settings,
@@ -38,7 +38,7 @@ internal sealed class AlterationRehearsal(
     RehearsalFindings findings,
     ILogger logger)
 {
-    /// <summary>Rehearses, and drops everything that it has created, also when it is cancelled.</summary>
+    /// <summary>Rehearses, and drops everything that it has created, even when it is canceled.</summary>
     public Task<RehearsalResult> RunAsync(RehearsalPlan plan, CancellationToken whileLocked) => place.UseAsync<RehearsalResult>(
         (scratch, rights) => RunAsync(plan, scratch, rights, whileLocked), reason => new RehearsalResult.Impossible(reason), whileLocked);
 
@@ -68,7 +68,7 @@ internal sealed class AlterationRehearsal(
     private async Task<RehearsalResult> RunAsync(RehearsalPlan plan, ScratchTools tools, FolderLock folder, CancellationToken whileLocked)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
-        var scriptsFree = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously); // for the second CLI
+        var scriptsFree = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously); // starts the second CLI's turn
         var expecting = ExpectOrCancelAsync();
         string? name = null;
         try
@@ -77,12 +77,12 @@ internal sealed class AlterationRehearsal(
             var started = Stopwatch.GetTimestamp();
             var grants = await copies.MakeAsync(plan, tools, source, made => name = made, either.Token);
             var there = tools.Server.Target.Named(name!, source.SearchPath);
-            await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // before the trace, because no alteration does this
+            await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // before the trace, because this is not part of an alteration
             await using var copy = tools.Server.DatabaseAt(there);
             await DatabaseCopy.PrepareAsync(copy, settings.Main.Database, plan, grants, either.Token);
             var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-            // Start the CLI early: Node.js often needs longer to load it than it needs for its work.
+            // Start the CLI before its turn. Reason: loading it in Node.js often takes longer than its work.
             var begun = Stopwatch.GetTimestamp();
             var job = plan.Job with { TimeLimit = Limit() };
             var run = await cli.RunAsync(
@@ -100,12 +100,12 @@ internal sealed class AlterationRehearsal(
             var report = await findings.ReportAsync(
                 done, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token);
             return new RehearsalResult.Done(report.Failure is null && plan.Start is { } start
-                ? report.With(await start(copy, folder, either.Token)) // last, because it changes the copy's roles
+                ? report.With(await start(copy, folder, either.Token)) // the last step, because it changes the copy's roles
                 : report);
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested && !whileLocked.IsCancellationRequested)
         {
-            await expecting; // has failed
+            await expecting; // throws the failure that canceled the rest
             throw;
         }
         finally
@@ -118,7 +118,7 @@ internal sealed class AlterationRehearsal(
             }
         }
 
-        // If the expected schema cannot be read, the copy is useless.
+        // A failure cancels the copy, which is useless without the expected schema.
         async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ExpectOrCancelAsync()
         {
             try
@@ -151,7 +151,7 @@ internal sealed class AlterationRehearsal(
         "Next: if the server has the space, set that higher, " +
         $"or rehearse without rows (--schema-only{(isRollback ? "" : ", LOGTO_INIT_REHEARSE=schema")})";
 
-    /// <summary>The shorter of the two limits; zero: no limit.</summary>
+    /// <summary>Returns the shorter of the two limits; zero: no limit.</summary>
     private TimeSpan Limit()
     {
         var (rehearsal, deploy) = (settings.RehearsalLimit, settings.DeployTimeout);

@@ -5,22 +5,22 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A lock that a transaction held when it wrote the new state, which is the last thing that an alteration does.</summary>
+/// <summary>A lock that a transaction held when it wrote the new state, which is the last step of an alteration.</summary>
 /// <param name="Relation">The OID of the locked relation, which may be an index.</param>
-/// <param name="Mode">As <c>pg_locks</c> names it, such as <c>AccessExclusiveLock</c>.</param>
+/// <param name="Mode">The mode in <c>pg_locks</c>, such as <c>AccessExclusiveLock</c>.</param>
 /// <param name="Table">The name of the table or view before the alteration; null for other relations and for new ones.</param>
 internal sealed record TracedLock(string Relation, string Mode, string? Table);
 
-/// <summary>Rows of one table that were written since the previous record of the session, also by a step that was rolled back.</summary>
+/// <summary>The rows of one table that the session wrote since its previous record, including steps that were rolled back.</summary>
 internal sealed record TracedRows(string Table, long Inserted, long Updated, long Deleted);
 
-/// <summary>A table that an alteration has emptied with <c>truncate</c>.</summary>
-/// <param name="Id">Its OID.</param>
-/// <param name="Table">Its name before the alteration.</param>
+/// <summary>A table that an alteration emptied with <c>truncate</c>.</summary>
+/// <param name="Id">The OID of the table.</param>
+/// <param name="Table">The name before the alteration.</param>
 internal sealed record TracedTruncation(string Id, string Table);
 
 /// <summary>One object of the schema before and after an alteration.</summary>
-/// <param name="Id">Its identity in this database.</param>
+/// <param name="Id">The identity of the object in this database.</param>
 /// <param name="Before">Null when the alteration created the object.</param>
 /// <param name="After">Null when the alteration dropped the object.</param>
 internal sealed record TracedChange(string Id, TracedObject? Before, TracedObject? After)
@@ -28,23 +28,19 @@ internal sealed record TracedChange(string Id, TracedObject? Before, TracedObjec
     public string Kind => (After ?? Before)!.Kind;
 }
 
-/// <summary>An object at one moment.</summary>
-/// <param name="Kind">See <see cref="SchemaObject.Kind"/>.</param>
-/// <param name="Table">See <see cref="SchemaObject.Table"/>.</param>
-/// <param name="Name">See <see cref="SchemaObject.Name"/>.</param>
-/// <param name="Definition">See <see cref="SchemaObject.Definition"/>.</param>
-/// <param name="File">The number of its file, which changes when PostgreSQL rewrites the object. Null when the object has no file.</param>
+/// <summary>An object at one moment, with properties as in <see cref="SchemaObject"/>.</summary>
+/// <param name="File">The number of the object's file. It changes when PostgreSQL rewrites the object. Null when it has no file.</param>
 internal sealed record TracedObject(string Kind, string? Table, string Name, string Definition, long? File);
 
 /// <summary>The record of the trigger at the end of one alteration's transaction.</summary>
-/// <param name="State">The timestamp that was written.</param>
-/// <param name="Began">When the transaction began, on the server's clock.</param>
-/// <param name="Ended">When the trigger began, which is the end of the alteration's own work.</param>
-/// <param name="Resumed">When the trigger ended.</param>
+/// <param name="State">The timestamp that the alteration wrote.</param>
+/// <param name="Began">The start of the transaction, on the server's clock.</param>
+/// <param name="Ended">The start of the trigger, which is the end of the alteration's own work.</param>
+/// <param name="Resumed">The end of the trigger.</param>
 /// <param name="Locks">All locks of the session, except those on PostgreSQL's own relations.</param>
-/// <param name="Rows">The rows that it wrote, with the row of the state.</param>
-/// <param name="Truncated">The tables that existed before the trace and that it has emptied.</param>
-/// <param name="Changes">The differences from the end of the previous alteration.</param>
+/// <param name="Rows">The rows that the alteration wrote, including the row of the state.</param>
+/// <param name="Truncated">The tables that existed before the trace and that the alteration emptied.</param>
+/// <param name="Changes">The changes since the end of the previous alteration.</param>
 internal sealed record TracedAlteration(
     double State,
     DateTime Began,
@@ -56,9 +52,9 @@ internal sealed record TracedAlteration(
     IReadOnlyList<TracedChange> Changes);
 
 /// <summary>
-/// A trigger on a copy's table <c>systems</c>. Logto writes the timestamp of each alteration into this table, as the last statement of the
-/// alteration's transaction (<c>packages/cli/src/commands/database/alteration/index.ts</c>). So the trigger runs while the alteration still
-/// holds all its locks, and it needs no superuser.
+/// Records the work of each alteration with a trigger on the copy's table <c>systems</c>. Logto writes the timestamp of each alteration
+/// into this table, as the last statement of the alteration's transaction (<c>packages/cli/src/commands/database/alteration/index.ts</c>).
+/// So the trigger runs while the alteration still holds all its locks. It needs no superuser.
 /// </summary>
 internal static class AlterationTrace
 {
@@ -86,11 +82,11 @@ internal static class AlterationTrace
           primary key (kind, id));
         """;
 
-    // Reads pg_locks first, because the rest takes locks of its own. The server counts a session's rows until it collects all its counts,
-    // perhaps some transactions later: the count of the trace's own rows says that it has not collected since the previous record. Compares
-    // the whole catalogue with the last one, because grants and policies leave no lock, and an index that is built outside of the
-    // transaction leaves no other trace. A new database's catalogue has no statistics, so the planner would guess, and join by nested
-    // loops. Without them a plan seems expensive to it, which would start the compiler.
+    // The function reads pg_locks first, because the rest takes more locks. The server adds up a session's row counts until it collects
+    // them, perhaps some transactions later. A count of the trace's own rows shows that it has not collected them since the previous
+    // record. The function compares the whole catalog with the previous one, because grants and policies leave no lock, and an index that
+    // is built outside the transaction leaves no other trace. The catalog of a new database has no statistics, so the planner would choose
+    // nested loops. Without nested loops a plan seems expensive and would start the JIT compiler. So both are off.
     private const string Function = """
         create function $trace.note() returns trigger language plpgsql
           set search_path = $path set enable_nestloop = off set jit = off as $note$
@@ -186,8 +182,8 @@ internal static class AlterationTrace
           execute function $trace.note();
         """;
 
-    // No count and no file number tells a truncated table from a rewritten one. One transaction for all tables could need more locks than
-    // the server has.
+    // Triggers are necessary, because neither counts nor file numbers distinguish a truncated table from a rewritten one. The loop commits
+    // now and then, because one transaction for all tables could need more locks than the server has.
     private const string WatchTruncation = """
         do $each$
         declare
@@ -217,9 +213,9 @@ internal static class AlterationTrace
           order by number
         """;
 
-    /// <summary>Creates the trace and starts it.</summary>
-    /// <param name="connection">To the copy, as the owner of its tables.</param>
-    /// <param name="schema">Logto's.</param>
+    /// <summary>Creates the trace in the copy and starts it.</summary>
+    /// <param name="connection">A connection to the copy, as the owner of its tables.</param>
+    /// <param name="schema">Logto's schema.</param>
     /// <exception cref="PostgresException">The server refused.</exception>
     public static async Task InstallAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
@@ -236,7 +232,7 @@ internal static class AlterationTrace
         }
     }
 
-    /// <summary>Reads the records of the trace, in order. An alteration that failed has left none.</summary>
+    /// <summary>Reads the records of the trace, in order. A failed alteration has no record.</summary>
     public static async Task<IReadOnlyList<TracedAlteration>> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Read, connection);
@@ -271,7 +267,7 @@ internal static class AlterationTrace
         Text(change, $"{prefix}definition") ?? "",
         Text(change, $"{prefix}file") is { } file ? long.Parse(file, null) : null);
 
-    /// <returns>The text, or the digits of a number; null for JSON's null.</returns>
+    /// <returns>The text, or a number as text; null for JSON's null.</returns>
     private static string? Text(JsonElement element, string name) => element.GetProperty(name) switch
     {
         { ValueKind: JsonValueKind.String } text => text.GetString(),

@@ -3,30 +3,28 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A table whose rows differ, in the columns that both databases have.</summary>
-/// <param name="Table">Its name in the real database.</param>
-/// <param name="Gone">Rows that the copy does not have any more.</param>
-/// <param name="Changed">Rows with other values.</param>
-/// <param name="New">Rows that the real database does not have.</param>
+/// <summary>Counts of a table's rows that differ, in the columns that both databases have.</summary>
+/// <param name="Table">The name in the real database.</param>
+/// <param name="Gone">The rows that the copy no longer has.</param>
+/// <param name="Changed">The rows with other values.</param>
+/// <param name="New">The rows that the real database does not have.</param>
 internal sealed record ChangedTable(string Table, long Gone, long Changed, long New);
 
-/// <summary>The rows of the real database beside those of a copy on which alterations have run.</summary>
-/// <param name="Tables">How many tables both have.</param>
-/// <param name="Rows">How many rows they have in the real database.</param>
-/// <param name="Changed">Those that differ.</param>
+/// <summary>A comparison of the real database's rows with those of a copy on which alterations have run.</summary>
+/// <param name="Tables">The number of tables that both have.</param>
+/// <param name="Rows">The number of rows of these tables in the real database.</param>
+/// <param name="Changed">The tables that differ.</param>
 internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<ChangedTable> Changed)
 {
     private const string PrimaryKey = "PRIMARY KEY (";
 
     /// <summary>
-    /// Compares every table that both databases have, row for row, in the columns that both have. Dropped tables and columns are no part of
-    /// it: the report lists them as losses.
+    /// Compares every row of the tables that both databases have, in the columns that both have. It does not include dropped tables and
+    /// columns, because the report lists them as losses.
     /// </summary>
-    /// <param name="real">The real database.</param>
-    /// <param name="copy">The copy.</param>
-    /// <param name="schema">Logto's.</param>
+    /// <param name="schema">Logto's schema.</param>
     /// <param name="objects">The objects of the real database.</param>
-    /// <param name="names">Their names on the copy.</param>
+    /// <param name="names">The names of these objects on the copy.</param>
     /// <exception cref="DatabaseException">A server refused the connection.</exception>
     public static async Task<ComparedRows> ReadAsync(
         LogtoDatabase real,
@@ -54,11 +52,11 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
         return new ComparedRows(tables, rows, changed);
     }
 
-    /// <summary>Returns each table with its rows in the real database and on the copy.</summary>
+    /// <summary>Returns each table with the rows to compare, in the real database and on the copy.</summary>
     public static IEnumerable<(string Table, RowsToHash Here, RowsToHash There)> Pair(
         string schema, IReadOnlyList<SchemaObject> objects, RealNames names)
     {
-        // The roles always differ, because a copy has its own. So does the state, which every alteration changes.
+        // The roles always differ, because a copy has its own. The state always differs too, because every alteration changes it.
         var columns = names.Kept("column")
             .Where(column => column.Real != "tenants.db_user")
             .OrderBy(column => column.Real, StringComparer.Ordinal)
@@ -87,7 +85,7 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
         }
     }
 
-    /// <summary>Merges both in the order of their keys.</summary>
+    /// <summary>Counts the differences of two row sequences that are sorted by their keys.</summary>
     private static async Task<ChangedTable> CompareAsync(
         string table, IAsyncEnumerable<(long Key, long Contents)> before, IAsyncEnumerable<(long Key, long Contents)> after)
     {

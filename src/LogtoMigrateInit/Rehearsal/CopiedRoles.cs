@@ -5,9 +5,8 @@ using Npgsql;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// Logto's roles for a copy. Roles belong to the whole cluster, and Logto puts the database's name into theirs (<c>logto_tenant_…</c>).
-/// Alterations grant rights to the roles of the database that they run in. A copy has its own roles, so that no grant on the copy reaches
-/// a role of the real database.
+/// Logto's roles for a copy. Reason: roles belong to the whole server, and alterations grant rights to the roles that have the name of
+/// their database (<c>logto_tenant_…</c>). A copy has its own roles, so that no grant on the copy reaches a role of the real database.
 /// </summary>
 /// <param name="database">The name of the real database.</param>
 /// <param name="copy">The name of the copy.</param>
@@ -15,7 +14,7 @@ internal sealed class CopiedRoles(string database, string copy)
 {
     private static readonly string[] Spellings = ["-", "_"];
 
-    /// <summary>Returns the copy's name of one of Logto's roles; any other role keeps its name.</summary>
+    /// <summary>Returns the name of one of Logto's roles on the copy. Any other role keeps its name.</summary>
     public string NameFor(string role)
     {
         foreach (var hyphen in Spellings)
@@ -30,7 +29,7 @@ internal sealed class CopiedRoles(string database, string copy)
         return role;
     }
 
-    /// <summary>Replaces the copy's roles in a text by those of the real database.</summary>
+    /// <summary>Replaces the copy's role names in a text by those of the real database.</summary>
     public string RealNames(string text) => Spellings.Aggregate(
         text,
         (named, hyphen) => named.Replace(
@@ -38,9 +37,9 @@ internal sealed class CopiedRoles(string database, string copy)
             LogtoNames.RolePrefix + database.Replace("-", hyphen, StringComparison.Ordinal),
             StringComparison.Ordinal));
 
-    /// <summary>Creates the copy's roles, none of which can log in, and enters them in the copy's table <c>tenants</c>.</summary>
-    /// <param name="connection">To the copy, in Logto's schema.</param>
-    /// <param name="roles">The real database's roles, such as <c>logto_tenant_logto</c> and <c>logto_tenant_logto_default</c>.</param>
+    /// <summary>Creates the copy's roles without the right to log in, and writes them into the copy's table <c>tenants</c>.</summary>
+    /// <param name="connection">A connection to the copy whose search_path leads to Logto's schema.</param>
+    /// <param name="roles">The roles of the real database, such as <c>logto_tenant_logto</c> and <c>logto_tenant_logto_default</c>.</param>
     /// <exception cref="PostgresException">The server refused.</exception>
     public async Task MakeAsync(NpgsqlConnection connection, IReadOnlyList<string> roles, CancellationToken cancellationToken)
     {

@@ -5,23 +5,25 @@ using Npgsql;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// The part of a database that a copy leaves out: schemas and extensions that Logto's schema does not use, and that do not use it.
-/// Alterations change Logto's schema only, and a copy of the rest can fail: only a superuser may create some extensions.
+/// The part of a database that a copy leaves out: schemas and extensions that do not depend on Logto's schema, and on which it does not
+/// depend. Reason: alterations change only Logto's schema, and a copy of the rest can fail, because only a superuser may create some
+/// extensions.
 /// </summary>
-/// <param name="Schemas">The schemas that are left out, not quoted.</param>
-/// <param name="Extensions">The extensions that are left out.</param>
-/// <param name="Objects">Other objects that are left out, as an archive numbers them: the OIDs of the catalogue and of the object.</param>
-/// <param name="Tables">The tables of left-out extensions in schemas that are copied, with their schemas.</param>
+/// <param name="Schemas">The names of left-out schemas, unquoted.</param>
+/// <param name="Extensions">The names of left-out extensions.</param>
+/// <param name="Objects">Other left-out objects. Each is identified as in an archive, by the OIDs of its catalog and of the object.</param>
+/// <param name="Tables">The qualified names of tables of left-out extensions in schemas that are copied.</param>
 internal sealed record CopyScope(
     IReadOnlyList<string> Schemas, IReadOnlyList<string> Extensions, IReadOnlySet<string> Objects, IReadOnlyList<string> Tables)
 {
-    /// <summary>Nothing is left out.</summary>
+    /// <summary>The scope that leaves out nothing.</summary>
     public static readonly CopyScope Whole = new([], [], new HashSet<string>(StringComparer.Ordinal), []);
 
-    // An object counts with its schema or its extension. Starting from Logto's schema, the walk takes what uses a schema, and what anything
-    // uses; not all that uses an extension, because two schemas may use the same one. PostgreSQL does not record which names are in the
-    // text of a function, so a function that names a schema counts as its user. PostgreSQL's own objects have OIDs below 16384. A name in
-    // capitals could be one of an archive's kinds.
+    // The query follows dependencies from Logto's schema. An object belongs to its extension or else to its schema. From each unit it goes
+    // to the units on which that depends, and from a schema also to its dependents. It does not go from an extension to its dependents,
+    // because two schemas may use the same extension. PostgreSQL does not record the names in the text of a function, so a function that
+    // names a schema counts as dependent on it. PostgreSQL's own objects have OIDs below 16384. A schema whose name is in capitals is never
+    // left out, because the name could be one of an archive's kinds.
     private const string Query = """
         with recursive space as materialized (
           select oid, nspname::text collate "default" as nspname
@@ -119,12 +121,12 @@ internal sealed record CopyScope(
         order by 1, 2
         """;
 
-    /// <summary>The objects that are left out, as phrases for the operator.</summary>
+    /// <summary>The left-out schemas and extensions, as phrases for the operator.</summary>
     public IEnumerable<string> Phrases =>
         Schemas.Select(schema => $"schema {schema}").Concat(Extensions.Select(extension => $"extension {extension}"));
 
-    /// <param name="connection">To the real database.</param>
-    /// <param name="schema">Logto's.</param>
+    /// <param name="connection">A connection to the real database.</param>
+    /// <param name="schema">Logto's schema.</param>
     public static async Task<CopyScope> ReadAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Query, connection) { Parameters = { new() { Value = schema } } };
@@ -146,7 +148,7 @@ internal sealed record CopyScope(
                     objects.Add(name);
                     break;
                 default:
-                    objects.Add($"0 {name}"); // the rows of a table, which have no number of their own
+                    objects.Add($"0 {name}"); // an archive identifies the rows of a table by 0 and the OID of the table
                     tables.Add(reader.GetString(2));
                     break;
             }
@@ -155,18 +157,18 @@ internal sealed record CopyScope(
         return new CopyScope(schemas, extensions, objects, tables);
     }
 
-    /// <summary>Whether an entry of an archive belongs to what is left out.</summary>
+    /// <summary>Whether an entry of an archive is left out.</summary>
     public bool LeavesOut(ArchiveEntry entry) =>
         Objects.Contains(entry.CatalogId)
         || Schemas.Any(schema => IsIn(entry.Description, schema) || IsAbout(entry, "SCHEMA", schema))
         || Extensions.Any(extension => IsAbout(entry, "EXTENSION", extension));
 
-    /// <summary>Whether an object of the real database belongs to a schema that is left out.</summary>
+    /// <summary>Whether an object of the real database is in a left-out schema.</summary>
     public bool LeavesOut(string qualifiedName) =>
         Schemas.Any(schema => qualifiedName.StartsWith($"{schema}.", StringComparison.Ordinal)
             || qualifiedName.StartsWith($"{SqlNames.Quote(schema)}.", StringComparison.Ordinal));
 
-    /// <summary>A description begins with a kind in capitals and the schema.</summary>
+    /// <summary>Whether an entry is in a schema: its description begins with a kind in capitals and the schema.</summary>
     private static bool IsIn(string description, string schema)
     {
         var at = description.IndexOf($" {schema} ", StringComparison.Ordinal);

@@ -11,15 +11,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The part of the real database's schema that is copied, before a rehearsal.</summary>
-/// <param name="Scope">What is left out.</param>
-/// <param name="Tables">Its tables, the largest first.</param>
-/// <param name="Objects">All its objects.</param>
-/// <param name="SearchPath">The <c>search_path</c> that Logto's sessions have.</param>
+/// <summary>The copied part of the real database, as it was before the rehearsal.</summary>
+/// <param name="Scope">The left-out part.</param>
+/// <param name="Tables">The copied tables, the largest first.</param>
+/// <param name="Objects">The copied objects.</param>
+/// <param name="SearchPath">The <c>search_path</c> of Logto's sessions.</param>
 internal sealed record SourceSchema(
     CopyScope Scope, IReadOnlyList<TableSize> Tables, IReadOnlyList<SchemaObject> Objects, string SearchPath);
 
-/// <summary>Creates temporary copies of the real database, which it only reads.</summary>
+/// <summary>Creates temporary copies of the real database. It only reads the real database.</summary>
 internal sealed class DatabaseCopy(
     ProgramSettings settings,
     string sessionName,
@@ -30,12 +30,13 @@ internal sealed class DatabaseCopy(
     ILogger logger)
 {
     /// <summary>
-    /// The size up to which a table keeps its rows, in bytes. Reason: older alterations fail when they find no roles, resources and scopes.
+    /// The largest table that is copied with its rows, in bytes. Reason for copying rows: older alterations fail without roles, resources
+    /// and scopes.
     /// </summary>
     private const long LargestSmallTable = 1024 * 1024;
 
-    /// <summary>Examines the server before a copy; see <see cref="DirectServer.ExamineAsync"/>.</summary>
-    /// <param name="schema">Logto's.</param>
+    /// <summary>Examines the server before a copy (<see cref="DirectServer.ExamineAsync"/>).</summary>
+    /// <param name="schema">Logto's schema.</param>
     public async Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(string schema, CancellationToken held)
     {
         var scope = await source.Database.WithWorkConnectionAsync(
@@ -43,7 +44,7 @@ internal sealed class DatabaseCopy(
         return await source.ExamineAsync(database, scope.LeavesOut, held);
     }
 
-    /// <summary>Reads the real database's tables and objects. Waits while another session has locked a table.</summary>
+    /// <summary>Reads the real database's tables and objects. It waits while another session has locked a table.</summary>
     public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
     {
         var (scope, (tables, objects, searchPath)) = await source.Database.WithWorkConnectionAsync(
@@ -58,12 +59,9 @@ internal sealed class DatabaseCopy(
             searchPath);
     }
 
-    /// <summary>Creates the copy.</summary>
-    /// <param name="plan">What is rehearsed in it.</param>
-    /// <param name="tools">The scratch server.</param>
-    /// <param name="real">The real database.</param>
-    /// <param name="made">Gets the copy's name while the copy is still empty.</param>
-    /// <returns>The statements that grant the dump's rights, which the copy does not have yet.</returns>
+    /// <summary>Creates the copy of a rehearsal.</summary>
+    /// <param name="made">Receives the copy's name while the copy is still empty, so that the caller can drop it.</param>
+    /// <returns>The statements that grant the rights of the real database, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
         RehearsalPlan plan, ScratchTools tools, SourceSchema real, Action<string> made, CancellationToken held)
@@ -71,7 +69,7 @@ internal sealed class DatabaseCopy(
         var isFull = plan.Mode == RehearsalMode.Full;
         if (plan.Backup is { } backup && isFull)
         {
-            // Saves dumping all rows.
+            // The backup has all rows already, so no dump is necessary.
             return await FillAsync(tools, ArchiveAt(tools, backup), real.Scope, made, [null], _ => Task.CompletedTask, held);
         }
 
@@ -83,7 +81,7 @@ internal sealed class DatabaseCopy(
         await WatchAsync(copying.DumpAsync(snapshot.Id, withoutRows, definitions, held), copying);
         if (!isFull)
         {
-            await snapshot.DisposeAsync(); // an open snapshot holds back VACUUM
+            await snapshot.DisposeAsync(); // an open snapshot stops VACUUM from removing rows
         }
 
         return await FillAsync(
@@ -99,26 +97,22 @@ internal sealed class DatabaseCopy(
         }
     }
 
-    /// <summary>Creates a copy of a backup, without any row.</summary>
-    /// <param name="tools">The scratch server.</param>
+    /// <summary>Creates a copy of a backup without rows.</summary>
     /// <param name="backup">The path of the backup.</param>
-    /// <param name="scope">What is left out.</param>
-    /// <param name="made">Gets the copy's name while the copy is still empty.</param>
-    /// <returns>The statements that grant the backup's rights.</returns>
+    /// <param name="made">Receives the copy's name while the copy is still empty, so that the caller can drop it.</param>
+    /// <returns>The statements that grant the rights of the backup.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public Task<IReadOnlyList<string>> MakeEmptyAsync(
         ScratchTools tools, string backup, CopyScope scope, Action<string> made, CancellationToken held) =>
         FillAsync(tools, ArchiveAt(tools, backup), scope, made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
 
     /// <summary>Gives the copy roles, rights and statistics like those of the real database, and starts the trace.</summary>
-    /// <param name="copy">The copy.</param>
     /// <param name="database">The name of the real database.</param>
-    /// <param name="plan">What is rehearsed in it.</param>
-    /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
+    /// <param name="grants">The result of <see cref="MakeAsync"/>.</param>
     public static async Task PrepareAsync(
         LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken held)
     {
-        // No logger: the operator does not need other roles' rights on the copy.
+        // No logger, because rights of other roles on the copy are not important to the operator.
         await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held);
         await GiveRightsAsync(new CopiedRoles(database, copy.Target.Database), restored, plan.Roles, grants, held);
         await restored.AnalyzeAsync(held);
@@ -126,10 +120,9 @@ internal sealed class DatabaseCopy(
     }
 
     /// <summary>Gives a copy its own roles, and grants them the rights.</summary>
-    /// <param name="copied">The names of the roles.</param>
-    /// <param name="restored">The copy.</param>
-    /// <param name="roles">Logto's roles for the real database that exist.</param>
-    /// <param name="grants">What <see cref="MakeAsync"/> returned.</param>
+    /// <param name="copied">The names of the copy's roles.</param>
+    /// <param name="roles">Logto's existing roles of the real database.</param>
+    /// <param name="grants">The result of <see cref="MakeAsync"/>.</param>
     public static async Task GiveRightsAsync(
         CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
     {
@@ -138,8 +131,10 @@ internal sealed class DatabaseCopy(
         await restored.GrantAsync(renamed, _ => false, RestorePlan.RolesIn, held);
     }
 
-    /// <summary>The large tables, and those with a foreign key to one of them, which would find no rows.</summary>
-    /// <returns>Their names with their schemas.</returns>
+    /// <summary>
+    /// Returns the tables to copy without rows: large ones, and those with a foreign key to one, which would find no rows.
+    /// </summary>
+    /// <returns>Qualified names.</returns>
     public static IReadOnlyList<string> WithoutRows(IReadOnlyList<TableSize> tables)
     {
         var without = tables
@@ -157,12 +152,9 @@ internal sealed class DatabaseCopy(
     private Archive ArchiveAt(ScratchTools tools, string path) =>
         new(tools.Server.Target, tools.Programs, new PostgresTool(tools.Server.Target, logger), path);
 
-    /// <param name="tools">The scratch server.</param>
-    /// <param name="archive">What is restored.</param>
-    /// <param name="scope">What is left out.</param>
-    /// <param name="made">Gets the name of the database.</param>
-    /// <param name="sections">The sections to restore, in order; see <see cref="Archive.RestoreAsync"/>.</param>
-    /// <param name="afterFirst">Called when the first section is restored.</param>
+    /// <summary>Creates a database and restores an archive into it.</summary>
+    /// <param name="sections">The sections to restore, in order (<see cref="Archive.RestoreAsync"/>).</param>
+    /// <param name="afterFirst">Called after the first section.</param>
     private async Task<IReadOnlyList<string>> FillAsync(
         ScratchTools tools,
         Archive archive,
@@ -178,7 +170,7 @@ internal sealed class DatabaseCopy(
         var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, held);
         made(name);
 
-        // A subscription of the copy would use the replication slot of the real one, and could not be dropped.
+        // A subscription of the copy would use the replication slot of the real database, and the copy could not be dropped.
         var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray();
         foreach (var (index, section) in sections.Index())
         {

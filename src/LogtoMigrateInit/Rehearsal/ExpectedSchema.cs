@@ -6,16 +6,14 @@ using LogtoMigrateInit.Scratch;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The schema that a rehearsal expects: for a deploy the target's own seed, for a rollback a backup of that release.</summary>
+/// <summary>Reads the schema that a rehearsal expects: for a deploy that of the target's seed, for a rollback that of a backup.</summary>
 internal sealed class ExpectedSchema(TargetSchema target, FormerSchema former)
 {
-    /// <param name="plan">What is rehearsed.</param>
-    /// <param name="tools">The scratch server.</param>
-    /// <param name="folder">See <see cref="TargetSchema.ReadAsync"/>.</param>
-    /// <param name="seeded">See <see cref="TargetSchema.ReadAsync"/>.</param>
-    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
-    /// <param name="stop">Leaves little time to drop a database.</param>
-    /// <returns>Its objects, see <see cref="SchemaDrift.WithRoles"/>; or null, and the reason.</returns>
+    /// <param name="folder">The folder's lock (<see cref="TargetSchema.ReadAsync"/>).</param>
+    /// <param name="seeded">Called when the seed is done (<see cref="TargetSchema.ReadAsync"/>).</param>
+    /// <param name="held">When canceled, the work ends. The database is dropped anyway.</param>
+    /// <param name="stop">When canceled, little time is left to drop the database.</param>
+    /// <returns>The objects, with role names of the scratch database; or null and a reason.</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<(IReadOnlyList<SchemaObject>? Objects, string? WhyNot)> ReadAsync(

@@ -9,16 +9,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// The schema of an older release. It restores the definitions of a backup of that release into a scratch database, which it drops again.
+/// Reads the schema of an older release. For that it restores the definitions of a backup into a scratch database, and drops it again.
 /// </summary>
 internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies)
 {
     /// <param name="backup">The path of the backup.</param>
-    /// <param name="plan">The rollback.</param>
-    /// <param name="tools">The scratch server.</param>
-    /// <param name="held">Cancels the work; the database is dropped anyway.</param>
-    /// <param name="stop">Leaves little time to drop the database.</param>
-    /// <returns>Its objects; see <see cref="SchemaDrift.WithRoles"/>.</returns>
+    /// <param name="held">When canceled, the work ends. The database is dropped anyway.</param>
+    /// <param name="stop">When canceled, little time is left to drop the database.</param>
+    /// <returns>The objects, with role names of the scratch database (see <see cref="SchemaDrift.WithRoles"/>).</returns>
     /// <exception cref="PostgresToolException">The backup cannot be restored.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(

@@ -3,23 +3,23 @@ using LogtoMigrateInit.PostgreSql;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// The names in the real database of the copy's tables and columns. They differ, because earlier alterations of the rehearsal have renamed
-/// or created some.
+/// Maps the copy's tables and columns to their names in the real database. The names differ after alterations have renamed or created some.
 /// </summary>
 internal sealed class RealNames
 {
     private readonly Dictionary<(string Kind, string Name), string?> _now;
 
-    /// <param name="objects">The real database.</param>
+    /// <param name="objects">The objects of the real database.</param>
     public RealNames(IEnumerable<SchemaObject> objects) => _now = objects
         .Where(each => IsFollowed(each.Kind))
         .DistinctBy(each => (each.Kind, each.Name))
         .ToDictionary(each => (each.Kind, each.Name), each => (string?)each.Name);
 
-    /// <returns>Null when the real database does not have it.</returns>
+    /// <summary>Returns the real name of a table or column of the copy.</summary>
+    /// <returns>Null when the real database does not have the object.</returns>
     public string? Of(string kind, string name) => _now.GetValueOrDefault((kind, name));
 
-    /// <summary>Returns the present and the real name of everything that the real database has too.</summary>
+    /// <summary>Returns the present and the real name of all objects that both databases have.</summary>
     /// <param name="kind"><c>table</c> or <c>column</c>.</param>
     public IEnumerable<(string Name, string Real)> Kept(string kind) =>
         from each in _now
@@ -56,7 +56,7 @@ internal sealed class RealNames
     /// <summary>Removes a name, and for a table the names of its columns.</summary>
     /// <param name="kind"><c>table</c> or <c>column</c>.</param>
     /// <param name="name">The former name.</param>
-    /// <param name="newName">The new name, under which a table's columns are kept; null when it is dropped.</param>
+    /// <param name="newName">The new name, under which a table's columns are kept; null when the object is dropped.</param>
     private void Forget(string kind, string name, string? newName)
     {
         _now.Remove((kind, name));

@@ -7,12 +7,14 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The first screen of a report: whether it works, how long it takes, what it blocks, what it loses, what was not seen.</summary>
+/// <summary>
+/// The summary at the beginning of a report: whether it works, how long it takes, what it blocks, what it loses, what the copy cannot show.
+/// </summary>
 internal static class RehearsalFacts
 {
     private const int Few = 8;
 
-    /// <summary>Returns all facts with their names. Facts of the same name follow each other.</summary>
+    /// <summary>Returns all facts with their labels. Facts with the same label follow each other.</summary>
     // Over 40 lines: one line for each fact.
     public static IEnumerable<(string Name, string Fact)> Of(RehearsalReport report)
     {
@@ -95,7 +97,7 @@ internal static class RehearsalFacts
         yield return ("not seen", "live sessions, bloat and a cold cache, which no copy has");
     }
 
-    /// <summary>Names the rows that were copied.</summary>
+    /// <summary>Returns a phrase for the rows that were copied.</summary>
     public static string Copied(RehearsalReport report) =>
         report.Mode == RehearsalMode.Full ? "a copy with all rows" : "a copy with the rows of small tables";
 

@@ -11,15 +11,14 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>Turns what happened on the copy into a report about the real database, with its names and its rows.</summary>
+/// <summary>
+/// Creates the report about the real database from the trace on the copy, with the names and row counts of the real database.
+/// </summary>
 internal sealed partial class RehearsalFindings(ProgramSettings settings, AlterationCatalog catalog, DirectServer real)
 {
-    /// <param name="plan">What was rehearsed.</param>
-    /// <param name="run">How the CLI ended.</param>
-    /// <param name="source">The real database before.</param>
-    /// <param name="expected">The expected schema, or null and the reason.</param>
-    /// <param name="copy">The copy.</param>
-    /// <param name="serverVersion">PostgreSQL's <c>server_version_num</c> of the copy's server.</param>
+    /// <param name="source">The real database before the rehearsal.</param>
+    /// <param name="expected">The expected schema; or null and the reason.</param>
+    /// <param name="serverVersion">The <c>server_version_num</c> of the copy's server.</param>
     /// <param name="seconds">The time to create the copy, and the time that the CLI ran.</param>
     /// <exception cref="DatabaseException">The copy or the real database was not reached.</exception>
     // Over 40 lines: the parts of one report, in the order in which the copy can be read.
@@ -65,7 +64,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                 : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, held)),
             SecondsToCopy = seconds.ToCopy,
 
-            // The trigger's own time is not the CLI's.
+            // The time of the trace's trigger does not count.
             SecondsToRun = seconds.ToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds),
             Alterations = alterations,
             Losses = await CountAsync(lost, source.Objects, held),
@@ -81,7 +80,9 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         };
     }
 
-    /// <summary>Returns null for a rollback, whose operator may accept another schema.</summary>
+    /// <summary>
+    /// Returns the failure if the schema lacks something; null for a rollback, where the operator decides about differences.
+    /// </summary>
     private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
         ? new RehearsalFailure(
             null,
@@ -91,7 +92,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>
         Explain(run, job) + (job.IsRollback ? await WorksOnAsync(failed, run.Complaint, source.Tables, held) : "");
 
-    /// <summary>Lists the tables that the script names, with their numbers of rows.</summary>
+    /// <summary>Returns a clause with the first tables that the script names, and their numbers of rows.</summary>
     private async Task<string> WorksOnAsync(
         Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
     {
@@ -134,7 +135,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         _ => "the connection to the copy was lost",
     };
 
-    /// <summary>Replaces the copy's names of tables and roles by the real ones, and collects what is dropped.</summary>
+    /// <summary>Replaces the copy's names of tables and roles by the real ones, and collects dropped and truncated objects.</summary>
     private static (IReadOnlyList<RehearsedAlteration> Alterations, IReadOnlyList<Loss> Losses) NameAsReal(
         IReadOnlyList<RehearsedAlteration> alterations, RealNames names, CopiedRoles copied)
     {
@@ -166,7 +167,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change;
     }
 
-    /// <summary>Counts in the real database, because the copy may lack rows.</summary>
+    /// <summary>Counts the rows of the losses in the real database, because the copy may lack rows.</summary>
     private async Task<IReadOnlyList<Loss>> CountAsync(
         IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held)
     {
@@ -191,7 +192,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             held);
     }
 
-    // A literal with or without a cast. A function may return another value at each call.
+    // Matches a literal with or without a cast. Other defaults are no constants: a function may return another value at each call.
     [GeneratedRegex(@"^(?:'(?:''|[^'])*'|-?[0-9.]+|\(-[0-9.]+\)|true|false)(?:::[\w\s\[\]"".,()]+)?$", RegexOptions.CultureInvariant)]
     private static partial Regex ConstantDefault();
 }

@@ -8,13 +8,13 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A rehearsal for scripts; docs/reference.md says what each field means.</summary>
+/// <summary>Writes reports as JSON for scripts. docs/reference.md describes each field.</summary>
 internal static class RehearsalJson
 {
-    /// <summary>Increases when a field changes its meaning or is removed. New fields may come at any time.</summary>
+    /// <summary>Increases when a field is removed or changes its meaning. It stays when a field is added.</summary>
     private const int SchemaVersion = 1;
 
-    /// <param name="outcome">How it ended.</param>
+    /// <summary>Returns the report of <c>rehearse</c>.</summary>
     /// <param name="catalog">Null when the target could not be read.</param>
     /// <param name="report">Null when nothing was rehearsed.</param>
     public static string Of(Outcome outcome, AlterationCatalog? catalog, RehearsalReport? report)
@@ -43,7 +43,7 @@ internal static class RehearsalJson
         return Encoding.UTF8.GetString(buffer.ToArray()) + Environment.NewLine;
     }
 
-    /// <summary>A comparison; docs/reference.md says what each field means.</summary>
+    /// <summary>Writes the properties of a comparison into the open object.</summary>
     public static void Write(Utf8JsonWriter json, DriftReport drift)
     {
         json.WriteNumber("compared", drift.Compared);
@@ -66,7 +66,7 @@ internal static class RehearsalJson
         WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
     }
 
-    /// <summary>The result of starting Logto; docs/reference.md says what each field means.</summary>
+    /// <summary>Writes the property <c>start</c>; null when Logto was not to be started.</summary>
     public static void WriteStart(Utf8JsonWriter json, ServerStart? start)
     {
         if (start is null)
@@ -95,9 +95,7 @@ internal static class RehearsalJson
         json.WriteEndObject();
     }
 
-    /// <summary>Writes the properties with which the report of <c>check</c> begins too.</summary>
-    /// <param name="json">Inside an object.</param>
-    /// <param name="outcome">The outcome of the run.</param>
+    /// <summary>Writes the properties that the reports of <c>check</c> and <c>rehearse</c> share, into the open object.</summary>
     /// <param name="catalog">Null when the target could not be read.</param>
     public static void WriteEnding(Utf8JsonWriter json, Outcome outcome, AlterationCatalog? catalog)
     {

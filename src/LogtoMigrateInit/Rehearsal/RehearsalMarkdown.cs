@@ -6,11 +6,10 @@ using LogtoMigrateInit.Reporting;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A rehearsal for a change ticket.</summary>
+/// <summary>The report of a rehearsal in Markdown, for a change ticket.</summary>
 internal static class RehearsalMarkdown
 {
-    /// <param name="outcome">How it ended.</param>
-    /// <param name="report">Null when nothing was rehearsed.</param>
+    /// <param name="report">Null when nothing was rehearsed. Then the result is the outcome's message.</param>
     public static string Of(Outcome outcome, RehearsalReport? report)
     {
         if (report is null)
@@ -43,7 +42,7 @@ internal static class RehearsalMarkdown
         return text.ToString();
     }
 
-    /// <summary>Text that neither ends a cell nor becomes a tag.</summary>
+    /// <summary>Escapes a text so that it stays inside a table's cell and does not become markup.</summary>
     private static string Cell(string text) =>
         OneLine.Escape(text)
             .Replace("\\", "\\\\", StringComparison.Ordinal)

@@ -3,7 +3,7 @@ using LogtoMigrateInit.Logto;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>A rehearsal in one sentence, and the figures that all reports share.</summary>
+/// <summary>Summarizes a rehearsal in a clause, and formats figures for all reports.</summary>
 internal static class RehearsalSummary
 {
     private const int Few = 3;
@@ -17,17 +17,17 @@ internal static class RehearsalSummary
         report.Losses.Count > 0 ? $"lost: {Losses(report)}" : "nothing is dropped",
     }.OfType<string>());
 
-    /// <summary>Returns the table that is blocked longest; null when none is blocked.</summary>
+    /// <summary>Returns a clause about the table that is blocked longest; null when none is blocked.</summary>
     public static string? Blocks(RehearsalReport report, Blocked blocks) => report.Longest(blocks) is { } longest
         ? string.Create(
             CultureInfo.InvariantCulture,
             $"{What(blocks)} of {longest.Table} ({Size(longest.Bytes)}) blocked for {longest.Alteration.Seconds:0.000} s at most")
         : null;
 
-    /// <summary>Names the blocked reads or writes.</summary>
+    /// <summary>Returns the name of the blocked statements.</summary>
     public static string What(Blocked blocks) => blocks == Blocked.Writes ? "writes" : "reads and writes";
 
-    /// <summary>Names the dropped objects, with the number of values.</summary>
+    /// <summary>Returns the first three losses with their numbers of values.</summary>
     public static string Losses(RehearsalReport report)
     {
         var more = report.Losses.Count > Few ? $" and {report.Losses.Count - Few} more" : "";
@@ -37,8 +37,8 @@ internal static class RehearsalSummary
     /// <summary>Returns all losses: dropped tables and columns and, after a rollback, rows that are gone or changed.</summary>
     public static IEnumerable<string> AllLosses(RehearsalReport report)
     {
-        // Most tables and columns of a new release are still unused when the operator rolls it back.
-        // The comparison of all rows shows a truncated table too.
+        // Unused objects go into one line, because most tables and columns of a new release are still unused at a rollback. A comparison of
+        // all rows shows truncated tables too, so they are left out here.
         var losses = report.Losses.Where(loss => loss.Kind != Loss.AllRows || report.Rows is null).ToArray();
         var unused = losses
             .Where(loss => report.IsRollback && loss.Kind != Loss.AllRows && (loss.NotDefault ?? loss.Values) == 0)
@@ -57,7 +57,7 @@ internal static class RehearsalSummary
             yield return $"{Of(table)}{(writers.Length == 0 ? "" : $", by {string.Join(", ", writers)}")}";
         }
 
-        // A copy without all rows cannot be compared; its counts are a lower bound.
+        // Rows cannot be compared on a copy without all rows. The counts of the trace are then a lower bound.
         var written = report.Alterations.SelectMany(each => each.Rows.Select(rows => (each.Alteration, Rows: rows)));
         foreach (var (alteration, rows) in report is { IsRollback: true, Rows: null } ? written : [])
         {
@@ -75,7 +75,7 @@ internal static class RehearsalSummary
         }
     }
 
-    /// <summary>How a table's rows have changed, such as <c>rows of scopes: 3 gone, 2 with other contents</c>.</summary>
+    /// <summary>Returns the changes of a table's rows, such as <c>rows of scopes: 3 gone, 2 with other contents</c>.</summary>
     public static string Of(ChangedTable table) => $"rows of {table.Table}: {string.Join(", ", new[]
     {
         table.Gone > 0 ? $"{table.Gone} gone" : null,
@@ -83,7 +83,7 @@ internal static class RehearsalSummary
         table.New > 0 ? $"{table.New} new" : null,
     }.OfType<string>())}";
 
-    /// <summary>One loss, such as <c>column users.name (12 values)</c>.</summary>
+    /// <summary>Returns one loss, such as <c>column users.name (12 values)</c>.</summary>
     public static string Of(Loss loss)
     {
         var count = loss.Values?.ToString(CultureInfo.InvariantCulture) ?? "uncounted";
@@ -93,7 +93,7 @@ internal static class RehearsalSummary
         return $"{what} {loss.Name} ({count} {unit}{notDefault})";
     }
 
-    /// <summary>A size in the unit that suits it.</summary>
+    /// <summary>Returns a size with a suitable unit.</summary>
     public static string Size(long bytes) => bytes switch
     {
         >= 1024L * 1024 * 1024 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024.0 * 1024 * 1024):0.0} GB"),

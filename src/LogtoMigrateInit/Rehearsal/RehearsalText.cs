@@ -14,8 +14,7 @@ internal static class RehearsalText
     private const string Yellow = "\e[33m";
     private const string Plain = "\e[0m";
 
-    /// <param name="report">What the rehearsal found.</param>
-    /// <param name="inColour">Colors as a terminal shows them.</param>
+    /// <param name="inColour">Whether to add the color codes of a terminal.</param>
     public static string Of(RehearsalReport report, bool inColour)
     {
         var text = new StringBuilder();

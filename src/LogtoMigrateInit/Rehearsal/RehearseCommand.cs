@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>Deploys the pending alterations to a temporary copy, and prints the report.</summary>
+/// <summary>The command <c>rehearse</c>: deploys the pending alterations to a temporary copy, and prints the report.</summary>
 internal static class RehearseCommand
 {
     public static Command Create(RunInHost inHost)

@@ -5,16 +5,17 @@ using LogtoMigrateInit.LogtoCli;
 
 namespace LogtoMigrateInit.Rehearsal;
 
-/// <summary>The work of one alteration on the copy, measured from inside of its transaction.</summary>
-/// <param name="Alteration">The alteration.</param>
-/// <param name="Seconds">From the beginning of its transaction to the end of its work: it holds no lock for longer.</param>
-/// <param name="SecondsBefore">From the end of the previous transaction, when it builds indexes concurrently; null for the first.</param>
+/// <summary>The work of one alteration on the copy, measured inside its transaction.</summary>
+/// <param name="Seconds">The time from the start of the transaction to the end of the work. No lock was held for longer.</param>
+/// <param name="SecondsBefore">
+/// The time from the end of the previous transaction to the start of this one, in which it builds concurrent indexes; null for the first.
+/// </param>
 /// <param name="Locks">The strongest lock on each table and view that existed before.</param>
-/// <param name="Truncated">The tables that it emptied with <c>truncate</c>, by their names before.</param>
+/// <param name="Truncated">The tables that the alteration emptied with <c>truncate</c>, with their names before.</param>
 /// <param name="Rewritten">The other tables that PostgreSQL rewrote.</param>
 /// <param name="Indexes">The indexes that were built, except those of truncated, rewritten and new tables.</param>
-/// <param name="Changes">All other changes of the catalogue.</param>
-/// <param name="Rows">The rows written in each table, also by a step that was rolled back.</param>
+/// <param name="Changes">All other changes of the catalog.</param>
+/// <param name="Rows">The rows written in each table, including steps that were rolled back.</param>
 internal sealed record RehearsedAlteration(
     Alteration Alteration,
     double Seconds,
@@ -27,12 +28,12 @@ internal sealed record RehearsedAlteration(
     IReadOnlyList<TracedRows> Rows)
 {
     /// <summary>
-    /// Whether the server counts rows (<c>track_counts</c>). If it does, it has counted the row with the state, which every alteration
+    /// Whether the server counts rows (<c>track_counts</c>). The program recognizes that by the row of the state, which every alteration
     /// writes.
     /// </summary>
     public bool IsCounted { get; init; }
 
-    /// <summary>Neither the schema nor a row has changed.</summary>
+    /// <summary>Whether neither the schema nor a row changed; false also when the server does not count rows.</summary>
     public bool ChangedNothing => IsCounted && Truncated.Count + Rewritten.Count + Indexes.Count + Changes.Count + Rows.Count == 0;
 
     private const string OfConstraint = "index of a constraint";
@@ -41,11 +42,11 @@ internal sealed record RehearsedAlteration(
 
     private static readonly string[] HoldsRows = ["table", "materialized view", Column];
 
-    /// <summary>The kinds of tables and of what is used like a table.</summary>
+    /// <summary>The kinds of tables and of objects that are used like tables.</summary>
     public static readonly string[] Relations = ["table", "view", "materialized view", "foreign table", "sequence"];
 
-    /// <summary>Interprets the trace.</summary>
-    /// <param name="traced">All records of the trace, in order.</param>
+    /// <summary>Interprets the records of a trace.</summary>
+    /// <param name="traced">All records, in order.</param>
     /// <param name="job">The job that was traced.</param>
     public static IReadOnlyList<RehearsedAlteration> Of(IReadOnlyList<TracedAlteration> traced, CliJob job)
     {
@@ -94,7 +95,7 @@ internal sealed record RehearsedAlteration(
         change is { Before: { Kind: "table" or "materialized view", File: > 0 } before, After.File: > 0 and var file }
         && before.File != file;
 
-    /// <summary>Returns the strongest lock on each table, except those that writing the state alone needs.</summary>
+    /// <summary>Returns the strongest lock on each table, without the lock that writing the state needs.</summary>
     private static IReadOnlyList<TableLock> LocksOf(TracedAlteration traced)
     {
         var ofState = TableLock.Strength("RowExclusiveLock");
@@ -110,7 +111,9 @@ internal sealed record RehearsedAlteration(
         ];
     }
 
-    /// <summary>An index without an exclusive lock at the end of the transaction was built before it.</summary>
+    /// <summary>
+    /// Returns the new indexes. One without an exclusive lock at the end of the transaction was built before the transaction.
+    /// </summary>
     private static IReadOnlyList<BuiltIndex> IndexesOf(TracedAlteration traced, List<TracedChange> changes, HashSet<string> newTables)
     {
         var held = traced.Locks
@@ -144,8 +147,8 @@ internal sealed record RehearsedAlteration(
     }
 
     /// <summary>
-    /// Joins a drop and a new object of the same name to one change, unless rows are lost. PostgreSQL itself drops and creates objects:
-    /// when a column becomes wider, its indexes get another identity and mostly keep their files
+    /// Joins a drop and a creation of the same name into one change, unless rows are lost. Reason: PostgreSQL itself drops and creates
+    /// objects. For example, when a column becomes wider, its indexes get another identity and usually keep their files
     /// (https://www.postgresql.org/docs/current/sql-altertable.html).
     /// </summary>
     private static List<TracedChange> Joined(IReadOnlyList<TracedChange> changes)
@@ -171,7 +174,7 @@ internal sealed record RehearsedAlteration(
         return result;
     }
 
-    /// <summary>The names of the objects that have parts, such as columns, an owner or rights.</summary>
+    /// <summary>Returns the names of the objects that have parts, such as columns, an owner or rights.</summary>
     private static HashSet<string> WholesOf(IEnumerable<TracedChange> changes, Func<TracedChange, TracedObject?> side) => changes
         .Select(side)
         .Where(each => each is not null && (Relations.Contains(each.Kind) || each.Kind is "function" or "enum"))
@@ -226,7 +229,7 @@ internal sealed record RehearsedAlteration(
         return $"{column.Definition}{fallback}{required}";
     }
 
-    /// <summary>Returns the rows without the one of the state, which every alteration writes.</summary>
+    /// <summary>Returns the rows without the row of the state, which every alteration writes.</summary>
     private static IReadOnlyList<TracedRows> RowsOf(TracedAlteration traced) =>
     [
         .. from rows in traced.Rows

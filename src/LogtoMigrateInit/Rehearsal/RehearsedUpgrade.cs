@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// <c>rehearse</c>, and the rehearsal before a deploy: runs the pending alterations on a copy. It holds the migration lock, so that no
-/// deploy changes the database while it is copied.
+/// The work of <c>rehearse</c>, and the rehearsal before a deploy: runs the pending alterations on a copy. The migration lock is held, so
+/// that no deploy changes the database while it is copied.
 /// </summary>
 internal sealed class RehearsedUpgrade(
     ProgramSettings settings, LogtoTarget target, LockedWork locked, AlterationRehearsal rehearsal, CopyStart start, ILogger logger)
@@ -21,10 +21,10 @@ internal sealed class RehearsedUpgrade(
     private readonly AlterationCatalog _catalog = target.Catalog;
 
     /// <summary>Rehearses without a deploy.</summary>
-    /// <param name="mode">Which rows are copied.</param>
-    /// <param name="starts">Whether Logto is started on the copy.</param>
-    /// <param name="seen">Gets the report, when there is one.</param>
-    /// <exception cref="DatabaseException">The database refused the connection, or was not reached in time.</exception>
+    /// <param name="mode">The rows to copy.</param>
+    /// <param name="starts">Whether to start Logto on the copy.</param>
+    /// <param name="seen">Receives the report, if there is one.</param>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     public Task<Outcome> RunAsync(RehearsalMode mode, bool starts, Action<RehearsalReport> seen, CancellationToken stop) => locked.RunAsync(
         new LockedTask
         {
@@ -35,11 +35,10 @@ internal sealed class RehearsedUpgrade(
         stop);
 
     /// <summary>Rehearses before a deploy.</summary>
-    /// <param name="pending">The alterations to be deployed.</param>
-    /// <param name="survey">The real database.</param>
-    /// <param name="backup">A backup of this moment; null: there is none.</param>
-    /// <param name="whileLocked">Cancelled when the lock is lost, or by a signal.</param>
-    /// <returns>Null when the deploy may begin.</returns>
+    /// <param name="pending">The alterations to deploy.</param>
+    /// <param name="backup">The path of a backup of the present state; null: none.</param>
+    /// <param name="whileLocked">Canceled when the lock is lost, or by a signal.</param>
+    /// <returns>Null when the deploy may begin; otherwise the outcome.</returns>
     public async Task<Outcome?> WhyNotAsync(Verdict.Pending pending, Survey.Clear survey, string? backup, CancellationToken whileLocked)
     {
         var (outcome, report) = await RehearseAsync(

@@ -4,8 +4,8 @@ using LogtoMigrateInit.PostgreSql;
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// The objects that one alteration renamed. Their names are in the names and definitions of others, such as an index or a policy of a
-/// table, which are not changed themselves.
+/// The objects that one alteration renamed. Names and definitions of other objects, such as an index or a policy of a table, contain these
+/// names, although these objects did not change.
 /// </summary>
 internal sealed class RenamedParts
 {
@@ -38,7 +38,7 @@ internal sealed class RenamedParts
         }
     }
 
-    /// <summary>The name that an object had afterwards if only its table or its column had been renamed.</summary>
+    /// <summary>Returns the name that an object would have if only its table or its column was renamed.</summary>
     public string Name(TracedObject part)
     {
         if (RehearsedAlteration.Relations.Contains(part.Kind))
@@ -46,7 +46,7 @@ internal sealed class RenamedParts
             return part.Name;
         }
 
-        // A column's own name tells what was renamed.
+        // A renamed column itself is not adapted, because its own name shows the change.
         if (part.Kind != "column" && _columns.Find(each => Begins(part.Name, each.Before!.Name, ' ')) is { } column)
         {
             return column.After!.Name + part.Name[column.Before!.Name.Length..];
@@ -68,9 +68,7 @@ internal sealed class RenamedParts
         return part.Name;
     }
 
-    /// <summary>The definition that an object had afterwards if only names had changed.</summary>
-    /// <param name="before">The object.</param>
-    /// <param name="after">The same object afterwards.</param>
+    /// <summary>Returns the definition that an object would have if only names changed.</summary>
     public string Definition(TracedObject before, TracedObject after)
     {
         // Columns of two tables often have the same name, so a foreign key is read in two parts.
@@ -88,7 +86,7 @@ internal sealed class RenamedParts
             .Aggregate(own + other, (text, word) => Replace(text, word.Item1, word.Item2));
     }
 
-    /// <summary>The name without the table, and a function's without its arguments.</summary>
+    /// <summary>Returns a name without its table, and a function's name without its arguments.</summary>
     private static string OwnName(TracedObject part) => part.Kind switch
     {
         "column" => SqlNames.Part(part.Name).Column,
@@ -101,7 +99,7 @@ internal sealed class RenamedParts
     private static bool Begins(string name, string beginning, char next) =>
         name.StartsWith(beginning, StringComparison.Ordinal) && (name.Length == beginning.Length || name[beginning.Length] == next);
 
-    /// <summary>Replaces whole names only: an index <c>users__id</c> keeps its name when its table <c>users</c> gets another.</summary>
+    /// <summary>Replaces whole names only. An index <c>users__id</c> keeps its name when its table <c>users</c> is renamed.</summary>
     private static string Replace(string text, string before, string after)
     {
         if (before == after)

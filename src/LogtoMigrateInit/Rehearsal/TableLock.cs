@@ -1,11 +1,11 @@
 namespace LogtoMigrateInit.Rehearsal;
 
 /// <summary>
-/// The statements of other sessions that a table's lock blocks (https://www.postgresql.org/docs/current/explicit-locking.html).
+/// The statements of other sessions that a lock on a table blocks (https://www.postgresql.org/docs/current/explicit-locking.html).
 /// </summary>
 internal enum Blocked
 {
-    /// <summary>No statement of Logto's.</summary>
+    /// <summary>No statement that Logto runs.</summary>
     Nothing = 0,
 
     /// <summary>Inserts, updates and deletes.</summary>
@@ -15,11 +15,11 @@ internal enum Blocked
 }
 
 /// <summary>The strongest lock on a table or view that existed before the alteration.</summary>
-/// <param name="Table">Its name before.</param>
-/// <param name="Mode">As <c>pg_locks</c> names it.</param>
+/// <param name="Table">The name of the table before the alteration.</param>
+/// <param name="Mode">The mode in <c>pg_locks</c>.</param>
 internal sealed record TableLock(string Table, string Mode)
 {
-    /// <summary>The same table in the real database; null when an earlier alteration created it.</summary>
+    /// <summary>The name of the table in the real database; null when an earlier alteration created it.</summary>
     public string? Real { get; init; }
 
     private static readonly string[] Modes =
@@ -41,6 +41,6 @@ internal sealed record TableLock(string Table, string Mode)
         _ => Blocked.Nothing,
     };
 
-    /// <summary>From the weakest to the strongest.</summary>
+    /// <summary>Returns a number that increases from the weakest to the strongest mode.</summary>
     public static int Strength(string mode) => Array.IndexOf(Modes, mode);
 }

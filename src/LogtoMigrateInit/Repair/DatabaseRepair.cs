@@ -7,23 +7,25 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>The options of a run, and its ways to the operator.</summary>
+/// <summary>The options of a repair, and its output and questions to the operator.</summary>
 /// <param name="TrimsKeys">Whether to drop surplus signing keys.</param>
-/// <param name="Print">Gets each report.</param>
-/// <param name="Confirm">Asks the operator, after the report.</param>
+/// <param name="Print">Prints a report.</param>
+/// <param name="Confirm">Asks the operator to confirm the SQL of the last report.</param>
 internal sealed record RepairRequest(bool TrimsKeys, Func<string, Task> Print, Func<string, bool> Confirm);
 
 /// <summary>
-/// <c>repair</c>, under the migration lock: inspect, print, ask, apply, and inspect again, until all that is left was tried.
+/// The work of <c>repair</c> under the migration lock: inspect → print → ask → apply → inspect again, until no untried finding is left.
 /// </summary>
 internal sealed class DatabaseRepair(
     ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, RepairInspection inspection, RepairSession session,
     DatabaseBackup backup)
 {
-    /// <summary>One repair can show what another one hid, such as a wrong password of a role that could not log in.</summary>
+    /// <summary>
+    /// The limit of rounds. A repair can reveal another fault, such as a wrong password of a role that could not log in before.
+    /// </summary>
     private const int MostRounds = 5;
 
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public Task<Outcome> RunAsync(RepairRequest request, CancellationToken stop)
     {
@@ -93,8 +95,8 @@ internal sealed class DatabaseRepair(
             $"with the SQL above{(trims ? ", and drop signing keys after a backup" : "")}?";
     }
 
-    /// <param name="instead">The outcome of the look that failed.</param>
-    /// <param name="progress">The SQL that was run before.</param>
+    /// <summary>Returns the outcome when SQL was run and the next inspection failed.</summary>
+    /// <param name="instead">The outcome of the failed inspection.</param>
     private static Outcome.RepairStopped Stopped(Outcome instead, RepairProgress progress) =>
         new(instead.ExitCode, progress.CountApplied, instead.Message.TrimEnd('.'));
 

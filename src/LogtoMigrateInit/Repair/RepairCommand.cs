@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>Prints the SQL for what <c>check --deep --drift</c> finds, and applies what deletes nothing.</summary>
+/// <summary>
+/// The command <c>repair</c>: prints SQL for the faults that <c>check --deep --drift</c> finds, and applies SQL that deletes nothing.
+/// </summary>
 internal static class RepairCommand
 {
     public static Command Create(RunInHost inHost)

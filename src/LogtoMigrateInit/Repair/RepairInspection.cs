@@ -8,35 +8,35 @@ using LogtoMigrateInit.Settings;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>All that is wrong at one moment.</summary>
+/// <summary>The result of one inspection for a repair.</summary>
 internal sealed record RepairSurvey
 {
     public required Inspection Inspection { get; init; }
 
     public required AlterationState State { get; init; }
 
-    /// <summary>Pending alterations. If there are any, only roles, keys and INVALID indexes are inspected.</summary>
+    /// <summary>The pending alterations. If there are any, the schema is not compared.</summary>
     public required IReadOnlyList<Alteration> Pending { get; init; }
 
-    /// <summary>In the order in which they have to be repaired.</summary>
+    /// <summary>The faults, in the order in which they must be repaired.</summary>
     public required IReadOnlyList<Finding> Findings { get; init; }
 
-    /// <summary>Why Logto would refuse to start, or start and fail: clauses.</summary>
+    /// <summary>Clauses: why Logto would refuse to start, or start and fail.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
 
-    /// <summary>Why the schema was not compared; null: it was.</summary>
+    /// <summary>Why the schema could not be compared; null: it was compared, or alterations are pending.</summary>
     public required string? NotCompared { get; init; }
 
-    /// <summary>How many objects were compared.</summary>
+    /// <summary>The number of objects that were compared.</summary>
     public required int Compared { get; init; }
 }
 
-/// <summary>Inspects what <c>check --deep --drift</c> inspects.</summary>
+/// <summary>Makes the inspection of <c>check --deep --drift</c>, and finds the SQL for each fault.</summary>
 internal sealed class RepairInspection(
     ProgramSettings settings, AlterationCatalog catalog, LogtoDatabase database, WatchedInspection watched, DriftCheck drift,
     TenantLogins logins)
 {
-    /// <returns>The outcome when this command has nothing to do there; null: it has.</returns>
+    /// <returns>Null when this command may have work; otherwise the outcome.</returns>
     public Outcome? Settle(Verdict verdict) => verdict switch
     {
         Verdict.Ahead ahead => OfAhead(ahead.State, catalog),
@@ -46,9 +46,9 @@ internal sealed class RepairInspection(
         _ => Outcome.Of(verdict, catalog, settings),
     };
 
-    /// <returns>The survey, or the outcome instead of it.</returns>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
-    // Over 40 lines: all that is read, in order, and what it means together.
+    /// <returns>Either a survey or an outcome; the other is null.</returns>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
+    // Over 40 lines: all readings in order, and the findings from them.
     public async Task<(RepairSurvey? Survey, Outcome? Outcome)> ReadAsync(CancellationToken held)
     {
         var inspection = await watched.ReadAsync(held);
@@ -58,7 +58,7 @@ internal sealed class RepairInspection(
             return (null, outcome);
         }
 
-        var state = inspection.State!; // every verdict that is left has read one
+        var state = inspection.State!; // all remaining verdicts have a state
         var pending = catalog.PendingAfter(state);
         var compared = pending.Count > 0 ? null : await drift.RunAsync(held);
         var report = (compared as DriftResult.Compared)?.Report;
@@ -86,7 +86,7 @@ internal sealed class RepairInspection(
                 Inspection = inspection,
                 State = state,
                 Pending = pending,
-                // Indexes last, because they may take long.
+                // Indexes come last, because they may take long.
                 Findings = [.. found.Concat(byLogin).OrderBy(finding => finding.IsConcurrent)],
                 Problems =
                 [
@@ -105,7 +105,7 @@ internal sealed class RepairInspection(
     public static Outcome.RepairRefused OfAhead(AlterationState state, AlterationCatalog catalog) => new(
         $"the database (state {state}) is newer than Logto {catalog.TargetVersion}. Next: run `repair` in the image of the newer Logto");
 
-    /// <summary>Without the table <c>tenants</c> nothing is known about the roles.</summary>
+    /// <summary>Returns an outcome if the roles cannot be inspected, or if the server accepts no writes.</summary>
     private Outcome? WhyUnreadable(Inspection inspection, Verdict verdict) =>
         inspection.TenantsRefusal is { } refusal ? new Outcome.TenantsHidden(settings, inspection.State!, refusal)
         : inspection.Start is null || inspection.Schema == "pg_catalog" ? Outcome.Of(verdict, catalog, settings)
@@ -114,7 +114,9 @@ internal sealed class RepairInspection(
             "or turn off default_transaction_read_only")
         : null;
 
-    /// <summary>The names of the role that pending alterations grant rights to; see <see cref="Preflight"/>.</summary>
+    /// <summary>
+    /// Returns the possible names of the parent role, to which pending alterations grant rights; see <see cref="Preflight"/>.
+    /// </summary>
     private static string[] PreflightsParents(Inspection inspection) =>
     [
         LogtoNames.RolePrefix + inspection.Database.Replace('-', '_'), LogtoNames.RolePrefix + inspection.Database,

@@ -8,23 +8,25 @@ using Npgsql;
 namespace LogtoMigrateInit.Repair;
 
 /// <summary>
-/// Runs the SQL of findings, each as a whole or not at all. Only a concurrent build of an index cannot be undone: one that fails may leave
-/// an INVALID index, which the next inspection finds.
+/// Runs the SQL of findings, each in a transaction. The exception is a concurrent index build: one that fails may leave an invalid index,
+/// which the next inspection finds.
 /// </summary>
-/// <param name="sessionName">How the session is called, so that a later run ends it or waits for it when this one is killed.</param>
+/// <param name="sessionName">
+/// The <c>application_name</c> of the session. If this run is killed, a later run finds the session by it, and ends it or waits for it.
+/// </param>
 internal sealed class RepairSession(string sessionName, LogtoDatabase database, DirectServer server, ILogger logger)
 {
-    /// <summary>Other sessions wait behind a statement that waits for a lock.</summary>
+    /// <summary>The limit of a wait for a lock. Reason: other sessions queue behind a statement that waits for one.</summary>
     private const string LockTimeout = "3s";
 
     // "privilege_not_granted" and "privilege_not_revoked" are warnings (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     private static readonly string[] NotGranted = ["01006", "01007"];
 
-    /// <param name="findings">With SQL that was not tried yet.</param>
-    /// <param name="survey">Where they were found.</param>
-    /// <param name="progress">Gets what became of each.</param>
-    /// <param name="run">Holds the lock.</param>
-    /// <exception cref="DatabaseException">The connection was lost.</exception>
+    /// <summary>Runs the SQL of findings, and logs the result of each.</summary>
+    /// <param name="findings">Findings whose SQL was not tried yet.</param>
+    /// <param name="survey">The survey of the findings.</param>
+    /// <param name="progress">Receives the result of each finding.</param>
+    /// <exception cref="DatabaseException">The connection failed or was lost.</exception>
     public async Task ApplyAsync(IReadOnlyList<Finding> findings, RepairSurvey survey, RepairProgress progress, LockedRun run)
     {
         var held = run.WhileLocked;
@@ -62,15 +64,17 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         }
     }
 
-    /// <summary>Row-level security without policies hides all rows from Logto.</summary>
+    /// <summary>
+    /// Whether the finding would enable row-level security on a table that lacks policies, which would hide all rows from Logto.
+    /// </summary>
     private static bool IsWithoutPolicies(Finding finding, RepairSurvey survey, RepairProgress progress) =>
         finding.Of.Kind == "row-level security"
         && survey.Findings.Any(other => other.Of.Kind == "policy"
             && other.Of.Name.EndsWith($" on {finding.Of.Name}", StringComparison.Ordinal)
             && (other.By == RepairBy.Command ? !progress.HasRun(other) : other.Sql is null));
 
-    /// <summary>Runs it in a transaction, which also a warning undoes.</summary>
-    /// <returns>Null: it has worked; otherwise why it has not, and nothing was changed.</returns>
+    /// <summary>Runs the SQL in a transaction. A warning that a right was not granted or revoked also rolls it back.</summary>
+    /// <returns>Null when it worked; otherwise the reason, and nothing was changed.</returns>
     private static async Task<string?> TryAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
     {
         var warnings = new List<string>();
@@ -109,7 +113,9 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         }
     }
 
-    /// <summary>Goes to the server itself, because a pooler keeps no limit for the waits of a statement without a transaction.</summary>
+    /// <summary>
+    /// Runs the SQL without the pooler. Reason: outside a transaction, a pooler does not keep the session's lock_timeout.
+    /// </summary>
     private async Task<string?> TryConcurrentlyOnServerAsync(Finding finding, CancellationToken held)
     {
         if (await server.WhyElsewhereAsync(database, held) is { } elsewhere)
@@ -122,7 +128,7 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         return await TryConcurrentlyAsync(connection, finding, held);
     }
 
-    /// <returns>Null: it has worked; otherwise why it has not. It may have left an INVALID index.</returns>
+    /// <returns>Null when it worked; otherwise the reason. A failure may leave an invalid index.</returns>
     private async Task<string?> TryConcurrentlyAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
     {
         try
@@ -139,7 +145,7 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
 
     private static string Describe(PostgresException refusal) => $"{refusal.MessageText} (SQLSTATE {refusal.SqlState})";
 
-    /// <returns>The SQL with a verifier of the role's password, if it gets one; null: <c>tenants</c> has no password for it.</returns>
+    /// <returns>The SQL, with a verifier of the role's password if needed; null when <c>tenants</c> has no password for the role.</returns>
     private static async Task<string?> SqlOfAsync(NpgsqlConnection connection, Finding finding, CancellationToken held) =>
         finding.PasswordOf is not { } role ? finding.Sql
         : await ReadPasswordAsync(connection, role, held) is { } password
@@ -158,7 +164,10 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         return (string?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    /// <summary>Not through a pooler, where settings stay behind on a connection that others use.</summary>
+    /// <summary>
+    /// Gives the session its name and its lock_timeout. It must not be behind a pooler, where the settings would stay on a connection that
+    /// other clients use.
+    /// </summary>
     private async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

@@ -5,14 +5,12 @@ using LogtoMigrateInit.Reporting;
 namespace LogtoMigrateInit.Repair;
 
 /// <summary>
-/// The report on standard output. It is a script for <c>psql</c>: all words are comments, and so is the SQL that only the operator can
+/// Writes the report on standard output. It is a script for <c>psql</c>: all text is in comments, and so is SQL that the operator must
 /// decide on.
 /// </summary>
 internal static class RepairText
 {
-    /// <param name="database">The name of the database.</param>
-    /// <param name="survey">What is wrong.</param>
-    /// <param name="progress">What was tried already.</param>
+    /// <param name="progress">The SQL that was tried already.</param>
     public static string Of(string database, RepairSurvey survey, RepairProgress progress)
     {
         var report = new StringBuilder();
@@ -64,7 +62,8 @@ internal static class RepairText
             Comment(report, $"   {(byHand ? "for you to decide" : "note")}: {why}");
         }
 
-        // The lines of a function are run as they are; so an unseen character is not escaped away, but ends as an error of the server.
+        // Each line of a function is escaped and run as it is. An invisible character therefore becomes visible, and an error of the
+        // server.
         foreach (var line in finding.Text is { } text ? $"{text.TrimEnd().TrimEnd(';')};".Split('\n') : [])
         {
             report.Append(byHand || finding.By == RepairBy.CommandAfterBackup ? "--   " : "").AppendLine(OneLine.Escape(line));

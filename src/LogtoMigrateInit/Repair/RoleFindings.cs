@@ -3,15 +3,14 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>Finds what is wrong with the roles that Logto logs in as, and the SQL for it.</summary>
+/// <summary>Finds faults of Logto's roles, and the SQL that repairs them.</summary>
 internal static class RoleFindings
 {
-    /// <summary>From this release on, a membership says itself whether it is inherited.</summary>
+    /// <summary>The first PostgreSQL in which each membership has its own option to inherit.</summary>
     private const int InheritingMemberships = 160000;
 
-    /// <param name="facts">The roles.</param>
-    /// <param name="inspection">The database.</param>
-    /// <param name="withTables">Whether to look at the rights on tables too, where the schema is not compared.</param>
+    /// <summary>Returns the faults of the roles' existence, rights and attributes.</summary>
+    /// <param name="withTables">Whether to include rights on tables. The comparison of the schema covers them otherwise.</param>
     public static IEnumerable<Finding> Of(RoleFacts facts, Inspection inspection, bool withTables)
     {
         var (parent, database) = (SqlNames.Quote(facts.Parent), SqlNames.Quote(inspection.Database));
@@ -50,7 +49,7 @@ internal static class RoleFindings
         }
     }
 
-    /// <summary>The settings of the two needed roles with which Logto fails.</summary>
+    /// <summary>Returns the settings of the roles of <c>default</c> and <c>admin</c> with which Logto fails.</summary>
     public static IEnumerable<Finding> OfSettings(Inspection inspection) =>
         from tenant in inspection.Start?.Tenants ?? []
         where tenant is { Role: not null, Setting: not null }
@@ -59,8 +58,7 @@ internal static class RoleFindings
             $"the role '{tenant.Role}' has a setting with which Logto fails: {setting}", RepairBy.Command,
             TenantRolesSql.Correct(tenant.Role!, inspection.Database, setting!));
 
-    /// <param name="failed">A role that could not do what Logto does as it.</param>
-    /// <param name="inspection">The database.</param>
+    /// <summary>Returns the finding for a role as which core cannot work.</summary>
     public static Finding OfLogin(FailedLogin failed, Inspection inspection)
     {
         var what = $"Logto cannot work as the role '{failed.Role}': {failed.Reason}";

@@ -3,30 +3,28 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>A role that Logto logs in as, as the table <c>tenants</c> names it.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Exists">Whether it is on the server. If it is not, all rights are false.</param>
-/// <param name="ConnectionLimit">-1: none.</param>
-/// <param name="IsExpired">Its password is no longer valid.</param>
-/// <param name="IsMember">It is a member of the parent, whether it inherits its rights or not.</param>
-/// <param name="HasParentsRights">It has the rights of the parent.</param>
-/// <param name="HasPassword">The table has a password for it.</param>
+/// <summary>A role in the table <c>tenants</c>, as which Logto logs in.</summary>
+/// <param name="Exists">Whether the role exists on the server. If not, all rights are false.</param>
+/// <param name="ConnectionLimit">-1: no limit.</param>
+/// <param name="IsExpired">Whether its password is no longer valid.</param>
+/// <param name="IsMember">Whether it is a member of the parent role, with or without inheriting its rights.</param>
+/// <param name="HasParentsRights">Whether it has the rights of the parent role.</param>
+/// <param name="HasPassword">Whether the table has a password for it.</param>
 internal sealed record LoginRole(
     string Name, bool Exists, bool MayLogIn, bool Inherits, int ConnectionLimit, bool IsExpired, bool IsMember, bool HasParentsRights,
     bool MayConnect, bool MayUseSchema, bool HasPassword)
 {
-    /// <summary>Whether a login can show more than is known already.</summary>
+    /// <summary>Whether no fault of the role is known, so that only a login can show more.</summary>
     public bool CanWork =>
         Exists && MayLogIn && ConnectionLimit != 0 && !IsExpired && HasParentsRights && MayConnect && MayUseSchema && HasPassword;
 }
 
-/// <summary>The roles that Logto logs in as, and their parent, which holds the rights on Logto's tables.</summary>
-/// <param name="Parent">The parent's name.</param>
-/// <param name="Schema">Logto's schema, as SQL writes it.</param>
-/// <param name="ParentExists">Whether it is on the server. If it is not, its rights are those of all roles.</param>
-/// <param name="ClosedTables">Logto's tables that the parent may not read and write, as SQL writes them; null: none.</param>
-/// <param name="ClosedColumns">The columns of <c>tenants</c> that Logto reads as these roles and the parent may not; null: none.</param>
-/// <param name="Logins">The roles.</param>
+/// <summary>Logto's login roles, and their parent role, which has the rights on Logto's tables.</summary>
+/// <param name="Parent">The name of the parent role.</param>
+/// <param name="Schema">The quoted name of Logto's schema.</param>
+/// <param name="ParentExists">Whether the parent exists on the server. If not, its rights are those of PUBLIC.</param>
+/// <param name="ClosedTables">The quoted names of Logto's tables that the parent may not read and write; null: none.</param>
+/// <param name="ClosedColumns">The columns of <c>tenants</c> that Logto's roles need and the parent may not read; null: none.</param>
 internal sealed record RoleFacts(
     string Parent, string Schema, bool ParentExists, bool ParentMayConnect, bool ParentMayUseSchema, string? ClosedTables,
     string? ClosedColumns, IReadOnlyList<LoginRole> Logins);
@@ -86,9 +84,8 @@ internal static class RoleQuery
         order by t.db_user
         """;
 
-    /// <param name="connection">To the real database.</param>
-    /// <param name="parents">The names that the parent may have; the first that exists counts, else the first.</param>
-    /// <param name="tables">The names of Logto's tables.</param>
+    /// <param name="connection">A connection to the real database.</param>
+    /// <param name="parents">The possible names of the parent. The first that exists counts; if none exists, the first.</param>
     public static async Task<RoleFacts> ReadAsync(
         NpgsqlConnection connection, IReadOnlyList<string> parents, IReadOnlyList<string> tables, CancellationToken cancellationToken)
     {

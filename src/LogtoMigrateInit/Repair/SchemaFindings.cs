@@ -5,7 +5,7 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Repair;
 
-/// <summary>Finds what is wrong with the schema and with signing keys, and the SQL for it.</summary>
+/// <summary>Finds faults of the schema and of signing keys, and the SQL that repairs them.</summary>
 internal static partial class SchemaFindings
 {
     private const string Invalid = " (invalid)";
@@ -14,10 +14,9 @@ internal static partial class SchemaFindings
         "`repair` changes no column, constraint or type, takes nothing away, and turns no trigger on; run it when you agree";
 
     /// <summary>
-    /// The differences from the target's own schema in the order of the report, tables without row-level security, and INVALID indexes.
+    /// Returns the differences from the target's schema in the order of the report, tables without row-level security, and invalid indexes.
     /// </summary>
-    /// <param name="drift">The differences; null: the schema was not compared.</param>
-    /// <param name="inspection">The database.</param>
+    /// <param name="drift">Null when the schema was not compared.</param>
     public static IEnumerable<Finding> Of(DriftReport? drift, Inspection inspection)
     {
         var differences = (drift?.Differences ?? []).Where(difference => !IsInvalidIndex(difference)).ToArray();
@@ -49,8 +48,8 @@ internal static partial class SchemaFindings
         }
     }
 
-    /// <summary>The key sets with more Previous keys than Logto accepts, and nothing else wrong.</summary>
-    /// <param name="keys">The key sets; null: they are in an old form.</param>
+    /// <summary>Returns the key sets whose only fault is that they have more Previous keys than Logto accepts.</summary>
+    /// <param name="keys">Null when the database stores keys in an old form.</param>
     public static IEnumerable<Finding> OfKeys(IReadOnlyList<KeySet>? keys) =>
         from set in keys ?? []
         let surplus = StartConditions.SurplusKeys(set)
@@ -63,8 +62,8 @@ internal static partial class SchemaFindings
         };
 
     /// <summary>
-    /// Whether the command runs the SQL. It restores rights, policies, triggers and functions of Logto's own, and builds indexes. It takes
-    /// no right from the owner or from all roles, and turns on no trigger that somebody turned off: these are the operator's.
+    /// Whether the command runs the SQL. It restores Logto's rights, policies, triggers and functions, and builds missing indexes. It
+    /// revokes no right of the owner or of PUBLIC, because these are the operator's.
     /// </summary>
     private static bool IsCovered(SchemaDifference difference) => difference switch
     {
@@ -76,7 +75,9 @@ internal static partial class SchemaFindings
         _ => false,
     };
 
-    /// <summary>The inspection lists these too, with those that are not Logto's.</summary>
+    /// <summary>
+    /// Whether the difference is only an invalid index. The inspection lists all invalid indexes, also those that are not Logto's.
+    /// </summary>
     private static bool IsInvalidIndex(SchemaDifference difference) =>
         difference.Kind.StartsWith("index", StringComparison.Ordinal) && difference.Found is { } found
         && found.EndsWith(Invalid, StringComparison.Ordinal)
@@ -86,8 +87,8 @@ internal static partial class SchemaFindings
         differences.Any(difference => difference.Kind == "row-level security" && SqlNames.Unquote(difference.Name) == table);
 
     /// <summary>
-    /// PostgreSQL leaves a second index beside the first when a concurrent rebuild is cut off
-    /// (https://www.postgresql.org/docs/current/sql-reindex.html). Its name is all that tells it, so the operator drops it.
+    /// Returns the finding for an invalid index. An interrupted concurrent rebuild leaves a second index
+    /// (https://www.postgresql.org/docs/current/sql-reindex.html). Only its name shows that, so the operator must drop it.
     /// </summary>
     private static Finding OfInvalid(string index) => LeftByReindex().IsMatch(index)
         ? new Finding(

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Every message. Ids are a contract for log filters: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan, 1500 deploy, 1600 verify,
-/// 1700 backup, 1800 restore, 1900 rehearsal and drift, 2000 rollback, 2100 repair.
+/// All messages of the log. The event ids are a contract for log filters. Their bands: 1000 lifecycle, 1200 database, 1300 lock, 1400 plan,
+/// 1500 deploy, 1600 verify, 1700 backup, 1800 restore, 1900 rehearsal and drift, 2000 rollback, 2100 repair.
 /// </summary>
 internal static partial class Log
 {

@@ -8,7 +8,7 @@ using Serilog.Formatting.Display;
 
 namespace LogtoMigrateInit.Reporting;
 
-/// <summary>Logs go to standard error; standard output belongs to what <c>check</c> prints.</summary>
+/// <summary>Creates the logger. It writes to standard error, because standard output is for the commands' reports.</summary>
 internal static class LogSetup
 {
     private const string TextTemplate = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffK} {Level:u3} {Message:lj}";
@@ -26,7 +26,7 @@ internal static class LogSetup
             .CreateLogger();
     }
 
-    // The logger cannot write these lines: it is in the middle of another one.
+    // StandardStream writes these lines itself, because the logger is in the middle of another line then.
     private static string RemarkAsText(string sentence) => string.Create(
         CultureInfo.InvariantCulture,
         $"{DateTimeOffset.Now:yyyy-MM-ddTHH:mm:ss.fffK} WRN {sentence}");

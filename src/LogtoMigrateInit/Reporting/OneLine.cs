@@ -4,13 +4,13 @@ using System.Text;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Makes text of others (names, hosts, files, the CLI's output) visible on one line. So it cannot forge a line of the log, move the cursor
-/// of a terminal, or reverse the order of the letters.
+/// Makes foreign text (names, hosts, files, the CLI's output) safe for one line. Such text cannot forge a line of the log, move the cursor
+/// of a terminal, or change the direction of writing.
 /// </summary>
 internal static class OneLine
 {
     /// <summary>
-    /// Escapes invisible characters as JavaScript and JSON do, such as <c>\u000a</c>. Half a surrogate pair becomes <c>\ufffd</c>.
+    /// Escapes invisible characters like JavaScript and JSON, for example as <c>\u000a</c>. Half a surrogate pair becomes <c>\ufffd</c>.
     /// </summary>
     public static string Escape(string text)
     {
@@ -40,7 +40,10 @@ internal static class OneLine
         return line.ToString();
     }
 
-    /// <summary>Control characters (ESC, U+0085), separators of lines and paragraphs, and format characters (text direction).</summary>
+    /// <summary>
+    /// Whether a character is invisible: a control character (ESC, U+0085), a separator of lines or paragraphs, or a format character (text
+    /// direction).
+    /// </summary>
     private static bool IsUnseen(Rune rune) => Rune.GetUnicodeCategory(rune)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

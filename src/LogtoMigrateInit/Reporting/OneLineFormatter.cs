@@ -4,11 +4,11 @@ using Serilog.Formatting;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Writes an event as <paramref name="inner"/> does, on exactly one line. A JSON parser reads the escapes back as the characters. In a text
-/// log the lines of an exception are indented, and those of events are not.
+/// Writes each event on exactly one line. A JSON parser turns the escapes back into the characters. In a text log, the lines of an
+/// exception follow, indented.
 /// </summary>
-/// <param name="inner">Formats an event, perhaps with white space at its end.</param>
-/// <param name="exceptions">Whether to write the exception, because <paramref name="inner"/> does not.</param>
+/// <param name="inner">Formats the event.</param>
+/// <param name="exceptions">Whether to write exceptions, because <paramref name="inner"/> does not.</param>
 internal sealed class OneLineFormatter(ITextFormatter inner, bool exceptions) : ITextFormatter
 {
     public void Format(LogEvent logEvent, TextWriter output)

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Decides when to log that something still runs: after ten seconds, then whenever the time has doubled, and later every minute.
+/// Decides when to log that a step still runs: after ten seconds, then each time when the time has doubled, and later every minute.
 /// </summary>
 internal sealed class ReportPace
 {

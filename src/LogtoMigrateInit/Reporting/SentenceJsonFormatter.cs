@@ -8,7 +8,8 @@ using Serilog.Formatting.Json;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Serilog's compact format with a rendered sentence (https://clef-json.org). Its own formatter quotes each text inside of the sentence.
+/// Writes Serilog's compact format (https://clef-json.org) with a rendered message. Serilog's own formatter would put quotes around each
+/// text inside the message.
 /// </summary>
 internal sealed class SentenceJsonFormatter : ITextFormatter
 {

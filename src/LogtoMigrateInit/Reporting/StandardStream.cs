@@ -4,15 +4,16 @@ using System.Text;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// Standard output or standard error. A pipe without a reader, a full disk or a closed descriptor must not stop a migration, delay a signal
-/// or crash the program. So lines that cannot be written are dropped, and a remark counts them as soon as the pipe is read again.
+/// Writes to standard output or standard error, without blocking for long and without exceptions. Reason: a pipe without a reader, a full
+/// disk or a closed descriptor must not stop a migration, delay a signal or crash the program. It drops lines that it cannot write. Once
+/// the pipe is read again, it writes a remark with their number.
 /// </summary>
-/// <param name="descriptor">1 or 2.</param>
-/// <param name="patience">How long to wait for a reader before lines are dropped.</param>
-/// <param name="remark">Formats the sentence in the place of missing lines.</param>
+/// <param name="descriptor">1 for standard output, 2 for standard error.</param>
+/// <param name="patience">The longest wait for a reader before lines are dropped.</param>
+/// <param name="remark">Formats the sentence that replaces dropped lines.</param>
 internal sealed partial class StandardStream(int descriptor, TimeSpan patience, Func<string, string> remark) : Stream
 {
-    // <limits.h>: a pipe that poll calls writable takes this much without blocking.
+    // <limits.h>: a pipe that is writable for poll accepts this many bytes without blocking.
     private const int PipeBuffer = 4096;
 
     // <poll.h>, <fcntl.h>, <errno.h> on Linux
@@ -26,7 +27,9 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
     private const int BrokenPipe = 13;
     private const nint Ignore = 1;
 
-    /// <summary>Far below the lock's lease, and below the rest of a container's time between SIGTERM and SIGKILL.</summary>
+    /// <summary>
+    /// The longest wait of the log for its reader. It is far below the lock's lease and the time between SIGTERM and SIGKILL.
+    /// </summary>
     private static readonly TimeSpan PatienceWithLogs = TimeSpan.FromSeconds(3);
 
     private readonly MemoryStream _text = new();
@@ -49,10 +52,10 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
     }
 
 #pragma warning disable CA2000 // These streams live as long as the process.
-    /// <summary>Replaces the streams of .NET, which block without a limit and throw.</summary>
+    /// <summary>Replaces .NET's streams, which block without a limit and throw exceptions.</summary>
     public static void TakeOver()
     {
-        // The next file or connection would get the number of a closed descriptor, and the log would go there.
+        // Open closed descriptors. Otherwise the next file or connection would get such a number, and the log would be written into it.
         while (IsClosed(0) || IsClosed(1) || IsClosed(2))
         {
             if (Open("/dev/null", ReadWriteAndCloseOnExec) < 0)
@@ -63,7 +66,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
 
         _ = Signal(BrokenPipe, Ignore);
 
-        // The reader of a report may be slow: the program prints it last.
+        // A report may wait for a slow reader without a limit, because the program prints it last.
         Console.SetOut(WriterOf(1, Timeout.InfiniteTimeSpan, sentence => sentence));
         TakeOverError(sentence => sentence);
     }
@@ -74,7 +77,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
 
     public override void Write(byte[] buffer, int offset, int count) => _text.Write(buffer, offset, count);
 
-    /// <summary>Writes or drops all lines since the last call. A line is cut only when the reader stops in the middle of it.</summary>
+    /// <summary>Writes or drops the lines since the last call. A line is cut only if the reader stops in the middle of it.</summary>
     public override void Flush()
     {
         var text = _text.GetBuffer().AsSpan(0, (int)_text.Length);
@@ -124,7 +127,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
             var count = (int)Write(descriptor, text, Math.Min(text.Length, PipeBuffer));
             if (count < 0 && Marshal.GetLastPInvokeError() is not (Interrupted or WouldBlock))
             {
-                return true; // closed, no reader, no space: the text is lost, and no remark can follow
+                return true; // closed, without a reader, or full: the text is lost, and no remark can follow
             }
 
             if (count > 0)
@@ -148,7 +151,7 @@ internal sealed partial class StandardStream(int descriptor, TimeSpan patience, 
         }
         while (ready < 0 && Marshal.GetLastPInvokeError() == Interrupted);
 
-        return ready != 0; // after an error, write reports it at once
+        return ready != 0; // after an error of poll, write fails immediately and reports it
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Reporting;
 
 /// <summary>
-/// The file whose text Kubernetes shows as a container's message
+/// Writes the file whose text Kubernetes shows as a container's message
 /// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
 /// </summary>
 internal static class TerminationLog
 {
-    /// <summary>Kubernetes cuts longer messages.</summary>
+    /// <summary>The longest message in bytes. Kubernetes truncates longer ones.</summary>
     private const int MaximumBytes = 4096;
 
-    /// <summary>Writes the file in place, because it is a mount. Does nothing when the file does not exist.</summary>
+    /// <summary>Writes the message into the existing file, which is a mount. Does nothing when the file does not exist.</summary>
     public static void Write(string file, string message, ILogger logger)
     {
         if (!File.Exists(file))
@@ -23,7 +23,7 @@ internal static class TerminationLog
 
         try
         {
-            // A pipe could block, and the log itself (/dev/stderr) would be emptied. Both have the message already.
+            // Skip a pipe, which could block, and the log itself (/dev/stderr), which would be emptied. The log has the message already.
             using var stream = IsStandardStream(file) ? null : PlainFile.TryOpen(file, FileAccess.Write);
             stream?.SetLength(0);
             stream?.Write(Cut(Encoding.UTF8.GetBytes(message)));

@@ -12,16 +12,16 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Rollback;
 
-/// <summary>What the operator asked for, and how to ask back.</summary>
-/// <param name="Version">See <see cref="RollbackPlan.IsVersion"/>.</param>
-/// <param name="Mode">Which rows are copied for the rehearsal.</param>
-/// <param name="Seen">Gets what the rehearsal has shown, also when it failed.</param>
-/// <param name="Confirm">Asks the operator, after everything that the operator needs to know is in the log.</param>
+/// <summary>The options of a rollback, and its output and questions to the operator.</summary>
+/// <param name="Version">The older release, in a form that <see cref="RollbackPlan.IsVersion"/> accepts.</param>
+/// <param name="Mode">The rows that are copied for the rehearsal.</param>
+/// <param name="Seen">Receives the report of the rehearsal, even when it failed.</param>
+/// <param name="Confirm">Asks the operator, once the log has all facts for the answer.</param>
 internal sealed record RollbackRequest(string Version, RehearsalMode Mode, Func<RehearsalReport, Task> Seen, Func<string, bool> Confirm);
 
 /// <summary>
-/// A rollback under the lock: plan → no other session is connected → back up → rehearse on a copy → report what is lost, ask →
-/// run the newer image's own CLI → verify. Up to the CLI nothing of the operator's is changed.
+/// Rolls back under the migration lock: plan → check that no other session is connected → back up → rehearse on a copy → report losses and
+/// ask → run the newer image's CLI → verify. Before the CLI nothing of the operator's is changed.
 /// </summary>
 internal sealed class DatabaseRollback(
     ProgramSettings settings, LogtoTarget target, RollbackChecks checks, CliJobRunner cli, DatabaseBackup backup,
@@ -29,10 +29,8 @@ internal sealed class DatabaseRollback(
 {
     private readonly AlterationCatalog _catalog = target.Catalog;
 
-    /// <param name="request">See <see cref="RollbackRequest"/>.</param>
-    /// <param name="survey">What the database shows.</param>
-    /// <param name="run">Holds the lock.</param>
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <param name="survey">The result of the inspection under the lock.</param>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public async Task<Outcome> RunAsync(RollbackRequest request, Survey.Clear survey, LockedRun run)
     {
@@ -42,7 +40,7 @@ internal sealed class DatabaseRollback(
             return Outcome.Of(verdict, _catalog, settings);
         }
 
-        var state = survey.Inspection.State!; // every other verdict has read one
+        var state = survey.Inspection.State!; // all remaining verdicts have a state
         return RollbackPlan.Decide(_catalog, request.Version, state) switch
         {
             RollbackPlan.Refused refused => new Outcome.RollbackRefused(refused.Reason),
@@ -111,7 +109,7 @@ internal sealed class DatabaseRollback(
                 "it was not confirmed. Next: read in the report above what is lost, then add --yes, or answer y at a terminal");
         }
 
-        // Somebody may have started Logto while we copied and asked.
+        // Check again, because Logto may have been started during the copy and the question.
         return await checks.WhyInUseAsync(run) ?? await RevertAsync(job, report, run);
     }
 
@@ -139,7 +137,7 @@ internal sealed class DatabaseRollback(
             : problem;
     }
 
-    /// <summary>Begins again as long as <see cref="CliRetry"/> says so.</summary>
+    /// <summary>Runs the CLI, and starts it again after failures that <see cref="CliRetry"/> considers temporary.</summary>
     private async Task<Outcome> RevertAsync(CliJob job, RehearsalReport report, LockedRun run)
     {
         var retry = new CliRetry(settings.ConnectTimeout, logger);
@@ -179,7 +177,7 @@ internal sealed class DatabaseRollback(
         }
     }
 
-    /// <summary>The outcome when the CLI could not be started, at first or again.</summary>
+    /// <summary>Returns the outcome when the CLI could not be started, for the first time or again.</summary>
     private Outcome WhyNotRun(CliJobResult result, RehearsalReport report, CliJob job, LockedRun run)
     {
         var folder = target.Installation.CliDirectory;

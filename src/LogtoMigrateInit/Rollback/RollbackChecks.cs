@@ -13,13 +13,13 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Rollback;
 
-/// <summary>What a rollback looks at in the real database: who else is connected before it, and what the schema is after it.</summary>
+/// <summary>Checks the real database before and after a rollback: the other sessions before, the state and the schema after.</summary>
 internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection watched, ILogger logger)
 {
     private static readonly TimeSpan SessionInterval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Returns the refusal while other sessions are connected; null when there are none.</summary>
-    /// <remarks>A session that is about to end, such as our own last one, is given a moment.</remarks>
+    /// <summary>Returns the refusal if other sessions are connected; null if there are none.</summary>
+    /// <remarks>It waits two seconds for sessions that are about to end, such as this run's last one.</remarks>
     public async Task<Outcome?> WhyInUseAsync(LockedRun run)
     {
         var started = Stopwatch.GetTimestamp();
@@ -43,13 +43,15 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
         }
     }
 
-    /// <returns>Null when it cannot be read.</returns>
+    /// <returns>Null when the database has no readable state.</returns>
     public async Task<AlterationState?> ReadStateAsync(CancellationToken whileLocked) => (await watched.ReadAsync(whileLocked)).State;
 
-    /// <summary>The CLI's word proves nothing: the state and the schema do, which the rehearsal has shown before.</summary>
-    /// <param name="state">After the rollback.</param>
-    /// <param name="report">What the rehearsal has shown.</param>
-    /// <param name="count">How many alterations were reverted.</param>
+    /// <summary>
+    /// Compares the schema with the one after the rehearsal. Reason: the CLI's exit code does not prove that the rollback succeeded.
+    /// </summary>
+    /// <param name="state">The state after the rollback.</param>
+    /// <param name="report">The report of the rehearsal.</param>
+    /// <param name="count">The number of reverted alterations.</param>
     public async Task<Outcome> VerifyAsync(AlterationState state, RehearsalReport report, int count, CancellationToken whileLocked)
     {
         var (serverVersion, found) = await database.WithConnectionAsync(
@@ -67,7 +69,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             return new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
         }
 
-        // Owners and rights of other roles are not in a copy.
+        // A copy does not have the owners of the real database, nor the rights of other roles.
         var different = SchemaDrift.Compare(report.After, found).Differences
             .Where(difference => difference.What != Difference.Added && difference.Kind is not ("owner" or "grant"))
             .ToArray();
@@ -79,7 +81,7 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             : new Outcome.RolledBack(report.Version, state, count, report.Unchanging);
     }
 
-    /// <summary>A clause with advice for the last line.</summary>
+    /// <summary>Returns a clause and advice for the final message.</summary>
     internal static string Describe(IReadOnlyList<ServerSession> sessions)
     {
         const int Few = 3;

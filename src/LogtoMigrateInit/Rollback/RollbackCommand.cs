@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Rollback;
 
-/// <summary>Goes back to an older release, with this newer image's own CLI.</summary>
+/// <summary>The command <c>rollback</c>: reverts to an older release, with the CLI of this newer image.</summary>
 internal static class RollbackCommand
 {
     public static Command Create(RunInHost inHost)
@@ -30,7 +30,7 @@ internal static class RollbackCommand
         return command;
     }
 
-    /// <summary>Logto's tags begin with a v.</summary>
+    /// <summary>Removes the <c>v</c> of Logto's tags.</summary>
     private static string WithoutPrefix(string version) => version.StartsWith('v') ? version[1..] : version;
 
     private static async Task<int> RunAsync(RunInHost inHost, string version, bool yes, RehearsalMode mode) =>

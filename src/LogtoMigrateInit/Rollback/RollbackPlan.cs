@@ -4,9 +4,9 @@ using Semver;
 namespace LogtoMigrateInit.Rollback;
 
 /// <summary>
-/// What a rollback to a release means for a state: what the target's own CLI would revert (<c>chooseRevertAlterationsByVersion</c> in
-/// <c>packages/cli/src/commands/database/alteration/version.ts</c>), or why it is not begun. The cases: <see cref="Steps"/>, <see
-/// cref="AlreadyThere"/>, <see cref="Refused"/>.
+/// The decision on a rollback: the alterations that the target's CLI would revert (<c>chooseRevertAlterationsByVersion</c> in
+/// <c>packages/cli/src/commands/database/alteration/version.ts</c>), or the reason why it must not begin. The cases: <see cref="Steps"/>,
+/// <see cref="AlreadyThere"/>, <see cref="Refused"/>.
 /// </summary>
 internal abstract record RollbackPlan
 {
@@ -16,29 +16,30 @@ internal abstract record RollbackPlan
     {
     }
 
-    /// <summary>There is something to revert.</summary>
-    /// <param name="Alterations">In the order in which the CLI reverts them, the newest first; never empty.</param>
-    /// <param name="Level">Where the release ends.</param>
+    /// <summary>Alterations must be reverted.</summary>
+    /// <param name="Alterations">The alterations in the order of the CLI, the newest first; never empty.</param>
+    /// <param name="Level">The last alteration of the older release.</param>
     public sealed record Steps(IReadOnlyList<Alteration> Alterations, Alteration Level) : RollbackPlan
     {
-        /// <summary>What the CLI writes after the last of them: a second less than it, which no release ships.</summary>
+        /// <summary>The state that the CLI writes at the end: one second less than the last reverted alteration.</summary>
         public AlterationState StateAfter { get; } = new(Alterations[^1].Timestamp - 1);
     }
 
-    /// <summary>Nothing newer than the release is deployed, and all of the release is.</summary>
-    /// <param name="Level">Where the release ends.</param>
+    /// <summary>All alterations of the release are applied, and no newer one is.</summary>
+    /// <param name="Level">The last alteration of the release.</param>
     public sealed record AlreadyThere(Alteration Level) : RollbackPlan;
 
-    /// <param name="Reason">A clause for the operator, with what to do.</param>
+    /// <summary>The rollback must not begin.</summary>
+    /// <param name="Reason">A clause and advice for the operator.</param>
     public sealed record Refused(string Reason) : RollbackPlan;
 
-    /// <summary>Whether the CLI would take this for a release.</summary>
+    /// <summary>Whether the CLI accepts the text as a release.</summary>
     public static bool IsVersion(string text) => SemVersion.TryParse(text, SemVersionStyles.Strict, out _);
 
-    /// <param name="catalog">The newer image's.</param>
-    /// <param name="version">See <see cref="IsVersion"/>.</param>
-    /// <param name="state">The database's.</param>
-    /// <exception cref="FormatException">The version is none.</exception>
+    /// <param name="catalog">The catalog of the newer image.</param>
+    /// <param name="version">A text that <see cref="IsVersion"/> accepts.</param>
+    /// <param name="state">The state of the database.</param>
+    /// <exception cref="FormatException">The version is not one.</exception>
     public static RollbackPlan Decide(AlterationCatalog catalog, string version, AlterationState state)
     {
         var wanted = SemVersion.Parse(version, SemVersionStyles.Strict);
@@ -78,7 +79,7 @@ internal abstract record RollbackPlan
                 : new Steps(reverted, level);
     }
 
-    /// <returns>Null for a file whose release the CLI cannot read: it neither deploys nor reverts it by a version.</returns>
+    /// <returns>Null for a file whose release the CLI cannot read. The CLI never reverts such a file by a version.</returns>
     private static int? ComparePrecedence(Alteration alteration, SemVersion wanted) =>
         alteration.Version == Next ? 1
         : SemVersion.TryParse(alteration.Version, SemVersionStyles.Strict, out var version) ? SemVersion.ComparePrecedence(version, wanted)

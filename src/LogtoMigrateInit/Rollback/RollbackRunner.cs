@@ -7,12 +7,12 @@ using LogtoMigrateInit.Settings;
 namespace LogtoMigrateInit.Rollback;
 
 /// <summary>
-/// <c>rollback</c>: goes back to an older release. <see cref="LockedWork"/> takes the lock and <see cref="DatabaseRollback"/> works under
-/// it.
+/// The work of <c>rollback</c>: reverts to an older release. <see cref="LockedWork"/> takes the lock, and <see cref="DatabaseRollback"/>
+/// works under it.
 /// </summary>
 internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog catalog, LockedWork locked, DatabaseRollback rollback)
 {
-    /// <exception cref="DatabaseException">The database refused us, or was not reached in time.</exception>
+    /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     /// <exception cref="UnusableTargetException">The installation cannot be used.</exception>
     public Task<Outcome> RunAsync(RollbackRequest request, CancellationToken stop) => locked.RunAsync(
         new LockedTask
@@ -29,7 +29,7 @@ internal sealed class RollbackRunner(ProgramSettings settings, AlterationCatalog
         },
         stop);
 
-    /// <summary>The outcome when the program cannot read how many alterations the CLI reverted.</summary>
+    /// <summary>Returns the outcome when the program does not know how many alterations the CLI reverted.</summary>
     private static Outcome.RollbackFailed Unfinished(RollbackRequest request, LockedRun run, string reason) =>
         new(request.Version, null, run.Planned, null, reason);
 }

@@ -4,13 +4,11 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Scratch;
 
-/// <summary>The user's rights in the cluster, and the roles and extensions of the cluster.</summary>
-/// <param name="User">Its name.</param>
-/// <param name="IsSuperuser">Whether the user may do everything.</param>
+/// <summary>The user's rights on the server, and the server's roles and extensions.</summary>
 /// <param name="MayCreateDatabases">Whether the user may create and rename databases.</param>
-/// <param name="MayCreateRoles">Whether the user may create Logto's roles.</param>
+/// <param name="MayCreateRoles">Whether the user may create roles.</param>
 /// <param name="Extensions">The extensions that the user can create.</param>
-/// <param name="Roles">All roles of the cluster.</param>
+/// <param name="Roles">The names of all roles.</param>
 /// <param name="ServerVersion">PostgreSQL's <c>server_version_num</c>.</param>
 internal sealed record ClusterRights(
     string User,
@@ -21,21 +19,21 @@ internal sealed record ClusterRights(
     IReadOnlySet<string> Roles,
     int ServerVersion)
 {
-    /// <summary>Superusers, and the roles that have this user's rights.</summary>
+    /// <summary>The superusers, and the roles that have this user's rights. A restore by this user takes no access from them.</summary>
     public IReadOnlySet<string> LosingNothing { get; init; } = new HashSet<string>();
 
-    /// <summary>The roles that this user can give its objects to, and keeps its rights.</summary>
+    /// <summary>The roles to which this user can give objects without losing rights on them.</summary>
     public IReadOnlySet<string> Assumable { get; init; } = new HashSet<string>();
 
     public int Major => ServerVersion / 10000;
 }
 
-/// <summary>A database as the cluster's catalogue shows it.</summary>
-/// <param name="IsOwn">Whether the user has its owner's rights, and so may rename it.</param>
-/// <param name="LetsIn">Whether it accepts connections. One that does not (<c>allow_connections false</c>) can still be renamed.</param>
+/// <summary>A database in the server's catalog.</summary>
+/// <param name="IsOwn">Whether the user has the owner's rights, and so may rename it.</param>
+/// <param name="LetsIn">Whether it accepts connections (<c>allow_connections</c>). It can be renamed in both cases.</param>
 internal sealed record CatalogDatabase(bool IsOwn, bool LetsIn);
 
-/// <summary>Questions about the cluster, asked in its maintenance database.</summary>
+/// <summary>Queries of the server's catalog, run in a maintenance database.</summary>
 internal static class ClusterQueries
 {
     private const string Rights = """
@@ -63,7 +61,7 @@ internal static class ClusterQueries
         where rolsuper or pg_has_role(oid, current_user, 'USAGE')
         """;
 
-    // PostgreSQL 16 knows memberships without the right to set the role.
+    // Since PostgreSQL 16 a membership may lack the right to set the role.
     private const string Assumable = """
         select rolname::text
         from pg_catalog.pg_roles
@@ -77,7 +75,7 @@ internal static class ClusterQueries
         where datname = $1::name
         """;
 
-    // The server's own workers leave by themselves.
+    // The server's own workers are left out, because they end by themselves.
     private const string Sessions = $"""
         select {SessionQueries.Columns}
         from pg_catalog.pg_stat_activity a
@@ -88,7 +86,7 @@ internal static class ClusterQueries
         order by a.pid
         """;
 
-    // PostgreSQL 16 asks for the admin option; before it, CREATEROLE was enough for all but superusers.
+    // Since PostgreSQL 16 the admin option is necessary. Before, CREATEROLE was enough for all roles except superusers.
     private const string FixedRoles = """
         select r.rolname::text
         from pg_catalog.pg_roles r
@@ -101,8 +99,8 @@ internal static class ClusterQueries
             or (current_setting('server_version_num')::int >= 160000 and not pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')))
         """;
 
-    // By the same rules as below. A session that walks the log counts as one in the database, and so does a worker of an extension, such
-    // as pg_cron. A rename itself ends the workers of autovacuum (CountOtherDBBackends), and a parallel worker goes with its leader.
+    // Uses the rules of EndSessions below. A WAL sender counts as a session in the database, and so does a worker of an extension, such as
+    // pg_cron. A rename itself ends autovacuum workers (CountOtherDBBackends), and a parallel worker ends with its leader.
     private const string Unendable = """
         select format('prepared transaction %L of user %s, which `rollback prepared %L` ends', p.gid, p.owner, p.gid)
         from pg_catalog.pg_prepared_xacts p
@@ -127,8 +125,8 @@ internal static class ClusterQueries
               or (current_setting('server_version_num')::int < 160000 and m.rolcreaterole)))
         """;
 
-    // We can end a session of a role that we can grant to ourselves, as a member of that role
-    // (https://www.postgresql.org/docs/current/functions-admin.html).
+    // Members of a role may end its sessions (https://www.postgresql.org/docs/current/functions-admin.html). So the user grants itself a
+    // role that it may grant, ends the session, and revokes the role.
     private const string EndSessions = """
         declare
           s record;
@@ -187,7 +185,7 @@ internal static class ClusterQueries
         return rights with { Assumable = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
     }
 
-    /// <returns>Null when the cluster has none of this name.</returns>
+    /// <returns>Null when the server has no database of this name.</returns>
     public static async Task<CatalogDatabase?> FindDatabaseAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
@@ -196,7 +194,8 @@ internal static class ClusterQueries
         return await reader.ReadAsync(cancellationToken) ? new CatalogDatabase(reader.GetBoolean(0), reader.GetBoolean(1)) : null;
     }
 
-    /// <summary>The sessions in a database, without our own.</summary>
+    /// <summary>Returns the sessions in a database.</summary>
+    /// <param name="ours">The server processes of sessions to leave out.</param>
     public static async Task<IReadOnlyList<ServerSession>> FindSessionsAsync(
         NpgsqlConnection connection, string database, IReadOnlyCollection<int> ours, CancellationToken cancellationToken)
     {
@@ -205,7 +204,7 @@ internal static class ClusterQueries
             connection, new NpgsqlBatchCommand(sql) { Parameters = { new() { Value = database } } }, cancellationToken);
     }
 
-    /// <summary>The scratch databases for a database, those in use and those that a killed run has left.</summary>
+    /// <summary>Returns the scratch databases of a database: those in use, and those that a killed run left.</summary>
     public static async Task<IReadOnlyList<string>> FindScratchAsync(
         NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
@@ -219,7 +218,7 @@ internal static class ClusterQueries
         return [.. (await reader.ReadNamesAsync(cancellationToken)).Where(names.IsOurs)];
     }
 
-    /// <summary>The roles whose names begin so, and whose passwords this user may not change.</summary>
+    /// <summary>Returns the roles with a prefix whose passwords this user may not change.</summary>
     public static async Task<IReadOnlyList<string>> FindFixedRolesAsync(
         NpgsqlConnection connection, string prefix, CancellationToken cancellationToken)
     {
@@ -228,7 +227,7 @@ internal static class ClusterQueries
         return await reader.ReadNamesAsync(cancellationToken);
     }
 
-    /// <summary>What is in a database, so that it cannot be renamed, and what this user cannot end: a phrase each.</summary>
+    /// <summary>Returns a phrase for each session or prepared transaction that prevents a rename and that this user cannot end.</summary>
     public static async Task<IReadOnlyList<string>> FindUnendableAsync(
         NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
@@ -238,7 +237,7 @@ internal static class ClusterQueries
         return await reader.ReadNamesAsync(cancellationToken);
     }
 
-    /// <summary>Ends the sessions in a database that this user can end, also those of roles that it can grant to itself.</summary>
+    /// <summary>Ends the sessions in a database that this user can end, including those of roles that it can grant to itself.</summary>
     public static async Task EndSessionsAsync(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         var sql = EndSessions.Replace("{0}", SqlNames.Literal(database), StringComparison.Ordinal);

@@ -12,23 +12,23 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LogtoMigrateInit.Scratch;
 
-/// <summary>Logto's CLI in a scratch database, under a lock of that database and supervised as in the real one.</summary>
+/// <summary>Runs Logto's CLI in a scratch database, under that database's migration lock and supervised as in the real one.</summary>
 internal sealed class ScratchCli(
     ProgramSettings settings, LogtoTarget target, string sessionName, CliFolder folders, ILogger logger)
 {
-    /// <summary>Why <see cref="TakeFolderAsync"/> returned null: a clause for the operator.</summary>
+    /// <summary>A clause for the operator for the case that <see cref="TakeFolderAsync"/> returned null.</summary>
     public string WhyFolderBusy => folders.WhyBusy;
 
-    /// <summary>Takes the right to run Logto's CLI in our installation; null when another process had it until the lock time-out.</summary>
+    /// <summary>Takes the lock on the installation's folder; null when another process held it until the lock time-out.</summary>
     public Task<FolderLock?> TakeFolderAsync(CancellationToken held) => folders.TakeAsync(held);
 
     /// <summary>
-    /// Removes left-over indexes, as a deploy does first: the dump has an index that a killed run has built, and its alteration would
-    /// fail.
+    /// Removes left-over indexes from a copy, as a deploy does first. Reason: the copy also has an index that a killed run built, and its
+    /// alteration would fail.
     /// </summary>
     /// <param name="there">The copy.</param>
-    /// <param name="job">What the CLI will do in it.</param>
-    /// <exception cref="PostgresToolException">An object is in the way in the copy, or another session works there.</exception>
+    /// <param name="job">The job that will run in the copy.</param>
+    /// <exception cref="PostgresToolException">An index cannot be removed, or another session holds the copy's lock.</exception>
     /// <exception cref="DatabaseException">The copy was not reached.</exception>
     public async Task RemoveLeftOversAsync(ServerTarget there, CliJob job, CancellationToken held)
     {
@@ -37,7 +37,7 @@ internal sealed class ScratchCli(
             await using var copy = new LogtoDatabase(there, settings.ConnectTimeout, logger);
             await using var migrationLock = await TakeLockAsync(copy, held);
 
-            // No logger: nothing that an operator has is dropped.
+            // No logger, because no index of the operator is dropped.
             var leftOvers = new LeftOverIndexes(settings, sessionName, copy, NullLogger.Instance);
             var inTheWay = await leftOvers.RemoveAsync(first, indexes, behindPooler: false, migrationLock, held);
             if (inTheWay.Count > 0)
@@ -47,15 +47,14 @@ internal sealed class ScratchCli(
         }
     }
 
-    /// <summary>Runs the CLI; tries again while the server is full.</summary>
+    /// <summary>Runs the CLI, and tries again while the server is full.</summary>
     /// <param name="there">The scratch database.</param>
     /// <param name="job">The job for the real database, or a seed.</param>
-    /// <param name="folder">The right to the installation folder; another CLI of ours may share it.</param>
+    /// <param name="folder">The folder's lock, which another CLI of this run may share.</param>
     /// <param name="held">Canceled when <paramref name="turn"/> fails, when the lock is lost, or by a signal.</param>
-    /// <param name="turn">Until this is done, another CLI works with the scripts; null: none does.</param>
-    /// <exception cref="PostgresToolException">The server was full, or another session works in the scratch database.</exception>
+    /// <param name="turn">Completes when no other CLI uses the scripts; null: no other CLI runs.</param>
+    /// <exception cref="PostgresToolException">The server stayed full, or another session holds the scratch database's lock.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<CliRun> RunAsync(ServerTarget there, CliJob job, FolderLock folder, CancellationToken held, Task? turn = null)
     {
         var started = Stopwatch.GetTimestamp();
@@ -70,7 +69,7 @@ internal sealed class ScratchCli(
 
             if (turn is { IsCompleted: false })
             {
-                await turn; // longer than slonik waits for a connection
+                await turn; // the wait was longer than slonik's connect time-out
                 continue;
             }
 

@@ -6,14 +6,14 @@ using Microsoft.Extensions.Logging;
 namespace LogtoMigrateInit.Scratch;
 
 /// <summary>
-/// The server for scratch databases: the real database's, or the one that <c>LOGTO_INIT_SCRATCH_URL</c> names. Checks its rights.
+/// Opens the server for scratch databases, and checks the user's rights on it. It is the server of the real database, or the one that
+/// <c>LOGTO_INIT_SCRATCH_URL</c> names.
 /// </summary>
 internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
 {
-    /// <summary>Takes the right to make scratch databases, and lets <paramref name="use"/> work with it.</summary>
-    /// <param name="use">Gets the server, and the user's rights there.</param>
-    /// <param name="impossible">Makes a result of a clause for the operator.</param>
-    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    /// <summary>Opens the server and calls <paramref name="use"/>. Turns failures of both into a result.</summary>
+    /// <param name="use">The work. It receives the server and the user's rights on it.</param>
+    /// <param name="impossible">Creates a result from a clause for the operator.</param>
     public async Task<T> UseAsync<T>(
         Func<ScratchServer, ClusterRights, Task<T>> use, Func<string, T> impossible, CancellationToken stop)
     {
@@ -52,7 +52,7 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         }
     }
 
-    /// <exception cref="PostgresToolException">The server that LOGTO_INIT_SCRATCH_URL names cannot be used.</exception>
+    /// <exception cref="PostgresToolException">The server of LOGTO_INIT_SCRATCH_URL cannot be used.</exception>
     private async Task<ScratchServer?> OpenAsync(DirectServer server, CancellationToken stop)
     {
         try
@@ -66,12 +66,13 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
         }
     }
 
-    /// <summary>Why two schemas cannot be compared.</summary>
+    /// <summary>Returns a clause for the case that schemas cannot be compared, because the servers have different major versions.</summary>
     public static string OtherMajor(int scratch, int real) =>
         $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, " +
         "and each prints definitions in its own way. Next: let LOGTO_INIT_SCRATCH_URL name a server of the same release";
 
-    /// <summary>Returns a clause when rights are missing: Logto's alterations and its seed create roles named after their database, and grant to them.</summary>
+    /// <summary>Checks the rights. The user must create roles too, because Logto's roles have the name of their database.</summary>
+    /// <returns>Null when the user may create databases and roles; otherwise a clause for the operator.</returns>
     public static string? WhyNotAllowed(ClusterRights rights)
     {
         if (rights is { MayCreateDatabases: true, MayCreateRoles: true })

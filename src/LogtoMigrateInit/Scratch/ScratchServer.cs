@@ -11,15 +11,14 @@ using Npgsql;
 namespace LogtoMigrateInit.Scratch;
 
 /// <summary>
-/// The right to create scratch databases for one database, and the connection for that. It leads to the maintenance database, because
-/// no database is created or renamed from inside. A holder of the right knows that every scratch database it finds was left by a killed
-/// run.
+/// A connection for creating scratch databases of one database, with an advisory lock. It is connected to a maintenance database, because
+/// no session can rename or drop its own database. Because of the lock, all scratch databases that it finds were left by killed runs.
 /// </summary>
 internal sealed class ScratchServer : IAsyncDisposable
 {
     /// <summary>
-    /// The first four bytes of SHA-256("logto-migrate-init scratch"), big-endian. The second half of the key is the hash of the database's
-    /// name.
+    /// The first half of the lock's key: the first four bytes of SHA-256("logto-migrate-init scratch"), big-endian. The second half is the
+    /// hash of the database's name.
     /// </summary>
     public const int LockClass = 86006637;
 
@@ -50,13 +49,15 @@ internal sealed class ScratchServer : IAsyncDisposable
         where starts_with(pg_catalog.shobj_description(oid, 'pg_authid'), $1)
         """;
 
-    /// <summary>A drop waits for a checkpoint, which takes long on a busy disk. A server that stopped answering gets no longer.</summary>
+    /// <summary>
+    /// The longest drop. A drop waits for a checkpoint, which takes long on a busy disk. The server may also have stopped answering.
+    /// </summary>
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMinutes(2);
 
-    /// <summary>The server waits for five seconds in each.</summary>
+    /// <summary>The number of tries to drop a database. In each, the server waits five seconds for sessions.</summary>
     private const int DropTries = 6;
 
-    /// <summary>After a signal; a container has ten seconds.</summary>
+    /// <summary>The longest drop after a signal. A container has ten seconds to exit.</summary>
     private static readonly TimeSpan LongestDropOnceStopped = TimeSpan.FromSeconds(5);
 
     private readonly DirectServer _server;
@@ -71,21 +72,22 @@ internal sealed class ScratchServer : IAsyncDisposable
     /// <summary>The connection to the maintenance database, outside a transaction.</summary>
     public NpgsqlConnection Connection { get; }
 
-    /// <summary>A clause for the operator if a pooler answers; nothing was done then. Null: the server can be used.</summary>
+    /// <summary>
+    /// A clause for the operator when the connection goes through a pooler. Then the server is not locked and must not be used. Null: it
+    /// can be used.
+    /// </summary>
     public string? WhyUnusable { get; private set; }
 
     /// <summary>The server, with the credentials of the role that owns the scratch databases.</summary>
     public ServerTarget Target => _server.Target;
 
-    /// <summary>A database of the server; the caller disposes of it.</summary>
+    /// <summary>Returns a database of the server. The caller disposes of it.</summary>
     public LogtoDatabase DatabaseAt(ServerTarget there) => _server.DatabaseAt(there);
 
     /// <summary>Opens the scratch server, and waits while another run holds its lock.</summary>
-    /// <param name="server">The server.</param>
-    /// <param name="longest">How long to wait.</param>
-    /// <param name="logger">Gets one line when the wait begins.</param>
-    /// <returns>Null when another run had it all the time.</returns>
-    /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
+    /// <param name="longest">The longest wait. Its start is logged.</param>
+    /// <returns>Null when another run held the lock for that time.</returns>
+    /// <exception cref="DatabaseException">No maintenance database accepts the connection.</exception>
     public static async Task<ScratchServer?> OpenAsync(
         DirectServer server, TimeSpan longest, ILogger logger, CancellationToken cancellationToken)
     {
@@ -110,9 +112,9 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Connects, takes the right, and removes what killed runs have left.</summary>
-    /// <returns>Null when another run has it.</returns>
-    /// <exception cref="DatabaseException">No maintenance database lets us in.</exception>
+    /// <summary>Connects, takes the lock, and removes scratch databases and roles that killed runs left.</summary>
+    /// <returns>Null when another run holds the lock. Check <see cref="WhyUnusable"/> before use.</returns>
+    /// <exception cref="DatabaseException">No maintenance database accepts the connection.</exception>
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The caller disposes of it.")]
     public static async Task<ScratchServer?> TryOpenAsync(DirectServer server, ILogger logger, CancellationToken cancellationToken)
     {
@@ -123,7 +125,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             scratch.WhyUnusable = server.WhyBehindPooler(await DumpQueries.ReadIdentityAsync(connection, cancellationToken));
             if (scratch.WhyUnusable is not null)
             {
-                return scratch; // its connection would keep the lock for whoever it serves next
+                return scratch; // behind a pooler, the connection would keep the lock for its next client
             }
 
             await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1, hashtext($2))", connection)
@@ -146,9 +148,10 @@ internal sealed class ScratchServer : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Creates an empty database that only its owner may enter.</summary>
+    /// <summary>Creates an empty database to which only its owner may connect.</summary>
     /// <param name="properties">The text after the name in <c>create database</c>.</param>
-    /// <returns>Its name.</returns>
+    /// <returns>The name of the database.</returns>
+    /// <exception cref="PostgresException">The server refused.</exception>
     public async Task<string> CreateAsync(string properties, CancellationToken cancellationToken)
     {
         var name = _names.New();
@@ -157,10 +160,9 @@ internal sealed class ScratchServer : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Drops a scratch database with its sessions. If that fails, the next run drops it.</summary>
-    /// <param name="name">The scratch database.</param>
-    /// <param name="stop">Shortens the time that is left.</param>
-    /// <param name="roles">Roles that were made for it, the members first; null: none.</param>
+    /// <summary>Drops a scratch database, its sessions and its roles. A failure is only logged, because the next run drops it.</summary>
+    /// <param name="stop">When canceled, <see cref="LongestDropOnceStopped"/> is left.</param>
+    /// <param name="roles">More roles to drop, members before their parents; null: none.</param>
     public async Task DropAsync(string name, CancellationToken stop, IReadOnlyList<string>? roles = null)
     {
         using var limit = new CancellationTokenSource(LongestDrop);
@@ -172,7 +174,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         catch (Exception failure)
             when (IsAboutConnection(failure) && Connection.State != ConnectionState.Open && !limit.IsCancellationRequested)
         {
-            await DropOverNewConnectionAsync(name, roles, limit.Token); // a connection that is idle for an hour may be cut off on its way
+            await DropOverNewConnectionAsync(name, roles, limit.Token); // a firewall may have dropped a connection that was idle for long
         }
         catch (Exception failure) when (failure is OperationCanceledException || IsAboutConnection(failure))
         {
@@ -180,7 +182,9 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins to drop a scratch database, because a drop waits for a checkpoint. Disposal waits for the drop.</summary>
+    /// <summary>
+    /// Starts to drop a scratch database, and returns immediately, because a drop waits for a checkpoint. Disposal waits for the drop.
+    /// </summary>
     public void DropMeanwhile(string name, CancellationToken stop) => _drops = Task.WhenAll(_drops, DropAsync(name, stop));
 
     private async Task DropOverNewConnectionAsync(string name, IReadOnlyList<string>? roles, CancellationToken cancellationToken)
@@ -196,7 +200,8 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a statement after those that were begun before.</summary>
+    /// <summary>Runs a statement once all earlier ones on this connection have ended.</summary>
+    /// <exception cref="PostgresException">The server refused.</exception>
     public async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -211,10 +216,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Whether a database could not be created because this server lacks its locale (the operating system's, or ICU's) or its locale
-    /// provider.
-    /// </summary>
+    /// <summary>Whether a database could not be created because the server lacks its locale or its locale provider.</summary>
     public static bool IsAboutLocale(Exception exception) => exception is PostgresException
     {
         SqlState: PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue
@@ -228,7 +230,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         _turn.Dispose();
     }
 
-    /// <summary>Another connection to the same database.</summary>
+    /// <summary>Opens another connection to the same maintenance database. The caller disposes of it.</summary>
     public async Task<NpgsqlConnection> OpenAnotherAsync(CancellationToken cancellationToken)
     {
         await using var maintenance = _server.DatabaseNamed(Connection.Database);
@@ -236,8 +238,8 @@ internal sealed class ScratchServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Connects to <c>postgres</c>, or to the template that every cluster has: where the former is closed, or where Logto is in it, for
-    /// nobody can rename the database of their own session.
+    /// Connects to the database <c>postgres</c>. If that is closed, or if it is Logto's database, which a session in it could not rename,
+    /// it connects to <c>template1</c>, which every server has.
     /// </summary>
     private static async Task<NpgsqlConnection> OpenMaintenanceAsync(DirectServer server, CancellationToken cancellationToken)
     {
@@ -259,7 +261,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             cancellationToken);
     }
 
-    /// <summary>Whether the database was dropped, is closed, or is not for this user.</summary>
+    /// <summary>Whether the server refused this database, because it is missing, closed, or not allowed for this user.</summary>
     private static bool IsClosed(DatabaseException refusal) => refusal.InnerException is PostgresException
     {
         SqlState: not (PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections),
@@ -268,7 +270,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     private static bool IsAboutConnection(Exception failure) =>
         failure is InvalidOperationException || DatabaseException.From(failure) is not null;
 
-    /// <summary>Drops the database first, because PostgreSQL drops no role that has rights in one.</summary>
+    /// <summary>Drops the database, and then its roles, because PostgreSQL does not drop a role that has rights in a database.</summary>
     private async Task RemoveAsync(string name, CancellationToken cancellationToken, IReadOnlyList<string>? made = null)
     {
         for (var tries = 1; ; tries++)
@@ -280,11 +282,11 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
             catch (PostgresException template) when (template.SqlState == PostgresErrorCodes.WrongObjectType && tries < DropTries)
             {
-                await ExecuteAsync($"alter database {SqlNames.Quote(name)} is_template false", cancellationToken); // as dumped
+                await ExecuteAsync($"alter database {SqlNames.Quote(name)} is_template false", cancellationToken); // a dump can set it
             }
             catch (PostgresException inUse) when (inUse.SqlState == PostgresErrorCodes.ObjectInUse && tries < DropTries)
             {
-                // The server gives terminated sessions five seconds. A starved one has not even begun to end by then.
+                // The server gives terminated sessions five seconds, which an overloaded machine may exceed. Try again.
             }
         }
 
@@ -314,7 +316,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             }
             catch (PostgresException refusal)
             {
-                _logger.ScratchLeft(name, refusal.MessageText); // a superuser's session is in it
+                _logger.ScratchLeft(name, refusal.MessageText); // for example, because a superuser is connected
             }
         }
     }

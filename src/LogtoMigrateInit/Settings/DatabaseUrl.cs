@@ -13,8 +13,8 @@ namespace LogtoMigrateInit.Settings;
 /// <param name="User">Null when the URL names none.</param>
 /// <param name="Password">Null when the URL names none.</param>
 /// <param name="Database">Never empty: the CLI refuses a URL without a database.</param>
-/// <param name="SslMode">The last <c>sslmode</c>, null when there is none or an empty one.</param>
-/// <param name="IgnoredParameters">Names of parameters that Logto ignores in silence.</param>
+/// <param name="SslMode">The last <c>sslmode</c>; null when it is missing or empty.</param>
+/// <param name="IgnoredParameters">Names of parameters that Logto silently ignores.</param>
 internal sealed record DatabaseUrl(
     string Text,
     string? Host,
@@ -25,10 +25,12 @@ internal sealed record DatabaseUrl(
     string? SslMode,
     IReadOnlyList<string> IgnoredParameters)
 {
-    // The WHATWG parser drops these at both ends.
+    // The WHATWG parser drops control characters and spaces at both ends.
     private static readonly char[] Blanks = [.. Enumerable.Range(0, 33).Select(code => (char)code)];
 
-    /// <summary>The meaning of <c>sslmode</c> to slonik (<c>createConnectionConfiguration</c>): an unknown value is plaintext.</summary>
+    /// <summary>
+    /// The encryption that slonik uses (<c>createConnectionConfiguration</c>). An unknown <c>sslmode</c> means plaintext.
+    /// </summary>
     public TlsMode Tls => SslMode switch
     {
         "require" => TlsMode.Verified,
@@ -39,13 +41,13 @@ internal sealed record DatabaseUrl(
     /// <summary>A value of <c>sslmode</c> that slonik does not know; null when there is none.</summary>
     public string? UnknownSslMode => SslMode is "disable" or "require" or "no-verify" ? null : SslMode;
 
-    /// <summary>Reads a URL.</summary>
+    /// <summary>Reads a URL as Logto does.</summary>
     /// <exception cref="FormatException">
-    /// Logto could not use it. The message gives the reason and the right form, and contains no part that may be secret.
+    /// Logto cannot use the URL. The message has the reason and the right form, and no part that may be secret.
     /// </exception>
     public static DatabaseUrl Parse(string input)
     {
-        // The WHATWG parser drops these everywhere.
+        // The WHATWG parser drops tabs and line ends everywhere.
         var text = string.Concat(input.Where(character => character is not ('\t' or '\n' or '\r'))).Trim(Blanks);
         if (UrlMistake.Describe(text) is { } mistake)
         {
@@ -126,9 +128,9 @@ internal sealed record DatabaseUrl(
     }
 
     /// <summary>
-    /// Refuses an '@' behind the first '/', '?' or '#'. If these characters are part of an unencoded password, the rest of the password
-    /// would be read as the host, the port, the database or a parameter, and be connected to and logged. Logto accepts such a URL, but only
-    /// its author knows which '@' ends the password.
+    /// Refuses an '@' after the first '/', '?' or '#'. Reason: an unencoded password may contain these characters. Then the program would
+    /// take the rest of the password for the host, the port, the database or a parameter, connect to it, and log it. Logto accepts such a
+    /// URL, but only its author knows which '@' ends the password.
     /// </summary>
     private static void RefuseMisplacedCharacter(string afterScheme)
     {
@@ -163,7 +165,7 @@ internal sealed record DatabaseUrl(
         return kept.FirstOrDefault("");
     }
 
-    /// <summary>JavaScript's <c>decodeURIComponent</c>, which accepts only percent-encoded UTF-8.</summary>
+    /// <summary>Decodes as JavaScript's <c>decodeURIComponent</c> does: it accepts only percent-encoded UTF-8.</summary>
     private static string Decode(string text, string part)
     {
         string decoded;
@@ -213,7 +215,7 @@ internal sealed record DatabaseUrl(
         return new UTF8Encoding(false, throwOnInvalidBytes: strict).GetString([.. decoded]);
     }
 
-    /// <summary>The <c>application/x-www-form-urlencoded</c> parser; the last of several equal names wins.</summary>
+    /// <summary>Parses <c>application/x-www-form-urlencoded</c>. The last of several equal names wins.</summary>
     private static Dictionary<string, string> ParseQuery(string query)
     {
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal);

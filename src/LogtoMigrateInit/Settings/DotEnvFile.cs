@@ -5,16 +5,16 @@ namespace LogtoMigrateInit.Settings;
 
 /// <summary>
 /// The <c>.env</c> file that Logto reads: the nearest one from core's folder upwards (<c>findUp</c> in <c>packages/core/src/index.ts</c>).
-/// It fills variables that Logto's own environment does not have.
+/// Logto takes the variables from it that its environment does not have.
 /// </summary>
-/// <param name="Name">Its path.</param>
+/// <param name="Name">The path of the file.</param>
 /// <param name="DatabaseUrl">Its <c>DB_URL</c>. Holds the password: never show it.</param>
 internal sealed partial record DotEnvFile(string Name, string DatabaseUrl)
 {
     private const int Longest = 1024 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <returns>Null when there is no such file, when it cannot be read, or when it sets no <c>DB_URL</c>.</returns>
+    /// <returns>Null when the nearest file is missing, cannot be read, or does not set <c>DB_URL</c>.</returns>
     public static DotEnvFile? Find(string logtoDirectory)
     {
         var core = Path.Combine(logtoDirectory, "packages", "core");
@@ -44,7 +44,7 @@ internal sealed partial record DotEnvFile(string Name, string DatabaseUrl)
         }
     }
 
-    // The pattern of dotenv (lib/main.js), for one name.
+    // The pattern of npm's dotenv (lib/main.js), reduced to one name.
     [GeneratedRegex(
         """^\s*(?:export\s+)?DB_URL(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\n]+)?\s*(?:#.*)?$""",
         RegexOptions.Multiline | RegexOptions.CultureInvariant)]

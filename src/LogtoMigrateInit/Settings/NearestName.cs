@@ -1,16 +1,14 @@
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>Finds the name that a misspelt word probably means.</summary>
+/// <summary>Finds the known name that is nearest to a misspelled word.</summary>
 internal static class NearestName
 {
-    /// <param name="word">The misspelt word.</param>
-    /// <param name="names">The known names.</param>
-    /// <param name="farthest">How many letters may differ.</param>
+    /// <param name="farthest">The highest accepted Levenshtein distance.</param>
     /// <returns>Null when no name is similar enough.</returns>
     public static string? Of(string word, IEnumerable<string> names, int farthest) =>
         names.MinBy(name => Distance(word, name)) is { } nearest && Distance(word, nearest) <= farthest ? nearest : null;
 
-    /// <summary>The Levenshtein distance.</summary>
+    /// <summary>Returns the Levenshtein distance.</summary>
     private static int Distance(string left, string right)
     {
         var previous = Enumerable.Range(0, right.Length + 1).ToArray();

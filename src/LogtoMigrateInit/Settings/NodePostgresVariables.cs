@@ -3,21 +3,21 @@ using System.Globalization;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// The parts of a connection that node-postgres reads from its own variables when <c>DB_URL</c> does not have them
-/// (<c>pg/lib/connection-parameters.js</c>, <c>pg/lib/defaults.js</c>). An empty variable counts as unset.
+/// Reads the parts of a connection that <c>DB_URL</c> does not have from node-postgres's variables (<c>pg/lib/connection-parameters.js</c>,
+/// <c>pg/lib/defaults.js</c>). An empty variable counts as unset.
 /// </summary>
 /// <param name="environment">Names and values of the process's environment.</param>
-/// <param name="logtoDirectory">Logto's working folder, in which a relative file name starts.</param>
-/// <param name="problems">Gets a sentence for each problem, which begins with the variable's name.</param>
+/// <param name="logtoDirectory">Logto's working folder, the base of relative file names.</param>
+/// <param name="problems">Receives one sentence for each problem. Each begins with the variable's name.</param>
 internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> environment, string logtoDirectory, List<string> problems)
 {
     private const int DefaultPort = 5432;
 
-    /// <summary>The name of an existing password file that is not read, and the reason; null when there is none.</summary>
+    /// <summary>The name of a password file that exists but is not used, and the reason; null when there is none.</summary>
     public string? IgnoredPasswordFile { get; private set; }
 
     /// <summary>Returns the server and the user of a connection.</summary>
-    /// <param name="url">Null when it could not be read.</param>
+    /// <param name="url">Null when the URL could not be read.</param>
     public (string Host, int Port, string User) Complete(DatabaseUrl? url)
     {
         var host = url?.Host ?? environment.Optional("PGHOST") ?? "localhost";
@@ -37,7 +37,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
         return (host, url?.Port ?? ReadPort(), user);
     }
 
-    /// <returns>Null when there is none.</returns>
+    /// <returns>Null when no password is configured.</returns>
     public string? ReadPassword(DatabaseUrl? url, (string Host, int Port, string User) address)
     {
         if (url is null || url.Password is not null || environment.ContainsKey("PGPASSWORD"))
@@ -51,7 +51,7 @@ internal sealed class NodePostgresVariables(IReadOnlyDictionary<string, string> 
         return password;
     }
 
-    /// <summary>node-postgres accepts two values, and <c>direct</c> only with TLS.</summary>
+    /// <summary>Reads <c>PGSSLNEGOTIATION</c>. node-postgres accepts two values, and <c>direct</c> only with TLS.</summary>
     public bool ReadDirectTls(DatabaseUrl? url)
     {
         const string Name = "PGSSLNEGOTIATION";

@@ -5,8 +5,8 @@ using LogtoMigrateInit.Platform;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// The password file as node-postgres reads it (npm's <c>pgpass</c>, <c>lib/helper.js</c>), when neither <c>DB_URL</c> nor
-/// <c>PGPASSWORD</c> has a password: <c>host:port:database:user:password</c> in each line.
+/// The password file that node-postgres reads (npm's <c>pgpass</c>, <c>lib/helper.js</c>) when neither <c>DB_URL</c> nor <c>PGPASSWORD</c>
+/// has a password. Each line is <c>host:port:database:user:password</c>.
 /// </summary>
 internal static class PasswordFile
 {
@@ -26,9 +26,11 @@ internal static class PasswordFile
     }
 
     /// <summary>Finds the password of the last line that matches, as npm's pgpass does.</summary>
-    /// <param name="file">The file's name; the file may be missing.</param>
+    /// <param name="file">The name of a file that may be missing.</param>
     /// <param name="address">The server, the database and the user of the connection.</param>
-    /// <param name="ignored">The reason why an existing file is not read; null when it is read or missing.</param>
+    /// <param name="ignored">
+    /// The reason why the program does not use an existing file; null when it uses the file or the file is missing.
+    /// </param>
     /// <returns>Null when no line matches.</returns>
     public static string? Find(string file, (string Host, int Port, string Database, string User) address, out string? ignored)
     {
@@ -66,7 +68,7 @@ internal static class PasswordFile
         }
     }
 
-    /// <returns>Null unless the line has five fields, none of them empty.</returns>
+    /// <returns>Null when the line is too short, is an indented comment, or does not have five fields that are all filled.</returns>
     private static string[]? ReadLine(string line)
     {
         if (line.Length < ShortestLine || (char.IsWhiteSpace(line[0]) && line.TrimStart().StartsWith('#')))

@@ -1,11 +1,11 @@
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// One database on one server, with Logto's credentials and trust for it. Every field is complete: nothing reads a variable later.
+/// One database on one server, with Logto's credentials and trusted certificates. All fields are final: no code reads a variable later.
 /// </summary>
 internal sealed record ServerTarget
 {
-    /// <summary>The URL that Logto's own programs get.</summary>
+    /// <summary>The URL for Logto's own programs.</summary>
     public required UrlForLogto Url { get; init; }
 
     /// <summary>A host name, an address, or the folder of a Unix socket.</summary>
@@ -25,18 +25,17 @@ internal sealed record ServerTarget
     /// <summary><c>PGSSLNEGOTIATION=direct</c>: TLS from the first byte.</summary>
     public required bool DirectTls { get; init; }
 
-    /// <summary>PEM file with further certificate authorities (<c>NODE_EXTRA_CA_CERTS</c>); null when unset.</summary>
+    /// <summary>The PEM file with additional certificate authorities (<c>NODE_EXTRA_CA_CERTS</c>); null when unset.</summary>
     public required string? ExtraCaCertificates { get; init; }
 
     /// <summary><c>PGOPTIONS</c>; null when unset.</summary>
     public required string? PgOptions { get; init; }
 
-    /// <summary>Returns another database of the same server, for this program's connections. The URL is not changed.</summary>
+    /// <summary>Returns another database of the same server, for this program's connections only: <see cref="Url"/> stays.</summary>
     public ServerTarget Named(string database) => this with { Database = database };
 
-    /// <summary>Returns another database of the same server, for this program's connections and for Logto's CLI.</summary>
-    /// <param name="database">The name of the database.</param>
-    /// <param name="searchPath">The <c>search_path</c> of all sessions there.</param>
+    /// <summary>Returns another database of the same server, for this program's connections and for Logto's programs.</summary>
+    /// <param name="searchPath">The <c>search_path</c> of all sessions in that database.</param>
     public ServerTarget Named(string database, string searchPath) => this with
     {
         Database = database,
@@ -44,12 +43,12 @@ internal sealed record ServerTarget
         PgOptions = $"{PgOptions} -c search_path={EscapeOption(searchPath)}".TrimStart(),
     };
 
-    /// <summary>PostgreSQL splits <c>options</c> at blanks that no backslash precedes.</summary>
+    /// <summary>Escapes a value, because PostgreSQL splits <c>options</c> at blanks without a backslash.</summary>
     private static string EscapeOption(string value) =>
         value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(" ", "\\ ", StringComparison.Ordinal);
 }
 
-/// <summary>How a connection is encrypted and checked; see <see cref="DatabaseUrl.Tls"/>.</summary>
+/// <summary>The encryption of a connection, and the check of the server's certificate.</summary>
 internal enum TlsMode
 {
     /// <summary>Plaintext.</summary>

@@ -5,28 +5,29 @@ using Serilog.Events;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// Reads the whole environment strictly, and reports all problems at once. An empty variable counts as unset, because a compose file's
-/// <c>${NAME}</c> becomes an empty one.
+/// Reads the whole environment strictly, and reports all problems at once. An empty variable counts as unset, because compose turns
+/// <c>${NAME}</c> into an empty text when <c>NAME</c> is unset.
 /// </summary>
 internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environment)
 {
-    /// <summary>PostgreSQL keeps time-outs as milliseconds in 32 bits; more seconds than this do not fit.</summary>
+    /// <summary>The longest time-out. PostgreSQL stores time-outs as milliseconds in 32 bits.</summary>
     private const int MaximumSeconds = int.MaxValue / 1000;
 
-    /// <summary>A lease has twelve heartbeats, and a busy machine delays each of them.</summary>
+    /// <summary>The shortest lease in seconds. A lease has twelve heartbeats, and a busy machine delays each of them.</summary>
     private const int ShortestLease = 6;
 
-    /// <summary>Linux gives a variable 128 KiB; a URL in a file takes a hundredth of it.</summary>
+    /// <summary>The largest URL file in bytes: half of the 128 KiB that Linux allows for a variable, and far above any real URL.</summary>
     private const int LongestUrlFile = 64 * 1024;
 
-    /// <summary>The writer of a pipe may have to ask a secret manager first.</summary>
+    /// <summary>The longest wait for a pipe. Its writer may have to query a secret manager first.</summary>
     private static readonly TimeSpan UrlFilePatience = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _problems = [];
 
     /// <summary>Reads all variables.</summary>
     /// <param name="environment">Names and values of the process's environment.</param>
-    /// <param name="problems">A sentence for each problem, beginning with the variable's name; empty when the result is not null.</param>
+    /// <param name="problems">One sentence for each problem. Each begins with the variable's name.</param>
+    /// <returns>Null when there are problems.</returns>
     public static ProgramSettings? Read(IReadOnlyDictionary<string, string> environment, out IReadOnlyList<string> problems)
     {
         var reader = new SettingsReader(environment);
@@ -36,7 +37,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     }
 
     /// <summary>
-    /// Reads how to log. A wrong value counts as unset here, and is a problem in
+    /// Reads the options of the log. A wrong value counts as unset here, and is a problem in
     /// <see cref="Read(IReadOnlyDictionary{string, string}, out IReadOnlyList{string})"/>.
     /// </summary>
     public static LogOptions ReadLogOptions(IReadOnlyDictionary<string, string> environment)
@@ -47,7 +48,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
             reader.ReadLogLevel());
     }
 
-    /// <summary>Returns the file for the last line, also when other variables are wrong.</summary>
+    /// <summary>Returns the termination log, even when other variables are wrong.</summary>
     public static string ReadTerminationLog(IReadOnlyDictionary<string, string> environment) =>
         new SettingsReader(environment).Text(Variables.TerminationLog);
 
@@ -108,14 +109,14 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     }
 
     /// <summary>
-    /// As core chooses the tenant of a request (<c>packages/core/src/utils/tenant.ts</c>); <c>yes</c> is that of
+    /// Follows core's choice of a request's tenant (<c>packages/core/src/utils/tenant.ts</c>). The texts for "yes" are those of
     /// <c>@silverhand/essentials</c>.
     /// </summary>
     private bool ReadNeedsDefaultTenant() =>
         environment.Optional("ENDPOINT")?.Contains('*', StringComparison.Ordinal) != true
         && environment.Optional("PATH_BASED_MULTI_TENANCY")?.ToUpperInvariant() is not ("1" or "TRUE" or "Y" or "YES" or "YEP" or "YEAH");
 
-    /// <summary>Nothing, everything, or the ten digits of an alteration's timestamp, which a rollback prints.</summary>
+    /// <summary>Reads <c>fail</c>, <c>allow</c>, or a timestamp of ten digits, which a rollback prints.</summary>
     private double ReadAheadLimit()
     {
         const string Form = "0000000000";
@@ -144,7 +145,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
     }
 
     /// <summary>Returns an absolute path, because child processes have another working folder.</summary>
-    /// <returns>Null when it is unset and has no default.</returns>
+    /// <returns>Null when the variable is unset and has no default.</returns>
     private string? Folder(Variable variable)
     {
         var directory = Text(variable);
@@ -174,11 +175,9 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return minimum;
     }
 
-    /// <summary>Reads another server's URL.</summary>
-    /// <param name="variable">The variable that holds it.</param>
-    /// <param name="database">The database that it must name; null: any.</param>
-    /// <param name="connection">The variables of node-postgres.</param>
-    /// <returns>Null when it is unset or cannot be read.</returns>
+    /// <summary>Reads the URL of another server.</summary>
+    /// <param name="database">The database that the URL must name; null: any.</param>
+    /// <returns>Null when the variable is unset or its URL cannot be read.</returns>
     private ServerTarget? ReadServer(Variable variable, string? database, NodePostgresVariables connection)
     {
         if (Text(variable) is not { Length: > 0 } text || ParseUrl(variable, text) is not { } url)
@@ -197,14 +196,13 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return Target(url, connection);
     }
 
-    /// <param name="url">Null when it could not be read; then the result is never used.</param>
-    /// <param name="connection">The variables of node-postgres.</param>
+    /// <param name="url">Null when the URL could not be read. Then there is a problem, and the result is never used.</param>
     private ServerTarget Target(DatabaseUrl? url, NodePostgresVariables connection)
     {
         var address = connection.Complete(url);
         var tls = url?.Tls ?? TlsMode.Off;
 
-        // With this variable Node.js accepts every certificate.
+        // With this value Node.js accepts every certificate.
         var acceptsAll = environment.GetValueOrDefault("NODE_TLS_REJECT_UNAUTHORIZED") == "0";
         return new ServerTarget
         {
@@ -268,7 +266,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
 
         try
         {
-            // Refuse several lines, which the URL's parser would join.
+            // The URL's parser would join several lines.
             var text = PlainFile.ReadText(file, LongestUrlFile, UrlFilePatience).Trim();
             if (text.AsSpan().ContainsAny('\r', '\n'))
             {
@@ -324,9 +322,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return arguments;
     }
 
-    /// <summary>
-    /// Recognizes <c>--db</c>, <c>--env</c> and their other names as yargs reads them: also in camel case, negated, or with a dot.
-    /// </summary>
+    /// <summary>Recognizes <c>--db</c>, <c>--env</c> and their aliases as yargs does: also in camel case, negated, or with a dot.</summary>
     private static bool NamesDatabase(string argument)
     {
         var name = argument.Split('=', '.')[0].Replace("-", "", StringComparison.Ordinal).ToUpperInvariant();
@@ -361,7 +357,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         return TimeSpan.Zero;
     }
 
-    /// <summary>Reads the names of Serilog and the two short ones that most other programs have.</summary>
+    /// <summary>Reads Serilog's names of levels, and the common short names <c>info</c> and <c>warn</c>.</summary>
     private LogEventLevel ReadLogLevel() => Text(Variables.LogLevel).ToUpperInvariant() switch
     {
         "INFO" => LogEventLevel.Information,

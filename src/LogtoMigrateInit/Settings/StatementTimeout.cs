@@ -11,13 +11,17 @@ internal static class StatementTimeout
     public const string Variable = "DATABASE_STATEMENT_TIMEOUT";
     public const string Disabled = "DISABLE_TIMEOUT";
 
-    /// <summary>The value for the CLI: the user's own, else none at all, because slonik's 60 s would kill a long index build.</summary>
+    /// <summary>
+    /// Returns the value for the CLI: the operator's, else no limit, because slonik's 60 s would cancel a long index build.
+    /// </summary>
     public static string ForCli(string text) => Parse(text) is null ? Disabled : text.Trim();
 
-    /// <summary>The time-out that Logto's driver sends at login, in milliseconds; null: none. Unset is slonik's own 60 s.</summary>
+    /// <summary>
+    /// Returns the time-out that Logto's driver sends at login, in milliseconds; null: none. The default is slonik's 60 s.
+    /// </summary>
     public static string? ForLogto(string text) => text.Trim() == Disabled ? null : Parse(text) is null ? "60000" : text.Trim();
 
-    /// <summary>slonik turns 0 into 1 ms, and PostgreSQL takes nothing negative and nothing over 32 bits.</summary>
+    /// <summary>Whether every statement would fail: slonik turns 0 into 1 ms, and PostgreSQL refuses negative and 33-bit values.</summary>
     public static bool IsUnusable(string text) => Parse(text) is <= 0 or > int.MaxValue;
 
     private static double? Parse(string text)

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>Finds unknown variables with the program's prefix, so that no misspelt one is ignored.</summary>
+/// <summary>Finds unknown variables with the program's prefix, so that the program ignores no misspelled one.</summary>
 internal static partial class UnknownVariables
 {
     private const int LikelyMisspelling = 6;
@@ -22,7 +22,7 @@ internal static partial class UnknownVariables
             : $"{name} is unknown; docs/reference.md lists every variable";
 
     /// <summary>
-    /// Kubernetes sets these in every pod beside a Service whose name begins with "logto-init"
+    /// Matches the variables that Kubernetes sets in every pod of a namespace with a Service whose name begins with "logto-init"
     /// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
     /// </summary>
     [GeneratedRegex(

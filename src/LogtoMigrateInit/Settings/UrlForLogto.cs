@@ -4,14 +4,14 @@ namespace LogtoMigrateInit.Settings;
 /// <param name="Text">The URL as given, without the white space that the WHATWG parser drops. Holds the password: never show it.</param>
 internal sealed record UrlForLogto(string Text)
 {
-    /// <summary>Adds a name for its sessions. slonik's pool takes the last <c>application_name</c> of the URL.</summary>
+    /// <summary>Adds a name for the sessions. slonik's pool takes the last <c>application_name</c> of the URL.</summary>
     public string WithApplicationName(string name)
     {
         var address = Text.Split('#')[0];
         return $"{address}{(address.Contains('?', StringComparison.Ordinal) ? '&' : '?')}application_name={Uri.EscapeDataString(name)}";
     }
 
-    /// <summary>Replaces the name of the database.</summary>
+    /// <summary>Returns a URL of another database on the same server.</summary>
     public UrlForLogto WithDatabase(string name)
     {
         var address = Text.Split('#')[0];

@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 namespace LogtoMigrateInit.Settings;
 
 /// <summary>
-/// Recognizes what operators put into <c>DB_URL</c> by mistake. No sentence holds a part of the value that may be secret.
+/// Recognizes texts that operators put into <c>DB_URL</c> by mistake. No sentence contains a part of the value that may be secret.
 /// </summary>
 internal static partial class UrlMistake
 {
     private const string Form = "postgresql://user:password@host:5432/database";
 
     /// <summary>
-    /// Schemes of other programs. slonik looks at no scheme, so any other one passes, such as SQLAlchemy's postgresql+psycopg2 and
-    /// PostGIS's postgis.
+    /// Schemes of other programs. slonik ignores the scheme, so the program accepts all others, such as SQLAlchemy's postgresql+psycopg2
+    /// and PostGIS's postgis.
     /// </summary>
     private static readonly string[] Foreign =
     [
@@ -20,7 +20,9 @@ internal static partial class UrlMistake
         "sqlite", "sqlserver", "mssql", "oracle",
     ];
 
-    /// <summary>What the value is instead of a URL that Logto can use, and how to correct it; null: a URL.</summary>
+    /// <summary>
+    /// Returns what the value is instead of a URL that Logto can use, and how to correct it; null when no mistake is found.
+    /// </summary>
     public static string? Describe(string text) => text switch
     {
         "" => $"is empty; it takes a URL such as {Form}",
@@ -60,12 +62,13 @@ internal static partial class UrlMistake
             && Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Contains("://", StringComparison.Ordinal);
     }
 
-    // RFC 3986. Without the two slashes slonik reads no host, and may call the database "undefined".
+    // RFC 3986. Without the two slashes slonik finds no host, and may take "undefined" for the database.
     [GeneratedRegex(@"^([a-z][a-z0-9+.-]*)://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Scheme();
 
-    // Shells and compose (${X}, $X, $(x)), documents (<x>), Helm and Ansible ({{ x }}), Windows (%X%), bank-vaults (vault:), AWS (arn:aws:,
-    // awssm://), Google (projects/x/secrets/y, gcpsm://), 1Password (op://), vals (ref+x://), and Azure's app services.
+    // Placeholders of shells and compose (${X}, $X, $(x)), documents (<x>), Helm and Ansible ({{ x }}), Windows (%X%), bank-vaults
+    // (vault:), AWS (arn:aws:, awssm://), Google (projects/x/secrets/y, gcpsm://), 1Password (op://), vals (ref+x://), and Azure's app
+    // services.
     [GeneratedRegex(
         @"^(?:\$\{.*\}|\$\w+|\$\(.*\)|<.*>|\{\{.*\}\}|%\w+%|>?>?vault:.*|arn:aws[\w-]*:.*|projects/[^/]+/secrets/.*" +
         @"|(?:op|vault|secret|secrets|awssm|gcpsm|azurekv|sm|ssm)://.*|ref\+\w+://.*|@Microsoft\.KeyVault\(.*)$",

@@ -1,13 +1,13 @@
 namespace LogtoMigrateInit.Settings;
 
-/// <summary>One variable of the contract.</summary>
-/// <param name="Name">The name of the environment variable.</param>
-/// <param name="Default">The value of an unset or empty variable; empty: none.</param>
-/// <param name="Commands">The commands that read it.</param>
-/// <param name="Meaning">A phrase in Markdown, as docs/reference.md shows it.</param>
+/// <summary>One environment variable of the program's contract.</summary>
+/// <param name="Name">The name in the environment.</param>
+/// <param name="Default">The value when the variable is unset or empty; empty: none.</param>
+/// <param name="Commands">The commands that read the variable.</param>
+/// <param name="Meaning">The Markdown text in docs/reference.md.</param>
 internal sealed record Variable(string Name, string Default, IReadOnlyList<string> Commands, string Meaning);
 
-/// <summary>The variables; a test holds docs/reference.md to them.</summary>
+/// <summary>All variables. A test compares docs/reference.md with them.</summary>
 internal static class Variables
 {
     public const string Prefix = "LOGTO_INIT_";
