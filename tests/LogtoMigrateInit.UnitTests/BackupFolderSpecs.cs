@@ -164,7 +164,7 @@ public sealed class BackupFolderSpecs : IDisposable
             File.WriteAllText(Path.Combine(_path, file), "half");
         }
 
-        Assert.Equal([$".logto-logto-{guid}.partial"], _folder.RemoveLeftOvers("logto"));
+        Assert.Equal([$".logto-logto-{guid}.partial"], _folder.RemovePartialFiles("logto"));
 
         Assert.Equal(others.Append(Path.GetFileName(beingWritten.Name)).Order(StringComparer.Ordinal), Files);
     }

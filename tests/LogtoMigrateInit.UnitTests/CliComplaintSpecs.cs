@@ -61,7 +61,7 @@ public sealed class CliComplaintSpecs
     [InlineData(139, "139 (SIGSEGV)")]
     [InlineData(162, "162 (signal 34)")]
     [InlineData(255, "255")]
-    public void An_exit_code_names_its_signal(int? exitCode, string expected) => Assert.Equal(expected, new CliRun(CliEnd.ByItself, exitCode, null, "", null, false, 0).Ending);
+    public void An_exit_code_names_its_signal(int? exitCode, string expected) => Assert.Equal(expected, new CliRun(CliEnd.ByItself, exitCode, null, "", null, false, 0).ExitCodeText);
 
     private static CliComplaint Hear(string output)
     {

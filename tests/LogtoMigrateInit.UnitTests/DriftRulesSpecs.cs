@@ -37,7 +37,7 @@ public sealed class DriftRulesSpecs
         var report = SchemaDrift.Compare([Users], [Users, own, new SchemaObject("column", "mine", "mine.id", "text", null), new SchemaObject("index", "mine", "mine_pkey on mine", "…", null)]);
 
         Assert.Empty(report.Differences);
-        Assert.Equal(["table mine"], report.NotLogtos);
+        Assert.Equal(["table mine"], report.ForeignObjects);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ internal sealed partial class BackupFolder(string path)
 
     /// <summary>Removes the temporary files that killed runs left for this database.</summary>
     /// <returns>The names of the removed files.</returns>
-    public IReadOnlyList<string> RemoveLeftOvers(string database)
+    public IReadOnlyList<string> RemovePartialFiles(string database)
     {
         var removed = new List<string>();
         var beginning = $".{Prefix(database)}";

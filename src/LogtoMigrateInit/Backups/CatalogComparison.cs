@@ -25,8 +25,8 @@ internal sealed record CatalogDifference(string Object, string What, string? Acc
 
 /// <summary>The roles of the server on which a backup is restored.</summary>
 /// <param name="All">The names of all roles.</param>
-/// <param name="LosingNothing">The superusers, and the roles that have the rights of the user who restores.</param>
-internal sealed record RolesHere(IReadOnlySet<string> All, IReadOnlySet<string> LosingNothing);
+/// <param name="Unaffected">The superusers, and the roles that have the rights of the user who restores.</param>
+internal sealed record RolesHere(IReadOnlySet<string> All, IReadOnlySet<string> Unaffected);
 
 /// <summary>Compares the catalog of a restored database with the recorded one.</summary>
 internal static class CatalogComparison
@@ -106,7 +106,7 @@ internal static class CatalogComparison
         var isHere = roles.All.Contains(wanted.Owner);
         var former = $"'{wanted.Owner}'{(isHere ? "" : ", which this server does not have,")}";
         var what = $"belonged to {former} and belongs to '{actual.Owner}' now";
-        var loses = isHere && !roles.LosingNothing.Contains(wanted.Owner);
+        var loses = isHere && !roles.Unaffected.Contains(wanted.Owner);
         return [new(Describe(wanted), what, loses ? AccessChange.Owners : null)];
     }
 
@@ -139,7 +139,7 @@ internal static class CatalogComparison
     private static string? Judge(CatalogObject wanted, string role, string gained, RolesHere roles) =>
         role.Length == 0 && wanted is { Kind: "schema", Name: "public" }
             ? (gained.Length > 0 ? AccessChange.Public : null)
-        : role.Length > 0 && roles.LosingNothing.Contains(role) ? null
+        : role.Length > 0 && roles.Unaffected.Contains(role) ? null
         : AccessChange.Grants;
 
     private static string Describe(CatalogObject each) => each.Name.Length == 0 ? "the database" : $"{each.Kind} {each.Name}";

@@ -26,9 +26,9 @@ internal sealed class DatabaseBackup(
     private bool WithRestore => settings.BackupVerify == BackupVerification.Restore;
 
     /// <param name="state">The state of the database; null when unreadable.</param>
-    /// <param name="held">Canceled when the lock is lost, or by a signal. Then no file is left.</param>
-    public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken held) =>
-        (await ExplainAsync(path => MakeAsync(path, state, held)))!;
+    /// <param name="whileLocked">Canceled when the lock is lost, or by a signal. Then no file is left.</param>
+    public async Task<BackupResult> MakeAsync(AlterationState? state, CancellationToken whileLocked) =>
+        (await ExplainAsync(path => MakeAsync(path, state, whileLocked)))!;
 
     /// <summary>Checks whether a backup is possible, without making one.</summary>
     /// <returns>Null when no obstacle is known; otherwise a clause for the operator.</returns>
@@ -82,30 +82,30 @@ internal sealed class DatabaseBackup(
 
     /// <summary>Checks the folder, the programs and the server.</summary>
     private async Task<(PostgresPrograms? Programs, ServerIdentity? Identity, string? Problem)> PrepareAsync(
-        string path, CancellationToken held)
+        string path, CancellationToken whileLocked)
     {
         if (WhyUnusable(path) is { } unusable)
         {
             return (null, null, unusable);
         }
 
-        var programs = await PostgresPrograms.FindAsync(settings.PostgresPrograms, held);
-        var (identity, problem) = await server.ExamineAsync(database, leavesOut: null, held);
+        var programs = await PostgresPrograms.FindAsync(settings.PostgresPrograms, whileLocked);
+        var (identity, problem) = await server.ExamineAsync(database, leavesOut: null, whileLocked);
         programs.RequireFor(identity.ServerVersion);
         return (programs, identity, problem);
     }
 
-    private async Task<BackupResult?> MakeAsync(string path, AlterationState? state, CancellationToken held)
+    private async Task<BackupResult?> MakeAsync(string path, AlterationState? state, CancellationToken whileLocked)
     {
         var started = Stopwatch.GetTimestamp();
-        var (programs, identity, problem) = await PrepareAsync(path, held);
+        var (programs, identity, problem) = await PrepareAsync(path, whileLocked);
         if (programs is null || identity is null || problem is not null)
         {
             return new BackupResult.Failed(problem!);
         }
 
         var folder = new BackupFolder(path);
-        foreach (var leftOver in folder.RemoveLeftOvers(settings.Main.Database))
+        foreach (var leftOver in folder.RemovePartialFiles(settings.Main.Database))
         {
             logger.RemovedPartialBackup(leftOver);
         }
@@ -115,13 +115,13 @@ internal sealed class DatabaseBackup(
         var partial = folder.CreatePartial(settings.Main.Database);
         try
         {
-            var record = await DumpAsync(state, identity, programs, partial, held);
-            if (await WhyBrokenAsync(path, record, programs, partial, held) is { } broken)
+            var record = await DumpAsync(state, identity, programs, partial, whileLocked);
+            if (await WhyBrokenAsync(path, record, programs, partial, whileLocked) is { } broken)
             {
                 return new BackupResult.Failed(broken);
             }
 
-            var leftOut = await FindLeftOutAsync(ArchiveIn(partial, programs), record, held);
+            var leftOut = await FindLeftOutAsync(ArchiveIn(partial, programs), record, whileLocked);
             return Publish(folder, path, partial, record, started) with { LeftOut = leftOut };
         }
         finally
@@ -133,13 +133,13 @@ internal sealed class DatabaseBackup(
 
     /// <summary>Writes the dump, and returns its record.</summary>
     private async Task<BackupRecord> DumpAsync(
-        AlterationState? state, ServerIdentity identity, PostgresPrograms programs, FileStream partial, CancellationToken held)
+        AlterationState? state, ServerIdentity identity, PostgresPrograms programs, FileStream partial, CancellationToken whileLocked)
     {
         var dump = new Dump(server.Target, programs, new PostgresTool(server.Target, logger));
-        await using var snapshot = await ExportedSnapshot.TakeAsync(server.Database, held);
-        var before = await snapshot.ReadCatalogAsync(held);
-        var (dumped, tables) = await DumpAsync(snapshot, dump, partial, held);
-        var catalog = before.Confirm(await snapshot.ReadCatalogAsync(held));
+        await using var snapshot = await ExportedSnapshot.TakeAsync(server.Database, whileLocked);
+        var before = await snapshot.ReadCatalogAsync(whileLocked);
+        var (dumped, tables) = await DumpAsync(snapshot, dump, partial, whileLocked);
+        var catalog = before.Confirm(await snapshot.ReadCatalogAsync(whileLocked));
         ReportUnknown(catalog);
         return new BackupRecord
         {
@@ -175,9 +175,9 @@ internal sealed class DatabaseBackup(
 
     /// <summary>Dumps, and counts the rows in the same snapshot in parallel.</summary>
     private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(
-        ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken held)
+        ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken whileLocked)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(held);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
         var dumping = WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, settings.LockTimeout, partial, either.Token), dump);
         var counting = snapshot.CountAsync(WithRestore, either.Token);
         try
@@ -207,15 +207,15 @@ internal sealed class DatabaseBackup(
     /// <summary>Reads the dump again from the disk, and also restores it if configured.</summary>
     /// <returns>Null when the dump is good; otherwise a clause for the operator.</returns>
     private async Task<string?> WhyBrokenAsync(
-        string path, BackupRecord record, PostgresPrograms programs, FileStream partial, CancellationToken held)
+        string path, BackupRecord record, PostgresPrograms programs, FileStream partial, CancellationToken whileLocked)
     {
         RandomAccess.FlushToDisk(partial.SafeFileHandle);
-        if (await Archive.HashAsync(partial, held) != record.Sha256)
+        if (await Archive.HashAsync(partial, whileLocked) != record.Sha256)
         {
             return $"what was read again from {path} is not what was written; look at that disk";
         }
 
-        return WithRestore ? await scratch.WhyDifferentAsync(ArchiveIn(partial, programs), record, held) : null;
+        return WithRestore ? await scratch.WhyDifferentAsync(ArchiveIn(partial, programs), record, whileLocked) : null;
     }
 
     private Archive ArchiveIn(FileStream partial, PostgresPrograms programs) =>
@@ -223,10 +223,10 @@ internal sealed class DatabaseBackup(
 
     /// <summary>Logs the objects that this user could not restore on this server.</summary>
     /// <returns>The number of these objects.</returns>
-    private async Task<int> FindLeftOutAsync(Archive archive, BackupRecord record, CancellationToken held)
+    private async Task<int> FindLeftOutAsync(Archive archive, BackupRecord record, CancellationToken whileLocked)
     {
-        var rights = await server.Database.WithConnectionAsync(ClusterQueries.ReadRightsAsync, held);
-        var plan = await ScratchCopies.PlanAsync(archive, await archive.ReadContentsAsync(held), rights, held, record);
+        var rights = await server.Database.WithConnectionAsync(ClusterQueries.ReadRightsAsync, whileLocked);
+        var plan = await ScratchCopies.PlanAsync(archive, await archive.ReadContentsAsync(whileLocked), rights, whileLocked, record);
         if (plan.LeftOut.Count > 0)
         {
             logger.RestoreWouldLeaveOut(rights.User, CatalogText.List(plan.LeftOut));

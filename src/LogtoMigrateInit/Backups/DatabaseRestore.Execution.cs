@@ -136,7 +136,7 @@ internal sealed partial class DatabaseRestore
 
         var rights = await ClusterQueries.ReadRightsAsync(job.Scratch.Connection, stop); // includes the roles that were just created
         var differences = await copies.CompareObjectsAsync(
-            fresh, job.Record, rights.ServerVersion, new RolesHere(rights.Roles, rights.LosingNothing), stop);
+            fresh, job.Record, rights.ServerVersion, new RolesHere(rights.Roles, rights.Unaffected), stop);
         if (differences.Count == 0 && notDone.Count == 0)
         {
             var isSameMajor = job.Record.ServerVersion / 10000 == rights.Major;

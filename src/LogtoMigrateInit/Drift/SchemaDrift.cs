@@ -24,9 +24,9 @@ internal sealed record SchemaDifference(Difference What, string Kind, string Nam
 
 /// <summary>The result of a comparison.</summary>
 /// <param name="Differences">In the order in which the operator should repair them.</param>
-/// <param name="NotLogtos">Tables, views, functions and so on that the target does not have. They do not count as drift.</param>
+/// <param name="ForeignObjects">Tables, views, functions and so on that the target does not have. They do not count as drift.</param>
 /// <param name="Compared">The number of the target's objects that were compared.</param>
-internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> NotLogtos, int Compared)
+internal sealed record DriftReport(IReadOnlyList<SchemaDifference> Differences, IReadOnlyList<string> ForeignObjects, int Compared)
 {
     /// <summary>
     /// Whether an object of the target is missing or different. Storage parameters, the replica identity, and the rights of owners and of

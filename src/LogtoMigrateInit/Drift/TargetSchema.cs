@@ -18,7 +18,7 @@ internal sealed class TargetSchema(ScratchCli cli)
     /// <param name="inspection">The inspection of the real database.</param>
     /// <param name="folder">The lock of the CLI's folder. Another CLI of this run may share it, but must wait for the seed.</param>
     /// <param name="seeded">Called when the CLI has ended successfully.</param>
-    /// <param name="held">When canceled, the work ends. The database is dropped anyway.</param>
+    /// <param name="whileLocked">When canceled, the work ends. The database is dropped anyway.</param>
     /// <param name="stop">When canceled, little time is left to drop the database.</param>
     /// <returns>The objects, with role names of the scratch database (see <see cref="SchemaDrift.WithRoles"/>).</returns>
     /// <exception cref="PostgresToolException">The seed failed.</exception>
@@ -28,26 +28,26 @@ internal sealed class TargetSchema(ScratchCli cli)
         Inspection inspection,
         FolderLock folder,
         Action? seeded,
-        CancellationToken held,
+        CancellationToken whileLocked,
         CancellationToken stop)
     {
-        var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", held);
+        var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", whileLocked);
         try
         {
             var there = scratch.Target.Named(name, Home);
-            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), folder, held);
+            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), folder, whileLocked);
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself
                     ? "Logto's own seed failed in a scratch database, with which the schema would be compared: " +
-                      $"{run.Complaint.TrimEnd('.')} (exit code {run.Ending})"
+                      $"{run.Complaint.TrimEnd('.')} (exit code {run.ExitCodeText})"
                     : "Logto's own seed did not end in a scratch database, with which the schema would be compared; start again");
             }
 
             seeded?.Invoke();
             await using var database = scratch.DatabaseAt(there);
             return await database.WithWorkConnectionAsync(
-                (connection, token) => SchemaObjects.ReadAsync(connection, Home, token), held);
+                (connection, token) => SchemaObjects.ReadAsync(connection, Home, token), whileLocked);
         }
         finally
         {

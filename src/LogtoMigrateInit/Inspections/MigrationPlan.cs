@@ -79,11 +79,11 @@ internal static class MigrationPlan
                 $"run `alter role {SqlNames.Quote(database.User)} reset search_path`")]);
         }
 
-        bool IsMended(string table) => pending.Any(alteration => catalog.Names(alteration, table));
-        var open = database.TablesWithoutRowSecurity.Where(table => !IsMended(table)).ToArray();
+        bool IsRepairedByPending(string table) => pending.Any(alteration => catalog.Mentions(alteration, table));
+        var open = database.TablesWithoutRowSecurity.Where(table => !IsRepairedByPending(table)).ToArray();
 
         // No alteration creates or repairs roles, tenants or keys. So a deploy does not remove a fault in them.
-        var faults = StartConditions.FindFaults(catalog.Requirements, database, state, IsMended);
+        var faults = StartConditions.FindFaults(catalog.Requirements, database, state, IsRepairedByPending);
         return open.Length > 0 ? new Verdict.Unstartable(state, pending, open)
             : faults.Count > 0 ? new Verdict.Failing(state, pending, faults)
             : pending.Count > 0 ? new Verdict.Pending(state, pending)

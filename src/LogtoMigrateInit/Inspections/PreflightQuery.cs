@@ -10,13 +10,13 @@ namespace LogtoMigrateInit.Inspections;
 /// </param>
 /// <param name="MayCreateInSchema">False also when the search_path has no schema.</param>
 /// <param name="MayCreateRoles">Whether the user is a superuser or has CREATEROLE.</param>
-/// <param name="StrangersToParent">
+/// <param name="RolesWithoutParent">
 /// The first five roles in <c>tenants</c> that do not have the rights of the parent role; empty when no parent exists.
 /// </param>
 /// <param name="TablesOfOthers">Tables in the schema that the user does not own and cannot alter.</param>
 internal sealed record Privileges(
     IReadOnlyList<string> Roles, bool MayCreateInSchema, bool MayCreateRoles, IReadOnlyList<string> TablesOfOthers,
-    IReadOnlyList<string> StrangersToParent);
+    IReadOnlyList<string> RolesWithoutParent);
 
 /// <summary>Reads <see cref="Privileges"/>.</summary>
 internal static class PreflightQuery
@@ -43,7 +43,7 @@ internal static class PreflightQuery
         """;
 
     // The last statement, because it fails when the table "tenants" is missing (before a seed) or cannot be read.
-    private const string StrangersToParent = """
+    private const string RolesWithoutParent = """
         with parents as materialized (select oid from pg_catalog.pg_roles
             where rolname in (
               ('logto_tenant_' || current_database())::name,
@@ -57,7 +57,7 @@ internal static class PreflightQuery
     {
         await using var batch = new NpgsqlBatch(connection)
         {
-            BatchCommands = { new(Rights), new(Roles), new(TablesOfOthers), new(StrangersToParent) },
+            BatchCommands = { new(Rights), new(Roles), new(TablesOfOthers), new(RolesWithoutParent) },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);

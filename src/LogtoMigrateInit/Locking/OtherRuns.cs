@@ -19,9 +19,9 @@ internal sealed class OtherRuns(
     /// Inspects the database once no session of another run is active. The server may not have noticed yet that its client died.
     /// </summary>
     /// <param name="started">The timestamp from which the lock time-out counts.</param>
-    /// <param name="held">Canceled when the lock is lost, or by a signal.</param>
+    /// <param name="whileLocked">Canceled when the lock is lost, or by a signal.</param>
     /// <returns>Either clear, or sessions that are still active at the lock time-out.</returns>
-    public async Task<Survey> SurveyAsync(long started, MigrationLock migrationLock, CancellationToken held)
+    public async Task<Survey> SurveyAsync(long started, MigrationLock migrationLock, CancellationToken whileLocked)
     {
         var backoff = new Backoff();
         int? reported = null;
@@ -30,7 +30,7 @@ internal sealed class OtherRuns(
             var survey = await database.WithConnectionAsync(
                 (connection, token) => watched.WatchAsync(
                     Survey.ReadAsync(connection, sessionName, migrationLock.Pid, watched.Tables, token)),
-                held);
+                whileLocked);
             switch (survey)
             {
                 case Survey.OthersEnded ended:
@@ -39,7 +39,7 @@ internal sealed class OtherRuns(
                         logger.EndedSession($"{session}");
                     }
 
-                    await Task.Delay(SessionEndInterval, held);
+                    await Task.Delay(SessionEndInterval, whileLocked);
                     break;
 
                 case Survey.OthersAtWork { Sessions: [var other, ..] } when Stopwatch.GetElapsedTime(started) < settings.LockTimeout:
@@ -49,7 +49,7 @@ internal sealed class OtherRuns(
                         logger.WaitingForOrphan($"{other}", other.Query);
                     }
 
-                    await Task.Delay(backoff.Next(), held);
+                    await Task.Delay(backoff.Next(), whileLocked);
                     break;
 
                 default:

@@ -25,7 +25,7 @@ internal static partial class Preflight
             return new Outcome.UnsupportedServer(inspection.ServerVersion, OldestPostgreSql);
         }
 
-        return installation.WhyScratchIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
+        return installation.WhyScriptsFolderIsReadOnly() is { } readOnly ? new Outcome.TargetUnusable(readOnly)
             : problems.Count > 0 ? new Outcome.PreflightFailed(problems)
             : null;
     }
@@ -50,7 +50,7 @@ internal static partial class Preflight
                 problems.Add($"the role '{role}' is missing, as after a restore or a clone under another name, and pending alterations " +
                     $"grant rights to it; {RepairAdvice.Run}, which creates it and lets Logto's roles use it");
             }
-            else if (privileges.StrangersToParent is { Count: > 0 } strangers)
+            else if (privileges.RolesWithoutParent is { Count: > 0 } strangers)
             {
                 problems.Add($"pending alterations grant rights to the role '{role}', and roles that Logto logs in as are no members of " +
                     $"it ({string.Join(", ", strangers)}{(strangers.Count == 5 ? ", …" : "")}), so that new tables would be closed to " +

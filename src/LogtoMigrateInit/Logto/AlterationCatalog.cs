@@ -55,7 +55,7 @@ internal sealed class AlterationCatalog
         ConcurrentIndex.FindIn(_readScript(alteration), reverted ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
 
     /// <summary>Whether the script contains the text as a whole word. A script that changes a table must contain its name.</summary>
-    public bool Names(Alteration alteration, string table)
+    public bool Mentions(Alteration alteration, string table)
     {
         var script = _readScript(alteration);
         int Next(int start) => script.IndexOf(table, start, StringComparison.Ordinal);

@@ -148,7 +148,7 @@ internal sealed class LogtoInstallation
     /// (<c>getAlterationFiles</c> in <c>packages/cli/src/commands/database/alteration/utils.ts</c>).
     /// </summary>
     /// <returns>Null when the CLI can; otherwise sentences for the operator.</returns>
-    public string? WhyScratchIsReadOnly()
+    public string? WhyScriptsFolderIsReadOnly()
     {
         string? readOnly;
         try

@@ -16,7 +16,7 @@ internal static class CliFailure
         CliEnd.ConnectionLost => "Logto's CLI lost its connection to the server without noticing and was stopped",
         CliEnd.ByItself when run.GaveWay is { } reason => $"The program canceled the alteration at each attempt, because {reason} " +
             "(LOGTO_INIT_DDL_LOCK_TIMEOUT_SECONDS)",
-        _ => $"Logto's CLI failed with exit code {run.Ending}",
+        _ => $"Logto's CLI failed with exit code {run.ExitCodeText}",
     };
 
     /// <summary>Returns the cause that the CLI printed; empty when it printed none, or when this program stopped it.</summary>

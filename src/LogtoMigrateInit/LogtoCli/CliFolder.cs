@@ -18,9 +18,9 @@ internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation inst
         $"{settings.LockTimeout.TotalSeconds:0} s. Next: start again when it has ended";
 
     /// <summary>Waits for the lock until the lock time-out, and logs the wait once.</summary>
-    /// <param name="held">Canceled when the migration lock is lost, or by a signal.</param>
+    /// <param name="whileLocked">Canceled when the migration lock is lost, or by a signal.</param>
     /// <returns>Null when another process held the lock until the time-out.</returns>
-    public async Task<FolderLock?> TakeAsync(CancellationToken held)
+    public async Task<FolderLock?> TakeAsync(CancellationToken whileLocked)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
@@ -40,7 +40,7 @@ internal sealed class CliFolder(ProgramSettings settings, LogtoInstallation inst
                 logger.WaitingForFolder(installation.CliDirectory);
             }
 
-            await Task.Delay(backoff.Next(), held);
+            await Task.Delay(backoff.Next(), whileLocked);
         }
     }
 }

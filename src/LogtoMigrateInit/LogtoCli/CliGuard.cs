@@ -86,7 +86,7 @@ internal static class CliGuard
           setImmediate(() => {
             const standstill = passed - heard * {{timings.Beat.TotalMilliseconds:0}};
             heard = 0;
-            if (standstill > {{timings.GuardStandstill.TotalMilliseconds:0}})
+            if (standstill > {{timings.GuardSuspension.TotalMilliseconds:0}})
               end(`it and logto-migrate-init were suspended for ${Math.round(standstill / 1000)} s, and the lock's lease has ended`);
             else if (silent > {{timings.GuardSilence.TotalMilliseconds:0}})
               end(`logto-migrate-init has been silent for ${Math.round(silent / 1000)} s`);

@@ -35,7 +35,7 @@ internal sealed record CliRun(
     private const int EndedBySignal = 128;
 
     /// <summary>The exit code as text, with the name of its signal.</summary>
-    public string Ending => Describe(ExitCode);
+    public string ExitCodeText => Describe(ExitCode);
 
     /// <summary>Returns an exit code as text, with the name of its signal.</summary>
     public static string Describe(int? exitCode) => (exitCode - EndedBySignal) switch

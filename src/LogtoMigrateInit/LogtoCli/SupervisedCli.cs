@@ -48,8 +48,8 @@ internal sealed class SupervisedCli(
         {
             LongestQueue = settings.DdlLockTimeout,
         };
-        using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
-        await WaitForRoomAsync(watch, held.Token);
+        using var whileLocked = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
+        await WaitForRoomAsync(watch, whileLocked.Token);
 
         var environment = CliEnvironment.Build(settings, database.Target, sessionName, job);
         using var timeout = new CancellationTokenSource();
@@ -160,7 +160,7 @@ internal sealed class SupervisedCli(
     /// Waits until the server has free connections for the CLI. Reason: many replicas that start together fill a small server for a moment,
     /// and a failed start of the CLI costs a second of processor time. The watch keeps its own connection open meanwhile.
     /// </summary>
-    private async Task WaitForRoomAsync(SessionWatch watch, CancellationToken held)
+    private async Task WaitForRoomAsync(SessionWatch watch, CancellationToken whileLocked)
     {
         var started = Stopwatch.GetTimestamp();
         var reported = false;
@@ -173,10 +173,10 @@ internal sealed class SupervisedCli(
                 logger.WaitingForRoom(free);
             }
 
-            await Task.Delay(RoomInterval, held);
+            await Task.Delay(RoomInterval, whileLocked);
         }
 
-        held.ThrowIfCancellationRequested();
+        whileLocked.ThrowIfCancellationRequested();
     }
 
     /// <summary>Logs what the CLI waits for, and from time to time that it still runs. Ends it when its connection is half open.</summary>

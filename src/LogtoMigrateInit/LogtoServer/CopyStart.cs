@@ -39,12 +39,12 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
 
     /// <summary>Lets the copy's roles log in, and starts Logto on the copy.</summary>
     /// <param name="folder">The lock on the installation's folder.</param>
-    /// <param name="held">When canceled, Logto is killed immediately.</param>
-    public async Task<ServerStart> RunAsync(LogtoDatabase copy, FolderLock folder, CancellationToken held)
+    /// <param name="whileLocked">When canceled, Logto is killed immediately.</param>
+    public async Task<ServerStart> RunAsync(LogtoDatabase copy, FolderLock folder, CancellationToken whileLocked)
     {
         var start = trial.WhyImpossible() is { } impossible
             ? new ServerStart.NotStarted(impossible)
-            : await TryAsync(copy, folder, held);
+            : await TryAsync(copy, folder, whileLocked);
         if (start is ServerStart.NotStarted { Reason: var reason })
         {
             logger.ServerNotStarted(reason);
@@ -53,23 +53,23 @@ internal sealed class CopyStart(ServerTrial trial, ILogger logger)
         return start;
     }
 
-    private async Task<ServerStart> TryAsync(LogtoDatabase copy, FolderLock folder, CancellationToken held)
+    private async Task<ServerStart> TryAsync(LogtoDatabase copy, FolderLock folder, CancellationToken whileLocked)
     {
         try
         {
-            var tenants = await copy.WithWorkConnectionAsync(ReadAsync, held);
+            var tenants = await copy.WithWorkConnectionAsync(ReadAsync, whileLocked);
             if (WhyNotOurs(tenants, copy.Target.Database) is { } reason)
             {
                 return new ServerStart.NotStarted(reason);
             }
 
-            tenants = await copy.WithWorkConnectionAsync(LetInAsync, held);
+            tenants = await copy.WithWorkConnectionAsync(LetInAsync, whileLocked);
             foreach (var tenant in tenants)
             {
-                await copy.WithConnectionAsync(tenant.Role, tenant.Password, (_, _) => Task.FromResult(true), held);
+                await copy.WithConnectionAsync(tenant.Role, tenant.Password, (_, _) => Task.FromResult(true), whileLocked);
             }
 
-            return await trial.RunAsync(copy.Target, [.. tenants.Select(tenant => tenant.Id)], folder, "the copy", held);
+            return await trial.RunAsync(copy.Target, [.. tenants.Select(tenant => tenant.Id)], folder, "the copy", whileLocked);
         }
         catch (Exception refusal) when (refusal is not OperationCanceledException && DatabaseException.From(refusal) is { } failure)
         {

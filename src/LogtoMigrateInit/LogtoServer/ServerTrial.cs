@@ -51,7 +51,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
 
         return MemoryLimit.Megabytes is { } limit && limit < MemoryLimit.NeededMegabytes
             ? $"the memory limit here is {limit} MB, and Logto and this program need {MemoryLimit.NeededMegabytes}"
-            : installation.WhyScratchIsReadOnly()?.TrimEnd('.');
+            : installation.WhyScriptsFolderIsReadOnly()?.TrimEnd('.');
     }
 
     private string Program => settings.StartCommand is [var first, ..] ? first : settings.Node;
@@ -62,9 +62,9 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
     /// The folder's lock. Logto shares it to its end, because its start empties and fills <c>alteration-scripts</c>.
     /// </param>
     /// <param name="place">The name of the database in the log.</param>
-    /// <param name="held">When canceled, Logto is killed immediately.</param>
+    /// <param name="whileLocked">When canceled, Logto is killed immediately.</param>
     public async Task<ServerStart> RunAsync(
-        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, string place, CancellationToken held)
+        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, string place, CancellationToken whileLocked)
     {
         if (WhyImpossible() is { } impossible)
         {
@@ -74,8 +74,8 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         logger.StartingServer(installation.Version, place, MemoryLimit.NeededMegabytes);
         for (var tries = 1; ; tries++)
         {
-            var start = await RunOnceAsync(database, tenants, folder, held);
-            held.ThrowIfCancellationRequested();
+            var start = await RunOnceAsync(database, tenants, folder, whileLocked);
+            whileLocked.ThrowIfCancellationRequested();
             if (start is ServerStart.Answered answered)
             {
                 logger.ServerAnswered(place, $"{answered}");
@@ -90,13 +90,13 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
 
     // Over 40 lines: the life of one process.
     private async Task<ServerStart> RunOnceAsync(
-        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, CancellationToken held)
+        ServerTarget database, IReadOnlyList<string> tenants, FolderLock folder, CancellationToken whileLocked)
     {
         var ports = LoopbackRequest.FreePorts();
         var name = SessionNames.NewServer();
         var output = new ServerOutput(database.Password, ports, logger);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(held);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(held);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
         limit.CancelAfter(settings.StartTimeout);
         using var share = folder.Share();
         var child = new ChildProcess(
@@ -132,7 +132,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         {
             return new ServerStart.NotStarted($"{Program} does not start: {missing.GetBaseException().Message}");
         }
-        catch (OperationCanceledException) when (!held.IsCancellationRequested)
+        catch (OperationCanceledException) when (!whileLocked.IsCancellationRequested)
         {
             var what = output.Listening.IsCompleted ? "did not answer" : "did not listen";
             return Fail($"{what} within {settings.StartTimeout.TotalSeconds:0} s (LOGTO_INIT_START_TIMEOUT_SECONDS)");

@@ -30,7 +30,7 @@ internal static class CheckReport
             report.Append("  ").AppendLine(OneLine.Escape(DriftText.Of(difference)));
             if (difference.Sql is { } statement && DriftText.IsLong(difference))
             {
-                report.AppendLine("    mend it with:");
+                report.AppendLine("    repair it with:");
                 foreach (var line in statement.Split('\n'))
                 {
                     report.Append("      ").AppendLine(OneLine.Escape(line));
@@ -38,11 +38,11 @@ internal static class CheckReport
             }
             else if (difference.Sql is { } sql)
             {
-                report.Append("    mend it with: ").AppendLine(OneLine.Escape(DriftText.Line(sql)));
+                report.Append("    repair it with: ").AppendLine(OneLine.Escape(DriftText.Line(sql)));
             }
         }
 
-        foreach (var other in drift?.NotLogtos ?? [])
+        foreach (var other in drift?.ForeignObjects ?? [])
         {
             report.Append("  ").Append(OneLine.Escape(other)).AppendLine(" is not Logto's, which is no drift");
         }

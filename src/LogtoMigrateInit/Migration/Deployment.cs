@@ -183,7 +183,7 @@ internal sealed class Deployment(
 
         if (ended.ExitCode != 0)
         {
-            logger.CliFailedInVain(ended.ExitCode, ended.Complaint);
+            logger.CliFailedButApplied(ended.ExitCode, ended.Complaint);
         }
 
         return await logins.TryAsync(before.ReadOnly, stop) is { Count: > 0 } failed

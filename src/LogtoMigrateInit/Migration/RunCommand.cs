@@ -49,7 +49,7 @@ internal static partial class RunCommand
             }
 
             // Logto writes to this folder at every start, even with nothing pending. If it may not, it exits with 0.
-            if (parts.GetRequiredService<LogtoTarget>().Installation.WhyScratchIsReadOnly() is { } readOnly)
+            if (parts.GetRequiredService<LogtoTarget>().Installation.WhyScriptsFolderIsReadOnly() is { } readOnly)
             {
                 return new Outcome.TargetUnusable(readOnly);
             }

@@ -19,7 +19,7 @@ internal abstract partial record Outcome
             $"{AdviceOnProxy(Settings.Main.Host)} " +
             $"LOGTO_INIT_CONNECT_TIMEOUT_SECONDS sets how long the program waits ({Settings.ConnectTimeout.TotalSeconds:0} s).");
 
-    /// <summary>On a loopback address in a pod, the server is mostly a proxy, and an ordinary sidecar starts after all init containers.</summary>
+    /// <summary>In a pod, a server on a loopback address is a proxy. An ordinary sidecar starts after all init containers.</summary>
     private static string AdviceOnProxy(string host) => host is "127.0.0.1" or "localhost" or "::1"
         ? " A database proxy has to start before this program: in Kubernetes, make it an init container with `restartPolicy: Always`."
         : "";

@@ -65,7 +65,8 @@ internal abstract partial record Outcome
         : Outcome(
             "startFailed", ExitCode.Unstartable,
             $"Logto {Catalog.TargetVersion} was started here and does not work: it {Reason.TrimEnd('.')}. The state of the database " +
-            $"({State}) is right for it. Next: correct what the message names, and check again. LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
+            $"({State}) is right for it. Next: correct what the message names, and check again. " +
+            "LOGTO_INIT_LOG_LEVEL=debug shows all that Logto prints.",
             State);
 
     public sealed record StartUnknown(AlterationState State, string Reason)

@@ -32,7 +32,8 @@ internal abstract partial record Outcome
             (Alteration is null
                 ? $"The CLI reported {Applied} of {Counted.Of(Planned, "alteration")} as applied, but then the database did not answer. "
                 : $"{Applied} of {Counted.Are(Planned, "alteration")} applied, {Alteration} is not. ") +
-            "Next: correct what the message names, and start again. Only the rest is deployed, because each applied alteration is complete.")
+            "Next: correct what the message names, and start again. " +
+            "Only the rest is deployed, because each applied alteration is complete.")
     {
         /// <summary>A sentence: how the CLI ended, and the cause that it reported.</summary>
         public static string Of(string what, string reason) => End(reason.Length == 0 ? what : $"{what}: {reason}");

@@ -50,6 +50,6 @@ internal abstract partial record Outcome
             $"{(Alteration is null ? "" : $", {Alteration} is not")}. " +
             (Reverted == Planned
                 ? $"The state is that of Logto {Version}. Next: fix what differs; `check --drift` in that image shows it."
-                : $"Next: correct what the message names, and run `logto-migrate-init rollback {Version}` again, which continues. Until then do not start " +
-                    "the newer Logto or its init container, because indexes may be missing."));
+                : $"Next: correct what the message names, and run `logto-migrate-init rollback {Version}` again, which continues. " +
+                    "Until then do not start the newer Logto or its init container, because indexes may be missing."));
 }

@@ -77,7 +77,8 @@ internal sealed class AlterationRehearsal(
             var started = Stopwatch.GetTimestamp();
             var grants = await copies.MakeAsync(plan, tools, source, made => name = made, either.Token);
             var there = tools.Server.Target.Named(name!, source.SearchPath);
-            await cli.RemoveLeftOversAsync(there, plan.Job, either.Token); // before the trace, because this is not part of an alteration
+            // Before the trace, because this is not part of an alteration.
+            await cli.RemoveLeftOverIndexesAsync(there, plan.Job, either.Token);
             await using var copy = tools.Server.DatabaseAt(there);
             await DatabaseCopy.PrepareAsync(copy, settings.Main.Database, plan, grants, either.Token);
             var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
@@ -91,7 +92,7 @@ internal sealed class AlterationRehearsal(
             if (run is { End: CliEnd.ByItself, HasBegun: false, ExitCode: not 0, GuardsReason: null })
             {
                 return new RehearsalResult.Impossible(
-                    $"Logto's CLI could not start: {run.Complaint.TrimEnd('.')} (exit code {run.Ending}). It began no alteration. " +
+                    $"Logto's CLI could not start: {run.Complaint.TrimEnd('.')} (exit code {run.ExitCodeText}). It began no alteration. " +
                     "Next: correct what it names, and start again");
             }
 

@@ -30,7 +30,7 @@ internal sealed class CopiedRoles(string database, string copy)
     }
 
     /// <summary>Replaces the copy's role names in a text by those of the real database.</summary>
-    public string RealNames(string text) => Spellings.Aggregate(
+    public string WithRealRoles(string text) => Spellings.Aggregate(
         text,
         (named, hyphen) => named.Replace(
             LogtoNames.RolePrefix + copy.Replace("-", hyphen, StringComparison.Ordinal),

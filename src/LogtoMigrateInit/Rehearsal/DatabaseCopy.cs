@@ -37,21 +37,21 @@ internal sealed class DatabaseCopy(
 
     /// <summary>Examines the server before a copy (<see cref="DirectServer.ExamineAsync"/>).</summary>
     /// <param name="schema">Logto's schema.</param>
-    public async Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(string schema, CancellationToken held)
+    public async Task<(ServerIdentity Identity, string? Problem)> ExamineSourceAsync(string schema, CancellationToken whileLocked)
     {
         var scope = await source.Database.WithWorkConnectionAsync(
-            (connection, token) => CopyScope.ReadAsync(connection, schema, token), held);
-        return await source.ExamineAsync(database, scope.LeavesOut, held);
+            (connection, token) => CopyScope.ReadAsync(connection, schema, token), whileLocked);
+        return await source.ExamineAsync(database, scope.LeavesOut, whileLocked);
     }
 
     /// <summary>Reads the real database's tables and objects. It waits while another session has locked a table.</summary>
-    public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken held)
+    public async Task<SourceSchema> ReadSourceAsync(string schema, CancellationToken whileLocked)
     {
         var (scope, (tables, objects, searchPath)) = await source.Database.WithWorkConnectionAsync(
             async (connection, token) => (
                 await CopyScope.ReadAsync(connection, schema, token),
                 await watched.WatchAsync(SchemaObjects.ReadWithSizesAsync(connection, schema, token))),
-            held);
+            whileLocked);
         return new SourceSchema(
             scope,
             [.. tables.Where(table => !scope.LeavesOut(table.QualifiedName))],
@@ -64,21 +64,21 @@ internal sealed class DatabaseCopy(
     /// <returns>The statements that grant the rights of the real database, which the copy does not have yet.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public async Task<IReadOnlyList<string>> MakeAsync(
-        RehearsalPlan plan, ScratchTools tools, SourceSchema real, Action<string> made, CancellationToken held)
+        RehearsalPlan plan, ScratchTools tools, SourceSchema real, Action<string> made, CancellationToken whileLocked)
     {
         var isFull = plan.Mode == RehearsalMode.Full;
         if (plan.Backup is { } backup && isFull)
         {
             // The backup has all rows already, so no dump is necessary.
-            return await FillAsync(tools, ArchiveAt(tools, backup), real.Scope, made, [null], _ => Task.CompletedTask, held);
+            return await FillAsync(tools, ArchiveAt(tools, backup), real.Scope, made, [null], _ => Task.CompletedTask, whileLocked);
         }
 
         using var definitions = new MemoryFile("definitions");
-        await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, held);
+        await using var snapshot = await ExportedSnapshot.TakeAsync(source.Database, whileLocked);
         var tool = new PostgresTool(source.Target, logger);
         var copying = new CopyTools(source.Target, tools.Programs, tool, sessionName, settings.LockTimeout, real.Scope.Schemas);
         IReadOnlyList<string>? withoutRows = isFull ? null : [.. WithoutRows(real.Tables), .. real.Scope.Tables];
-        await WatchAsync(copying.DumpAsync(snapshot.Id, withoutRows, definitions, held), copying);
+        await WatchAsync(copying.DumpAsync(snapshot.Id, withoutRows, definitions, whileLocked), copying);
         if (!isFull)
         {
             await snapshot.DisposeAsync(); // an open snapshot stops VACUUM from removing rows
@@ -86,12 +86,12 @@ internal sealed class DatabaseCopy(
 
         return await FillAsync(
             tools, ArchiveAt(tools, definitions.Path), real.Scope, made, isFull ? ["pre-data", "post-data"] : [null],
-            isFull ? CopyRowsAsync : _ => Task.CompletedTask, held);
+            isFull ? CopyRowsAsync : _ => Task.CompletedTask, whileLocked);
 
         async Task CopyRowsAsync(string name)
         {
             var rows = copying.CopyRowsAsync(
-                snapshot.Id, real.Scope.Tables, tools.Server.Target, name, tools.Rights.ServerVersion, held);
+                snapshot.Id, real.Scope.Tables, tools.Server.Target, name, tools.Rights.ServerVersion, whileLocked);
             await WatchAsync(rows, copying);
             await snapshot.DisposeAsync();
         }
@@ -103,20 +103,20 @@ internal sealed class DatabaseCopy(
     /// <returns>The statements that grant the rights of the backup.</returns>
     /// <exception cref="PostgresToolException">The copy cannot be created.</exception>
     public Task<IReadOnlyList<string>> MakeEmptyAsync(
-        ScratchTools tools, string backup, CopyScope scope, Action<string> made, CancellationToken held) =>
-        FillAsync(tools, ArchiveAt(tools, backup), scope, made, ["pre-data", "post-data"], _ => Task.CompletedTask, held);
+        ScratchTools tools, string backup, CopyScope scope, Action<string> made, CancellationToken whileLocked) =>
+        FillAsync(tools, ArchiveAt(tools, backup), scope, made, ["pre-data", "post-data"], _ => Task.CompletedTask, whileLocked);
 
     /// <summary>Gives the copy roles, rights and statistics like those of the real database, and starts the trace.</summary>
     /// <param name="database">The name of the real database.</param>
     /// <param name="grants">The result of <see cref="MakeAsync"/>.</param>
     public static async Task PrepareAsync(
-        LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken held)
+        LogtoDatabase copy, string database, RehearsalPlan plan, IReadOnlyList<string> grants, CancellationToken whileLocked)
     {
         // No logger, because rights of other roles on the copy are not important to the operator.
-        await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, held);
-        await GiveRightsAsync(new CopiedRoles(database, copy.Target.Database), restored, plan.Roles, grants, held);
-        await restored.AnalyzeAsync(held);
-        await AlterationTrace.InstallAsync(restored.Connection, plan.Job.Database.Schema!, held);
+        await using var restored = await RestoredDatabase.OpenAsync(copy, NullLogger.Instance, whileLocked);
+        await GiveRightsAsync(new CopiedRoles(database, copy.Target.Database), restored, plan.Roles, grants, whileLocked);
+        await restored.AnalyzeAsync(whileLocked);
+        await AlterationTrace.InstallAsync(restored.Connection, plan.Job.Database.Schema!, whileLocked);
     }
 
     /// <summary>Gives a copy its own roles, and grants them the rights.</summary>
@@ -124,11 +124,12 @@ internal sealed class DatabaseCopy(
     /// <param name="roles">Logto's existing roles of the real database.</param>
     /// <param name="grants">The result of <see cref="MakeAsync"/>.</param>
     public static async Task GiveRightsAsync(
-        CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants, CancellationToken held)
+        CopiedRoles copied, RestoredDatabase restored, IReadOnlyList<string> roles, IReadOnlyList<string> grants,
+        CancellationToken whileLocked)
     {
-        await copied.MakeAsync(restored.Connection, roles, held);
+        await copied.MakeAsync(restored.Connection, roles, whileLocked);
         var renamed = grants.Select(grant => RestorePlan.RenameRoles(grant, copied.NameFor));
-        await restored.GrantAsync(renamed, _ => false, RestorePlan.RolesIn, held);
+        await restored.GrantAsync(renamed, _ => false, RestorePlan.RolesIn, whileLocked);
     }
 
     /// <summary>
@@ -162,26 +163,26 @@ internal sealed class DatabaseCopy(
         Action<string> made,
         string?[] sections,
         Func<string, Task> afterFirst,
-        CancellationToken held)
+        CancellationToken whileLocked)
     {
-        var all = await archive.ReadContentsAsync(held);
+        var all = await archive.ReadContentsAsync(whileLocked);
         var contents = all with { Entries = [.. all.Entries.Where(entry => !scope.LeavesOut(entry))] };
-        var plan = await ScratchCopies.PlanAsync(archive, contents, tools.Rights, held);
-        var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, held);
+        var plan = await ScratchCopies.PlanAsync(archive, contents, tools.Rights, whileLocked);
+        var name = await copies.CreateAsync(tools.Server, archive, plan, contents, tools.Rights, whileLocked);
         made(name);
 
         // A subscription of the copy would use the replication slot of the real database, and the copy could not be dropped.
         var entries = plan.Entries.Where(entry => !entry.Is("SUBSCRIPTION ")).ToArray();
         foreach (var (index, section) in sections.Index())
         {
-            await copies.FillAsync(archive, name, entries, tools.Rights, section, held);
+            await copies.FillAsync(archive, name, entries, tools.Rights, section, whileLocked);
             if (index == 0)
             {
                 await afterFirst(name);
             }
         }
 
-        return await archive.ReadStatementsAsync(plan.Grants, [], held);
+        return await archive.ReadStatementsAsync(plan.Grants, [], whileLocked);
     }
 
     private Task WatchAsync(Task copying, CopyTools tools) => WatchedDump.WatchAsync(

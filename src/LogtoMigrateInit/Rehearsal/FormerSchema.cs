@@ -14,27 +14,28 @@ namespace LogtoMigrateInit.Rehearsal;
 internal sealed class FormerSchema(ProgramSettings settings, DatabaseCopy copies)
 {
     /// <param name="backup">The path of the backup.</param>
-    /// <param name="held">When canceled, the work ends. The database is dropped anyway.</param>
+    /// <param name="whileLocked">When canceled, the work ends. The database is dropped anyway.</param>
     /// <param name="stop">When canceled, little time is left to drop the database.</param>
     /// <returns>The objects, with role names of the scratch database (see <see cref="SchemaDrift.WithRoles"/>).</returns>
     /// <exception cref="PostgresToolException">The backup cannot be restored.</exception>
     /// <exception cref="DatabaseException">The server refused the connection.</exception>
     public async Task<IReadOnlyList<SchemaObject>> ReadAsync(
-        string backup, RehearsalPlan plan, ScratchTools tools, CancellationToken held, CancellationToken stop)
+        string backup, RehearsalPlan plan, ScratchTools tools, CancellationToken whileLocked, CancellationToken stop)
     {
         var schema = plan.Job.Database.Schema!;
         string? name = null;
         try
         {
-            var grants = await copies.MakeEmptyAsync(tools, backup, CopyScope.Whole, made => name = made, held);
+            var grants = await copies.MakeEmptyAsync(tools, backup, CopyScope.Whole, made => name = made, whileLocked);
             await using var database = tools.Server.DatabaseAt(tools.Server.Target.Named(name!, schema));
-            await using (var restored = await RestoredDatabase.OpenAsync(database, NullLogger.Instance, held))
+            await using (var restored = await RestoredDatabase.OpenAsync(database, NullLogger.Instance, whileLocked))
             {
-                await DatabaseCopy.GiveRightsAsync(new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, held);
+                await DatabaseCopy.GiveRightsAsync(
+                    new CopiedRoles(settings.Main.Database, name!), restored, plan.Roles, grants, whileLocked);
             }
 
             return await database.WithWorkConnectionAsync(
-                (connection, token) => SchemaObjects.ReadAsync(connection, schema, token), held);
+                (connection, token) => SchemaObjects.ReadAsync(connection, schema, token), whileLocked);
         }
         finally
         {

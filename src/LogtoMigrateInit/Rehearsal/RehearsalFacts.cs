@@ -154,7 +154,7 @@ internal static class RehearsalFacts
     {
         { Sql: null } => "",
         _ when DriftText.IsLong(difference) => "; what mends it is in --output json",
-        _ => $"; mend it with: {DriftText.Line(difference.Sql)}",
+        _ => $"; repair it with: {DriftText.Line(difference.Sql)}",
     };
 
     private static string? Block(RehearsalReport report, Blocked blocked)

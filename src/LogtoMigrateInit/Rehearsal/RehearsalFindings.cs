@@ -30,7 +30,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         LogtoDatabase copy,
         int serverVersion,
         (double ToCopy, double ToRun) seconds,
-        CancellationToken held)
+        CancellationToken whileLocked)
     {
         var job = plan.Job;
         var schema = job.Database.Schema!;
@@ -39,7 +39,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                 (await InspectionQuery.ReadAsync(connection, [], token)).State,
                 await AlterationTrace.ReadAsync(connection, token),
                 await SchemaObjects.ReadAsync(connection, schema, token)),
-            held);
+            whileLocked);
         var names = new RealNames(source.Objects);
         var (alterations, lost) = NameAsReal(
             RehearsedAlteration.Of(traced, job), names, new CopiedRoles(settings.Main.Database, copy.Target.Database));
@@ -61,20 +61,20 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             Planned = job.Alterations.Count,
             Failure = failed is null
                 ? WhyDifferent(drift, job)
-                : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, held)),
+                : new RehearsalFailure(failed.FileName, await ExplainAsync(failed, run, job, source, whileLocked)),
             SecondsToCopy = seconds.ToCopy,
 
             // The time of the trace's trigger does not count.
             SecondsToRun = seconds.ToRun - traced.Sum(alteration => (alteration.Resumed - alteration.Ended).TotalSeconds),
             Alterations = alterations,
-            Losses = await CountAsync(lost, source.Objects, held),
+            Losses = await CountAsync(lost, source.Objects, whileLocked),
             Tables = source.Tables,
             LeftOut = [.. source.Scope.Phrases],
             WithoutRows = plan.Mode == RehearsalMode.Full ? [] : DatabaseCopy.WithoutRows(source.Tables),
             Rows = after is not null && job.IsRollback && plan.Mode == RehearsalMode.Full
-                ? await ComparedRows.ReadAsync(real.Database, copy, schema, source.Objects, names, held)
+                ? await ComparedRows.ReadAsync(real.Database, copy, schema, source.Objects, names, whileLocked)
                 : null,
-            WithBeforeDown = [.. job.Alterations.Where(alteration => catalog.Names(alteration, ConcurrentIndex.BeforeDown))],
+            WithBeforeDown = [.. job.Alterations.Where(alteration => catalog.Mentions(alteration, ConcurrentIndex.BeforeDown))],
             Drift = drift is not null || expected.Objects is null ? new RehearsedDrift(drift, expected.WhyNot) : null,
             After = after ?? [],
         };
@@ -89,16 +89,17 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
             $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)}")
         : null;
 
-    private async Task<string> ExplainAsync(Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken held) =>
-        Explain(run, job) + (job.IsRollback ? await WorksOnAsync(failed, run.Complaint, source.Tables, held) : "");
+    private async Task<string> ExplainAsync(
+        Alteration failed, CliRun run, CliJob job, SourceSchema source, CancellationToken whileLocked) =>
+        Explain(run, job) + (job.IsRollback ? await WorksOnAsync(failed, run.Complaint, source.Tables, whileLocked) : "");
 
     /// <summary>Returns a clause with the first tables that the script names, and their numbers of rows.</summary>
     private async Task<string> WorksOnAsync(
-        Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken held)
+        Alteration alteration, string complaint, IReadOnlyList<TableSize> tables, CancellationToken whileLocked)
     {
         const int Few = 3;
         var named = tables
-            .Where(table => catalog.Names(alteration, table.Name))
+            .Where(table => catalog.Mentions(alteration, table.Name))
             .OrderByDescending(table => complaint.Contains(table.Name, StringComparison.Ordinal))
             .Take(Few)
             .ToArray();
@@ -114,14 +115,14 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
 
                 return DescribeTables(counted);
             },
-            held);
+            whileLocked);
     }
 
     /// <summary>Returns what a failed alteration works on: a clause after the reason.</summary>
     public static string DescribeTables(IReadOnlyList<string> tables) => $"; it works on {string.Join(", ", tables)}";
 
     /// <summary>Returns what the CLI complained of before it ended by itself: a clause.</summary>
-    public static string DescribeEnd(CliRun run) => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.Ending})";
+    public static string DescribeEnd(CliRun run) => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.ExitCodeText})";
 
     private string Explain(CliRun run, CliJob job) => run.End switch
     {
@@ -155,7 +156,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
                 select new Loss(Loss.AllRows, real, alteration.Alteration, null, null));
             named.Add(alteration with
             {
-                Locks = [.. alteration.Locks.Select(held => held with { Real = names.Of("table", held.Table) })],
+                Locks = [.. alteration.Locks.Select(locked => locked with { Real = names.Of("table", locked.Table) })],
                 Changes = [.. alteration.Changes.Select(NameAsReal)],
             });
             names.Follow(alteration);
@@ -164,12 +165,12 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
         return (named, losses);
 
         SchemaChange NameAsReal(SchemaChange change) =>
-            change.Kind == "grant" ? change with { Name = copied.RealNames(change.Name) } : change;
+            change.Kind == "grant" ? change with { Name = copied.WithRealRoles(change.Name) } : change;
     }
 
     /// <summary>Counts the rows of the losses in the real database, because the copy may lack rows.</summary>
     private async Task<IReadOnlyList<Loss>> CountAsync(
-        IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken held)
+        IReadOnlyList<Loss> losses, IReadOnlyList<SchemaObject> before, CancellationToken whileLocked)
     {
         return losses.Count == 0 ? [] : await real.Database.WithConnectionAsync<IReadOnlyList<Loss>>(
             async (connection, token) =>
@@ -189,7 +190,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
 
                 return counted;
             },
-            held);
+            whileLocked);
     }
 
     // Matches a literal with or without a cast. Other defaults are no constants: a function may return another value at each call.

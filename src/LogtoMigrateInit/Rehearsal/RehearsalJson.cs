@@ -63,7 +63,7 @@ internal static class RehearsalJson
             json.WriteString("sql", difference.Sql);
             json.WriteEndObject();
         });
-        WriteEach(json, "notLogtos", drift.NotLogtos, json.WriteStringValue);
+        WriteEach(json, "notLogtos", drift.ForeignObjects, json.WriteStringValue);
     }
 
     /// <summary>Writes the property <c>start</c>; null when Logto was not to be started.</summary>

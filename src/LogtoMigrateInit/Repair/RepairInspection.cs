@@ -49,9 +49,9 @@ internal sealed class RepairInspection(
     /// <returns>Either a survey or an outcome; the other is null.</returns>
     /// <exception cref="DatabaseException">The database refused the program, or was not reached in time.</exception>
     // Over 40 lines: all readings in order, and the findings from them.
-    public async Task<(RepairSurvey? Survey, Outcome? Outcome)> ReadAsync(CancellationToken held)
+    public async Task<(RepairSurvey? Survey, Outcome? Outcome)> ReadAsync(CancellationToken whileLocked)
     {
-        var inspection = await watched.ReadAsync(held);
+        var inspection = await watched.ReadAsync(whileLocked);
         var verdict = MigrationPlan.Decide(catalog, inspection);
         if ((Settle(verdict) ?? WhyUnreadable(inspection, verdict)) is { } outcome)
         {
@@ -60,11 +60,11 @@ internal sealed class RepairInspection(
 
         var state = inspection.State!; // all remaining verdicts have a state
         var pending = catalog.PendingAfter(state);
-        var compared = pending.Count > 0 ? null : await drift.RunAsync(held);
+        var compared = pending.Count > 0 ? null : await drift.RunAsync(whileLocked);
         var report = (compared as DriftResult.Compared)?.Report;
-        var parents = pending.Count > 0 ? PreflightsParents(inspection) : [await drift.ReadParentAsync(held)];
+        var parents = pending.Count > 0 ? PreflightsParents(inspection) : [await drift.ReadParentAsync(whileLocked)];
         var facts = await database.WithWorkConnectionAsync(
-            (connection, token) => RoleQuery.ReadAsync(connection, parents, catalog.Requirements.Tables, token), held);
+            (connection, token) => RoleQuery.ReadAsync(connection, parents, catalog.Requirements.Tables, token), whileLocked);
         Finding[] found =
         [
             .. RoleFindings.Of(facts, inspection, withTables: report is null),
@@ -77,7 +77,7 @@ internal sealed class RepairInspection(
             .. facts.Logins.Where(login => !login.CanWork).Select(login => login.Name),
             .. (inspection.Start?.Tenants ?? []).Where(tenant => tenant.Setting is not null).Select(tenant => tenant.Role!),
         ];
-        var failed = await logins.FindFailedAsync(inspection.ReadOnly, unusable, held);
+        var failed = await logins.FindFailedAsync(inspection.ReadOnly, unusable, whileLocked);
         var byLogin = failed.Select(login => RoleFindings.OfLogin(login, inspection));
         string[] problems = [.. ProblemsOf(verdict)];
         return (

@@ -29,23 +29,23 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
     /// <exception cref="DatabaseException">The connection failed or was lost.</exception>
     public async Task ApplyAsync(IReadOnlyList<Finding> findings, RepairSurvey survey, RepairProgress progress, LockedRun run)
     {
-        var held = run.WhileLocked;
+        var whileLocked = run.WhileLocked;
         var behindPooler = survey.Inspection.BehindPooler;
         try
         {
-            await using var connection = await database.RetryAsync(token => database.OpenForWorkAsync(token), held);
+            await using var connection = await database.RetryAsync(token => database.OpenForWorkAsync(token), whileLocked);
             if (!behindPooler)
             {
-                await PrepareAsync(connection, held);
+                await PrepareAsync(connection, whileLocked);
             }
 
             foreach (var finding in findings)
             {
                 var reason = IsWithoutPolicies(finding, survey, progress)
                     ? "its policies could not be restored, and without them Logto would see no rows"
-                    : !finding.IsConcurrent ? await TryAsync(connection, finding, held)
-                    : behindPooler ? await TryConcurrentlyOnServerAsync(finding, held)
-                    : await TryConcurrentlyAsync(connection, finding, held);
+                    : !finding.IsConcurrent ? await TryAsync(connection, finding, whileLocked)
+                    : behindPooler ? await TryConcurrentlyOnServerAsync(finding, whileLocked)
+                    : await TryConcurrentlyAsync(connection, finding, whileLocked);
                 if (reason is null)
                 {
                     progress.Applied(finding);
@@ -75,22 +75,22 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
 
     /// <summary>Runs the SQL in a transaction. A warning that a right was not granted or revoked also rolls it back.</summary>
     /// <returns>Null when it worked; otherwise the reason, and nothing was changed.</returns>
-    private static async Task<string?> TryAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
+    private static async Task<string?> TryAsync(NpgsqlConnection connection, Finding finding, CancellationToken whileLocked)
     {
         var warnings = new List<string>();
         connection.Notice += Remember;
         try
         {
-            if (await SqlOfAsync(connection, finding, held) is not { } sql)
+            if (await SqlOfAsync(connection, finding, whileLocked) is not { } sql)
             {
                 return "the table 'tenants' has no password for it any more";
             }
 
-            await using var transaction = await connection.BeginTransactionAsync(held);
-            await ExecuteAsync(connection, $"select pg_catalog.set_config('lock_timeout', '{LockTimeout}', true); {sql}", held);
+            await using var transaction = await connection.BeginTransactionAsync(whileLocked);
+            await ExecuteAsync(connection, $"select pg_catalog.set_config('lock_timeout', '{LockTimeout}', true); {sql}", whileLocked);
             if (warnings.Count == 0)
             {
-                await transaction.CommitAsync(held);
+                await transaction.CommitAsync(whileLocked);
             }
 
             return warnings.FirstOrDefault();
@@ -116,25 +116,25 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
     /// <summary>
     /// Runs the SQL without the pooler. Reason: outside a transaction, a pooler does not keep the session's lock_timeout.
     /// </summary>
-    private async Task<string?> TryConcurrentlyOnServerAsync(Finding finding, CancellationToken held)
+    private async Task<string?> TryConcurrentlyOnServerAsync(Finding finding, CancellationToken whileLocked)
     {
-        if (await server.WhyElsewhereAsync(database, held) is { } elsewhere)
+        if (await server.WhyElsewhereAsync(database, whileLocked) is { } elsewhere)
         {
             return elsewhere;
         }
 
-        await using var connection = await server.Database.RetryAsync(token => server.Database.OpenForWorkAsync(token), held);
-        await PrepareAsync(connection, held);
-        return await TryConcurrentlyAsync(connection, finding, held);
+        await using var connection = await server.Database.RetryAsync(token => server.Database.OpenForWorkAsync(token), whileLocked);
+        await PrepareAsync(connection, whileLocked);
+        return await TryConcurrentlyAsync(connection, finding, whileLocked);
     }
 
     /// <returns>Null when it worked; otherwise the reason. A failure may leave an invalid index.</returns>
-    private async Task<string?> TryConcurrentlyAsync(NpgsqlConnection connection, Finding finding, CancellationToken held)
+    private async Task<string?> TryConcurrentlyAsync(NpgsqlConnection connection, Finding finding, CancellationToken whileLocked)
     {
         try
         {
             logger.RepairingIndex(finding.What);
-            await ExecuteAsync(connection, finding.Sql!, held);
+            await ExecuteAsync(connection, finding.Sql!, whileLocked);
             return null;
         }
         catch (PostgresException refusal) when (connection.State == ConnectionState.Open)
@@ -146,9 +146,9 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
     private static string Describe(PostgresException refusal) => $"{refusal.MessageText} (SQLSTATE {refusal.SqlState})";
 
     /// <returns>The SQL, with a verifier of the role's password if needed; null when <c>tenants</c> has no password for the role.</returns>
-    private static async Task<string?> SqlOfAsync(NpgsqlConnection connection, Finding finding, CancellationToken held) =>
+    private static async Task<string?> SqlOfAsync(NpgsqlConnection connection, Finding finding, CancellationToken whileLocked) =>
         finding.PasswordOf is not { } role ? finding.Sql
-        : await ReadPasswordAsync(connection, role, held) is { } password
+        : await ReadPasswordAsync(connection, role, whileLocked) is { } password
             ? $"{(finding.Sql is null ? "" : $"{finding.Sql}; ")}alter role {SqlNames.Quote(role)} " +
                 $"password {SqlNames.Literal(ScramVerifier.Of(password))}"
         : null;

@@ -175,7 +175,7 @@ internal static partial class Log
     public static partial void WaitingForRoom(this ILogger logger, long free);
 
     [LoggerMessage(1509, LogLevel.Warning, "Logto's CLI failed (exit code {ExitCode}: {Complaint}), but the schema is up to date")]
-    public static partial void CliFailedInVain(this ILogger logger, int? exitCode, string complaint);
+    public static partial void CliFailedButApplied(this ILogger logger, int? exitCode, string complaint);
 
     [LoggerMessage(
         1510, LogLevel.Warning,

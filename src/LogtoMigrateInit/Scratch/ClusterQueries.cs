@@ -20,7 +20,7 @@ internal sealed record ClusterRights(
     int ServerVersion)
 {
     /// <summary>The superusers, and the roles that have this user's rights. A restore by this user takes no access from them.</summary>
-    public IReadOnlySet<string> LosingNothing { get; init; } = new HashSet<string>();
+    public IReadOnlySet<string> Unaffected { get; init; } = new HashSet<string>();
 
     /// <summary>The roles to which this user can give objects without losing rights on them.</summary>
     public IReadOnlySet<string> Assumable { get; init; } = new HashSet<string>();
@@ -55,7 +55,7 @@ internal static class ClusterQueries
 
     private const string Roles = "select rolname::text from pg_catalog.pg_roles";
 
-    private const string LosingNothing = """
+    private const string Unaffected = """
         select rolname::text
         from pg_catalog.pg_roles
         where rolsuper or pg_has_role(oid, current_user, 'USAGE')
@@ -163,7 +163,7 @@ internal static class ClusterQueries
     {
         await using var batch = new NpgsqlBatch(connection)
         {
-            BatchCommands = { new(Rights), new(Extensions), new(Roles), new(LosingNothing), new(Assumable) },
+            BatchCommands = { new(Rights), new(Extensions), new(Roles), new(Unaffected), new(Assumable) },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
@@ -180,7 +180,7 @@ internal static class ClusterQueries
         await reader.NextResultAsync(cancellationToken);
         rights = rights with { Roles = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
         await reader.NextResultAsync(cancellationToken);
-        rights = rights with { LosingNothing = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
+        rights = rights with { Unaffected = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
         await reader.NextResultAsync(cancellationToken);
         return rights with { Assumable = (await reader.ReadNamesAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal) };
     }

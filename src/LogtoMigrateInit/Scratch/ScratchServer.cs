@@ -134,7 +134,7 @@ internal sealed class ScratchServer : IAsyncDisposable
             };
             if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
             {
-                await scratch.RemoveLeftOversAsync(cancellationToken);
+                await scratch.RemoveOrphansAsync(cancellationToken);
                 return scratch;
             }
         }
@@ -302,7 +302,7 @@ internal sealed class ScratchServer : IAsyncDisposable
         }
     }
 
-    private async Task RemoveLeftOversAsync(CancellationToken cancellationToken)
+    private async Task RemoveOrphansAsync(CancellationToken cancellationToken)
     {
         var databases = await ReadNamesAsync(Databases, _names.Prefix, cancellationToken);
         var roles = await ReadNamesAsync(Roles, LogtoNames.RolePrefix + _names.Prefix, cancellationToken);

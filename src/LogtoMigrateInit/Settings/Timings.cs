@@ -23,7 +23,7 @@ internal sealed record Timings(TimeSpan Lease)
     /// The suspension after which a CLI ends itself, when this program was suspended too. It is one lease minus one heartbeat, because the
     /// last heartbeat may be that old.
     /// </summary>
-    public TimeSpan GuardStandstill => Lease - Beat;
+    public TimeSpan GuardSuspension => Lease - Beat;
 
     /// <summary>How long the server may not know a CLI's open connection before the connection counts as dead.</summary>
     public TimeSpan HalfOpen => Lease;

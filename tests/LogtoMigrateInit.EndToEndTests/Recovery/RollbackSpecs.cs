@@ -218,7 +218,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
         Assert.Equal(
             [
                 "index own on users is not in the backup",
-                "index users__name on users is missing; mend it with: CREATE INDEX CONCURRENTLY users__name ON users USING btree (tenant_id, name)",
+                "index users__name on users is missing; repair it with: CREATE INDEX CONCURRENTLY users__name ON users USING btree (tenant_id, name)",
             ],
             Facts(other, "schema"));
 

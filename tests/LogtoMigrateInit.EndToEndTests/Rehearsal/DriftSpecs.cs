@@ -233,7 +233,7 @@ public sealed class DriftSpecs(SharedServers servers)
         var result = await world.RunAsync(["check", "--drift"]);
 
         Expect.Ending(Expect.Unstartable, result);
-        Assert.Contains("mend it with: alter table roles enable row level security", result.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("repair it with: alter table roles enable row level security", result.StandardOutput, StringComparison.Ordinal);
     }
 
     [Theory(Timeout = 1_200_000)]
