@@ -90,6 +90,9 @@ public sealed class EndingsSpecs
         Losses = [],
         Tables = [new TableSize("users", "public.users", 56_000_000, [])],
         WithoutRows = [],
+        Drift = null,
+        Rows = null,
+        WithBeforeDown = [],
     };
 
     /// <summary>Every case of the closed hierarchy.</summary>

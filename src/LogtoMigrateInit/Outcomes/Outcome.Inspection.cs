@@ -19,12 +19,12 @@ internal abstract partial record Outcome
             $"{(double.IsInfinity(Settings.AheadLimit) ? "allow" : AlterationState.Format(Settings.AheadLimit))} " +
             $"allows that{Compared}. Logto can start.", State);
 
-    /// <param name="Repaired">How many problems <c>repair</c> has repaired before; otherwise 0.</param>
+    /// <param name="RepairedBefore">How many problems <c>repair</c> has repaired before; otherwise 0.</param>
     public sealed record AlterationsPending(
-        AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending, int Repaired = 0)
+        AlterationCatalog Catalog, AlterationState State, IReadOnlyList<Alteration> Pending, int RepairedBefore = 0)
         : Outcome(
             "pending", ExitCode.Pending,
-            (Repaired > 0 ? $"{RepairedSoFar(Repaired)}. " : "") +
+            (RepairedBefore > 0 ? $"{RepairedSoFar(RepairedBefore)}. " : "") +
             $"{Counted.Are(Pending.Count, "alteration")} pending before Logto {Catalog.TargetVersion} can start (state {State}, needed " +
             $"{Catalog.Last.FormattedTimestamp}). Next: run `logto-migrate-init migrate`.", State, Pending);
 
