@@ -68,7 +68,8 @@ def debian_packages(folder):
 
 def archives_in_map(folder):
     text = open(f"{folder}/link.map", encoding="utf-8", errors="replace").read()
-    return sorted({os.path.realpath(path) for path in re.findall(r"(/[^\s:()]+\.a)(?=[(:])", text)})
+    # A relative path is what the build compiled itself, from sources in a NuGet package.
+    return sorted({os.path.realpath(path) for path in re.findall(r"(?<![\w.])(/[^\s:()]+\.a)(?=[(:])", text)})
 
 
 def spdx(packages, version):
