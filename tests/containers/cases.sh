@@ -395,7 +395,8 @@ test_an_existing_compose_file_is_extended() {
 }
 
 test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
-  python3 $tests/paste.py README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml >"$scratch/compose.yaml"
+  python3 $tests/paste.py README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file $tests/docker-compose.official.yml |
+    sed -E 's/(logto-migrate-init:\$\{TAG[^}]*\})/\1-client/' >"$scratch/compose.yaml" # as the page builds it
   in_project pasted "$scratch/compose.yaml"
   code_of compose config >"$scratch/no-tag.log" 2>&1
   [ "$code" -ne 0 ] || fail "it is accepted without TAG"
@@ -407,6 +408,7 @@ test_the_lines_of_the_page_work_in_logtos_own_compose_file() {
   export TAG=$new
   code_of compose run -T --name pasted-migration migrate # kept, because compose may attach too late to show the first line
   expect "the exit code of the migration" "$code" 0
+  docker run --rm --volume pasted_backups:/volume debian:imported sh -c 'ls /volume/*.dump'
   [ $new != 1.43.0 ] || docker logs pasted-migration 2>&1 | python3 $tests/shown.py README.md test_the_lines_of_the_page_work_in_logtos_own_compose_file
   logto_runs $old app
   code_of compose up --detach
@@ -442,7 +444,7 @@ test_run_does_not_start_logto_when_the_gate_refuses() {
 
 test_every_kubernetes_example_passes_pod_security_restricted() {
   local variant
-  for variant in base image-volume job seed backup restore repair; do
+  for variant in base image-volume job seed backup restore repair rehearse rollback; do
     build_pod $variant
     python3 $tests/pod.py restricted <"$scratch/$variant.yaml"
   done
@@ -450,7 +452,7 @@ test_every_kubernetes_example_passes_pod_security_restricted() {
 
 test_the_kubernetes_component_adds_the_init_container_to_deployments_of_other_peoples_shape() {
   local shape flags first
-  figure "kustomize $(kustomize version)"
+  figure "kustomize $(real && kustomize version || cat .cache/clients/kustomize/version)"
   for shape in plain hardened sidecar; do
     kustomize build "$tests/deployments/$shape" >"$scratch/$shape.yaml"
     first=migrate
@@ -464,6 +466,11 @@ test_the_kubernetes_component_adds_the_init_container_to_deployments_of_other_pe
     is_current "shape_$shape"
   done
   python3 $tests/pod.py restricted <"$scratch/hardened.yaml"
+  # The patch of the page, in a copy of a Job's folder
+  cp -r docker/kubernetes "$scratch/own"
+  sed -n '/^patches:/,/^```$/p' docs/install.md | grep -v '^```' >>"$scratch/own/repair/kustomization.yaml"
+  kustomize build "$scratch/own/repair" >"$scratch/own.yaml"
+  expect_text "$(cat "$scratch/own.yaml")" 'name: auth-db'
 }
 
 test_the_kubernetes_init_container_migrates_and_its_termination_message_comes_out() {
@@ -509,6 +516,20 @@ test_the_kubernetes_init_container_backs_up_into_the_claim_and_the_job_restores(
   expect "the exit code of the job" "$code" 0
   expect_text "$message" "The database 'kubernetes_backup' is restored"
   expect "the state" "$(level server kubernetes_backup)" "$before"
+}
+
+test_the_kubernetes_jobs_rehearse_an_upgrade_and_roll_it_back() {
+  pod_version=$new-client pod_claim=rollback-backups
+  docker run --rm --volume $pod_claim:/volume debian:imported sh -c 'mkdir /volume/lost+found && chgrp 65532 /volume && chmod 2775 /volume'
+  seeded kubernetes_rollback
+  pod_container=rehearse run_pod rehearse Job kubernetes_rollback
+  expect "the exit code of the rehearsal" "$code" 0
+  expect_text "$message" "The upgrade to Logto $new works on a copy of the database"
+  run_pod backup Deployment kubernetes_rollback
+  expect "the exit code of the upgrade" "$code" 0
+  pod_container=rollback run_pod rollback Job kubernetes_rollback
+  expect "the exit code of the rollback" "$code" 0
+  expect_text "$message" "Next: start Logto $old with LOGTO_INIT_AHEAD="
 }
 
 test_the_kubernetes_job_repairs_what_the_init_container_names() {

@@ -183,6 +183,7 @@ run_pod() { # VARIANT KIND DATABASE OPTIONS… : runs the gate's container as it
   flags=$(DB_URL=${pod_url:-$(url "$database")} python3 "$tests/pod.py" flags "$kind" "${pod_container:-migrate}" <"$scratch/$variant.yaml")
   mapfile -t flags <<<"$flags"
   flags=("${flags[@]//1.43.0/${pod_version:-$new}}")
+  flags=("${flags[@]//logto-backups/${pod_claim:-logto-backups}}")
   # The kubelet makes this file and lets everybody write it.
   : >"$scratch/message"
   chmod 0666 "$scratch/message"

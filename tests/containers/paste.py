@@ -12,4 +12,5 @@ for name, service in lines["services"].items():
     existing = result["services"].setdefault(name, {})
     service["depends_on"] = {**existing.get("depends_on", {}), **service["depends_on"]}
     existing.update(service)
-print(yaml.safe_dump(result))
+result.setdefault("volumes", {}).update(lines.get("volumes") or {})
+print(yaml.safe_dump(result, width=1000))
