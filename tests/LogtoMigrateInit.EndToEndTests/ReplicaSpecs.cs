@@ -79,13 +79,13 @@ public sealed class ReplicaSpecs(SharedServers servers)
         await using var transaction = await connection.BeginTransactionAsync(Token);
         await using (var command = connection.CreateCommand())
         {
-            command.CommandText = "lock table sign_in_experiences in share mode";
+            command.CommandText = "lock table domains in share mode";
             await command.ExecuteNonQueryAsync(Token);
         }
 
         await using var upgrade = Gate.Start(["migrate"], scenario.Variables());
         await scenario.Server.WaitUntilAsync(
-            scenario.Database, "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'sign_in_experiences')", Token);
+            scenario.Database, "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'domains')", Token);
         var halfWay = await scenario.StateAsync();
         var result = await scenario.RunAsync("migrate", ("LOGTO_INIT_LOGTO_DIR", rolledBack.Directory));
 

@@ -131,6 +131,7 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
     /// <returns>Null when it worked; otherwise the reason. A failure may leave an invalid index.</returns>
     private async Task<string?> TryConcurrentlyAsync(NpgsqlConnection connection, Finding finding, CancellationToken whileLocked)
     {
+        var before = await ReadHalfBuiltAsync(connection, finding, whileLocked);
         try
         {
             logger.RepairingIndex(finding.What);
@@ -139,7 +140,52 @@ internal sealed class RepairSession(string sessionName, LogtoDatabase database, 
         }
         catch (PostgresException refusal) when (connection.State == ConnectionState.Open)
         {
+            foreach (var index in (await ReadHalfBuiltAsync(connection, finding, whileLocked)).Except(before))
+            {
+                await TryDropAsync(connection, index, whileLocked);
+            }
+
             return Describe(refusal);
+        }
+    }
+
+    /// <summary>
+    /// Reads the INVALID indexes that failed rebuilds have left on the index's table. PostgreSQL names them so
+    /// (https://www.postgresql.org/docs/current/sql-reindex.html).
+    /// </summary>
+    private static async Task<IReadOnlyList<string>> ReadHalfBuiltAsync(
+        NpgsqlConnection connection, Finding finding, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid
+              where not i.indisvalid and c.relname ~ '_ccnew[0-9]*$'
+                and i.indrelid = (select indrelid from pg_index where indexrelid = to_regclass(quote_ident($1)))
+            """,
+            connection)
+        {
+            Parameters = { new() { Value = finding.Of.Name } },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var names = new List<string>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            names.Add(reader.GetString(0));
+        }
+
+        return names;
+    }
+
+    /// <summary>Drops what our own rebuild has left. If that fails, the next inspection finds the index.</summary>
+    private static async Task TryDropAsync(NpgsqlConnection connection, string index, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExecuteAsync(connection, $"drop index concurrently {SqlNames.Quote(index)}", cancellationToken);
+        }
+        catch (PostgresException) when (connection.State == ConnectionState.Open)
+        {
+            // It is locked, for example.
         }
     }
 
