@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LogtoMigrateInit.Backups;
 
-/// <summary>Restores archives into scratch databases, and compares them with their records.</summary>
+/// <summary>
+/// Restores archives into scratch databases, and compares these with the archives' records. Restores, verified backups and rehearsals
+/// use it.
+/// </summary>
 internal sealed partial class ScratchCopies(TimeSpan lockTimeout, string sessionName, DirectServer server, ILogger logger)
 {
     private const int FirstWithLocaleProviders = 15;

@@ -3,8 +3,10 @@ using Npgsql;
 
 namespace LogtoMigrateInit.Drift;
 
-/// <summary>The attributes of Logto's roles that bypass row-level security, and so would open each tenant's rows to the others.</summary>
-/// <param name="Parent">The quoted name of the roles' parent role; null when they are no members of one.</param>
+/// <summary>
+/// The roles of all tenants, each with whether it is a superuser or has BYPASSRLS. Either would open each tenant's rows to the others.
+/// </summary>
+/// <param name="Parent">The quoted name of the roles' parent role; null when none is a member of one.</param>
 /// <param name="Objects">One object for each role.</param>
 internal sealed record TenantRoles(string? Parent, IReadOnlyList<SchemaObject> Objects)
 {

@@ -16,7 +16,9 @@ internal sealed class LockedRun(MigrationLock migrationLock, CancellationToken w
     /// </summary>
     public string? RestoreCommand { get; set; }
 
-    /// <summary>Whether the run may have changed the real database: Logto's CLI was started, or the SQL of a repair.</summary>
+    /// <summary>
+    /// Whether Logto's CLI, or the SQL of a repair, was started on the real database. Left-over indexes may be dropped before.
+    /// </summary>
     public bool HasBegun { get; set; }
 
     /// <summary>The number of alterations to deploy or revert at the first start of Logto's CLI.</summary>

@@ -4,7 +4,10 @@ using LogtoMigrateInit.PostgreSql;
 
 namespace LogtoMigrateInit.Locking;
 
-/// <summary>Work that at most one run does at a time in a database. <see cref="LockedWork"/> runs it.</summary>
+/// <summary>
+/// A command's work under the migration lock: when no work is needed, the work itself, and the outcomes of its failures.
+/// <see cref="LockedWork"/> runs it.
+/// </summary>
 internal sealed record LockedTask
 {
     /// <summary>Returns the outcome if the verdict needs no work, or if the work is impossible; null if the work needs the lock.</summary>

@@ -77,7 +77,7 @@ internal sealed class LockedWork(
         using var whileLocked = CancellationTokenSource.CreateLinkedTokenSource(stop, migrationLock.Lost);
         var run = new LockedRun(migrationLock, whileLocked.Token, stop);
         var outcome = await EndOthersAndWorkAsync(task, run);
-        return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that nothing has changed
+        return run.HasBegun ? outcome.WithRestoreCommand(run.RestoreCommand) : outcome; // before that there is nothing to restore
     }
 
     private async Task<Outcome> EndOthersAndWorkAsync(LockedTask task, LockedRun run)

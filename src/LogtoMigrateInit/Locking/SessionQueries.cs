@@ -243,7 +243,7 @@ internal static class SessionQueries
         NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
         ReadAsync(connection, Blockers, name, cancellationToken);
 
-    /// <summary>Returns the activity of the busiest session of this name.</summary>
+    /// <summary>Returns the activity of the busiest session with this <c>application_name</c> in the database.</summary>
     public static async Task<SessionActivity> ReadActivityAsync(
         NpgsqlConnection connection, string name, CancellationToken cancellationToken)
     {
@@ -271,7 +271,7 @@ internal static class SessionQueries
         return await ReadAsync(connection, command, cancellationToken);
     }
 
-    /// <summary>Reads the sessions that a query for <see cref="Columns"/> finds.</summary>
+    /// <summary>Runs the query as the user who logged in, and returns its sessions. It must select <see cref="Columns"/>.</summary>
     internal static async Task<IReadOnlyList<ServerSession>> ReadAsync(
         NpgsqlConnection connection, NpgsqlBatchCommand query, CancellationToken cancellationToken)
     {

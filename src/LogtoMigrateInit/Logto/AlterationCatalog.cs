@@ -54,14 +54,16 @@ internal sealed class AlterationCatalog
     public IReadOnlyList<ConcurrentIndex>? IndexesOf(Alteration alteration, bool reverted = false) =>
         ConcurrentIndex.FindIn(_readScript(alteration), reverted ? ConcurrentIndex.BeforeDown : ConcurrentIndex.BeforeUp);
 
-    /// <summary>Whether the script contains the text as a whole word. A script that changes a table must contain its name.</summary>
-    public bool Mentions(Alteration alteration, string table)
+    /// <summary>
+    /// Whether the script contains a word. A script that does not contain a table's name does not change the table.
+    /// </summary>
+    public bool Mentions(Alteration alteration, string word)
     {
         var script = _readScript(alteration);
-        int Next(int start) => script.IndexOf(table, start, StringComparison.Ordinal);
+        int Next(int start) => script.IndexOf(word, start, StringComparison.Ordinal);
         for (var start = Next(0); start >= 0; start = Next(start + 1))
         {
-            var end = start + table.Length;
+            var end = start + word.Length;
             if (!IsPartOfName(script, start - 1) && !IsPartOfName(script, end))
             {
                 return true;

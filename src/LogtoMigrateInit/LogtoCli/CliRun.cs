@@ -13,11 +13,12 @@ internal enum CliEnd
 }
 
 /// <summary>The result of a run of the CLI. The exit code does not prove a deploy: it is also 0 when nothing was deployed.</summary>
+/// <param name="End">Why the CLI runs no longer; also <c>ByItself</c> if its guard ended it (<paramref name="GuardsReason"/>).</param>
 /// <param name="ExitCode">Null when this program ended the CLI.</param>
 /// <param name="Failed">The file name of the alteration that the CLI reported as failed; null when it reported none.</param>
 /// <param name="Complaint">The reason that the CLI printed, with secrets masked; empty when it printed nothing.</param>
 /// <param name="GuardsReason">The reason why the guard ended the CLI; null when it did not.</param>
-/// <param name="FoundNoConnection">Whether the server was full, or too busy to answer the CLI.</param>
+/// <param name="FoundNoConnection">Whether the server had no free connection, or did not answer within the CLI's five seconds.</param>
 /// <param name="Finished">The number of alterations that the CLI reported as done.</param>
 internal sealed record CliRun(
     CliEnd End, int? ExitCode, string? Failed, string Complaint, string? GuardsReason, bool FoundNoConnection, int Finished)

@@ -77,7 +77,8 @@ internal sealed class LeftOverIndexes(ProgramSettings settings, string sessionNa
         }
     }
 
-    /// <returns>A clause with its remedy when the index remains; empty when it is gone.</returns>
+    /// <summary>Drops one index.</summary>
+    /// <returns>Empty when it is gone; otherwise one clause: why the server refused, and the SQL that drops it.</returns>
     private async Task<IReadOnlyList<string>> DropAsync(
         NpgsqlConnection connection, PresentIndex leftOver, bool behindPooler, MigrationLock migrationLock,
         CancellationToken cancellationToken)

@@ -38,7 +38,7 @@ internal abstract partial record Outcome
     public sealed record RestoredUnusable(string Database, string? Former, string Reason)
         : Outcome(
             "restoredUnusable", ExitCode.RestoreFailed,
-            $"The database '{Database}' is restored, but Logto's roles cannot work in it ({Reason.TrimEnd('.')}). Next: mend these " +
+            $"The database '{Database}' is restored, but Logto's roles cannot work in it ({Reason.TrimEnd('.')}). Next: repair these " +
             "roles, and run `logto-migrate-init check --deep`" +
             (Former is null ? "." : $"; or go back: stop Logto, rename '{Database}' away and '{Former}' to '{Database}'."));
 

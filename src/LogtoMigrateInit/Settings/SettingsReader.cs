@@ -116,7 +116,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         environment.Optional("ENDPOINT")?.Contains('*', StringComparison.Ordinal) != true
         && environment.Optional("PATH_BASED_MULTI_TENANCY")?.ToUpperInvariant() is not ("1" or "TRUE" or "Y" or "YES" or "YEP" or "YEAH");
 
-    /// <summary>Reads <c>fail</c>, <c>allow</c>, or a timestamp of ten digits, which a rollback prints.</summary>
+    /// <summary>
+    /// Returns 0 for <c>fail</c>, infinity for <c>allow</c>, and otherwise the timestamp: ten digits, perhaps with a fraction. Any other text
+    /// is a problem, and gives 0.
+    /// </summary>
     private double ReadAheadLimit()
     {
         const string Form = "0000000000";
