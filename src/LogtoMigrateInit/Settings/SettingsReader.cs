@@ -117,8 +117,8 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string> environ
         && environment.Optional("PATH_BASED_MULTI_TENANCY")?.ToUpperInvariant() is not ("1" or "TRUE" or "Y" or "YES" or "YEP" or "YEAH");
 
     /// <summary>
-    /// Returns 0 for <c>fail</c>, infinity for <c>allow</c>, and otherwise the timestamp: ten digits, perhaps with a fraction. Any other text
-    /// is a problem, and gives 0.
+    /// Returns 0 for <c>fail</c>, infinity for <c>allow</c>, and otherwise the timestamp: ten digits, perhaps with a fraction. Any other
+    /// text is a problem, and gives 0.
     /// </summary>
     private double ReadAheadLimit()
     {
