@@ -153,7 +153,7 @@ test_a_target_whose_folder_is_not_writable_is_refused_before_anything_is_deploye
 test_a_folder_that_the_user_may_not_write_is_named_in_an_image_without_users() { # `tool` has no /etc/passwd
   local output
   docker volume create roots >/dev/null
-  docker run --rm --volume roots:/shared debian:imported sh -c 'chown 0:0 /shared && chmod 0700 /shared'
+  docker run --rm --volume roots:/shared debian:imported sh -c 'mkdir /shared/lost+found && chown 0:0 /shared && chmod 0700 /shared' # not empty, or the engine gives it to the user
   code_of docker run --rm --user 65532:0 --volume roots:/shared logto-migrate-init:tool install /shared >"$scratch/install.log" 2>&1
   expect "the exit code of install" "$code" 2
   expect_text "$(cat "$scratch/install.log")" 'an existing folder that user 65532:0 may write to'
