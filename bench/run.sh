@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the program beside what people would use instead, and writes results.json, README.md and chart.svg.
-#   bench/run.sh                          into bench/; about 20 minutes
+#   bench/run.sh                          into bench/; about 35 minutes on a machine that does nothing else
 #   bench/run.sh --herd                   measures the replicas that wait, and puts them among the results of the last run
 #   bench/run.sh --rehearsal [MB]         rehearses and deploys the same upgrade of a large database (1024 MB), likewise
 #   bench/run.sh --backup [MB]            measures backups of a database of this size (1024), likewise
