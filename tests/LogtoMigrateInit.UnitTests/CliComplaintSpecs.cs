@@ -73,4 +73,15 @@ public sealed class CliComplaintSpecs
 
         return complaint;
     }
+
+    [Theory]
+    [InlineData(137, "", "it printed nothing and ended with exit code 137 (SIGKILL", "give the container more memory")]
+    [InlineData(1, "no such module", "no such module (exit code 1)", "correct what it names")]
+    public void A_CLI_that_could_not_start_has_a_reason_and_a_remedy_also_when_it_printed_nothing(int exitCode, string complaint, string reason, string remedy)
+    {
+        var run = new CliRun(CliEnd.ByItself, exitCode, null, complaint, null, false, 0);
+
+        Assert.StartsWith(reason, run.Reason, StringComparison.Ordinal);
+        Assert.Equal(remedy, run.Remedy);
+    }
 }

@@ -3,7 +3,7 @@
 
 test_sizes_of_containers() { # Logto's start is left out: the stand-in for its server needs less
   local command limits began output
-  printf '| command | memory | processors | exit code | seconds | last line |\n|---|---|---|---|---|---|\n' >"$SIZES"
+  printf '| command | memory | processors | exit code | seconds | last line of a failure |\n|---|---|---|---|---|---|\n' >"$SIZES"
   for command in migrate "rehearse --no-start" backup; do
     for limits in "512 1" "256 1" "192 1" "128 1" "512 0.5" "512 0.2" "512 0.1"; do
       measure_size "$command" "${limits% *}" "${limits#* }"
@@ -22,5 +22,5 @@ measure_size() { # COMMAND MEBIBYTES PROCESSORS
     --env LOGTO_INIT_BACKUP_DIR="$([ "$1" != backup ] || echo /backups)" --env DB_URL="$(url $database)" "logto-migrate-init:$new-client" $1 \
     >"$scratch/size.out" 2>"$scratch/size.log"
   printf '| `%s` | %s MiB | %s | %s | %s | %s |\n' "$1" "$2" "$3" "$code" "$(awk "BEGIN { printf \"%.1f\", ($(date +%s%N) - $began) / 1e9 }")" \
-    "$(tail -n 1 "$scratch/size.log" | sed -E 's/^\S+ [A-Z]{3} //; s/\|/\\|/g')" >>"$SIZES"
+    "$([ "$code" -eq 0 ] || tail -n 1 "$scratch/size.log" | sed -E 's/^\S+ [A-Z]{3} //; s/\|/\\|/g')" >>"$SIZES"
 }

@@ -39,8 +39,8 @@ internal sealed class TargetSchema(ScratchCli cli)
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself
-                    ? "Logto's own seed failed in a scratch database, with which the schema would be compared: " +
-                      $"{run.Complaint.TrimEnd('.')} (exit code {run.ExitCodeText})"
+                    ? $"Logto's own seed failed in a scratch database, with which the schema would be compared: {run.Reason}. " +
+                      $"Next: {run.Remedy}, and start again"
                     : "Logto's own seed did not end in a scratch database, with which the schema would be compared; start again");
             }
 

@@ -38,6 +38,14 @@ internal sealed record CliRun(
     /// <summary>The exit code as text, with the name of its signal.</summary>
     public string ExitCodeText => Describe(ExitCode);
 
+    /// <summary>A clause: what the CLI printed, with its exit code; only the exit code when it printed nothing.</summary>
+    public string Reason => Complaint.Length > 0
+        ? $"{Complaint.TrimEnd('.')} (exit code {ExitCodeText})"
+        : $"it printed nothing and ended with exit code {ExitCodeText}";
+
+    /// <summary>An imperative clause for the operator.</summary>
+    public string Remedy => ExitCode == EndedBySignal + 9 ? "give the container more memory" : "correct what it names";
+
     /// <summary>Returns an exit code as text, with the name of its signal.</summary>
     public static string Describe(int? exitCode) => (exitCode - EndedBySignal) switch
     {

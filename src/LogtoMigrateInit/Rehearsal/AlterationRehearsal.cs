@@ -92,8 +92,7 @@ internal sealed class AlterationRehearsal(
             if (run is { End: CliEnd.ByItself, HasBegun: false, ExitCode: not 0, GuardsReason: null })
             {
                 return new RehearsalResult.Impossible(
-                    $"Logto's CLI could not start: {run.Complaint.TrimEnd('.')} (exit code {run.ExitCodeText}). It began no alteration. " +
-                    "Next: correct what it names, and start again");
+                    $"Logto's CLI could not start: {run.Reason}. It began no alteration. Next: {run.Remedy}, and start again");
             }
 
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);

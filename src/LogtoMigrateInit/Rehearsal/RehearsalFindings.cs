@@ -122,7 +122,9 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     public static string DescribeTables(IReadOnlyList<string> tables) => $"; it works on {string.Join(", ", tables)}";
 
     /// <summary>Returns what the CLI complained of before it ended by itself: a clause.</summary>
-    public static string DescribeEnd(CliRun run) => $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.ExitCodeText})";
+    public static string DescribeEnd(CliRun run) => run.Complaint.Length > 0
+        ? $"{run.Complaint.TrimEnd('.')} (Logto's CLI, exit code {run.ExitCodeText})"
+        : $"Logto's CLI ended with exit code {run.ExitCodeText}";
 
     private string Explain(CliRun run, CliJob job) => run.End switch
     {
