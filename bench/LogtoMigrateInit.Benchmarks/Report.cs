@@ -193,6 +193,8 @@ internal sealed class Report(Results results)
         Table(
             ["replicas at once", "until the last has passed", "divided by their number", "one of them", "psql: until the last"],
             results.Replicas.Select(row => new[] { $"{row.Replicas}", Milliseconds(row.LastMs), $"{Number(row.EachMs, "0.0")} ms", Milliseconds(row.OneMs), Milliseconds(row.FloorMs) }));
+        Line("[What the commands need in a container](sizes.md) is a page of its own.");
+        Line();
         Line("Reading the folder bounds the first table: `ls -U` of it takes as long as the program takes longer. The latency is added by a proxy to every answer, but not to TCP's handshake.");
         Line();
     }
