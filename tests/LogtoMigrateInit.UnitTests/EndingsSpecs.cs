@@ -47,7 +47,7 @@ public sealed class EndingsSpecs
 
     /// <summary>The command `repair` is about these; their reasons have the advice.</summary>
     private static readonly string[] WithAdviceInItsReason =
-        ["rowSecurityOff", "wouldFail", "loginsFailed", "tenantsHidden", "preflightFailed", "drifted", "rehearsalImpossible", "startUnknown", "rollbackNotRehearsed"];
+        ["rowSecurityOff", "wouldFail", "loginsFailed", "preflightFailed", "drifted", "rehearsalImpossible", "startUnknown", "rollbackNotRehearsed"];
 
     private const string Backup = "/backups/logto-logto-1779421396-to-1.43.0-20261126T144143023Z.dump";
 

@@ -34,7 +34,8 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
     private static readonly TimeSpan GuardMargin = TimeSpan.FromSeconds(15);
 
     /// <summary>Why Logto cannot be started from an npm installation of its CLI: a clause.</summary>
-    public const string NoServer = "this installation has no Logto server. Next: use Logto's image, or set LOGTO_INIT_START_COMMAND";
+    public const string NoServer = "this installation has no Logto server. Next: use Logto's image, or set " +
+        "LOGTO_INIT_START_COMMAND to the command that starts Logto";
 
     /// <summary>Returns a clause when Logto cannot be started here; otherwise null.</summary>
     public string? WhyImpossible()

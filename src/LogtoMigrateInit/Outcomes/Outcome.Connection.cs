@@ -55,12 +55,12 @@ internal abstract partial record Outcome
             "driverRefused", ExitCode.Refused,
             $"The connection pooler at {Settings.Main.Host}:{Settings.Main.Port} refuses what Logto's driver sends at login: {Reason}. " +
             $"Next: give PgBouncer the setting `{PoolerSetting}`, or let DB_URL name the server itself. " +
-            "This assumes that Logto has the same DATABASE_STATEMENT_TIMEOUT as this program.");
+            "Give Logto the same DATABASE_STATEMENT_TIMEOUT as this program.");
 
     public sealed record ReadOnly(bool InRecovery, TimeSpan Waited)
         : Outcome(
             "readOnly", ExitCode.Refused,
             $"The server has been {(InRecovery ? "in recovery (a standby)" : "read-only")} for {Waited.TotalSeconds:0} s, and the " +
-            "database has to be changed. Next: point DB_URL to " +
+            "program has to write. Next: point DB_URL to " +
             (InRecovery ? "the primary." : "a server that accepts writes, or turn off default_transaction_read_only."));
 }

@@ -79,8 +79,8 @@ internal abstract partial record Outcome
         : Outcome(
             "tenantsHidden", ExitCode.Refused,
             $"User '{Settings.Main.User}' may not read in Logto's table 'tenants' how its tenants log in: " +
-            $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Let DB_URL name the owner of Logto's " +
-            $"tables.", State);
+            $"{Reason}. Logto reads it as the same user, and would answer nothing but errors. Next: let DB_URL name the owner of Logto's " +
+            $"tables, here and for Logto.", State);
 
     public sealed record Empty(string Database)
         : Outcome(
@@ -96,5 +96,5 @@ internal abstract partial record Outcome
         : Outcome(
             "notLogto", ExitCode.NotLogto,
             $"Logto's CLI cannot migrate the database '{Database}' safely: {Reason}. " +
-            "Next: check DB_URL, or restore the database from a backup.");
+            "Next: let DB_URL name Logto's database, or restore it from a backup.");
 }

@@ -15,8 +15,8 @@ internal abstract partial record Outcome
     public sealed record FolderBusy(string Folder, TimeSpan Waited)
         : Outcome(
             "folderBusy", ExitCode.LockTimedOut,
-            $"Another process still runs Logto's CLI in {Folder} after {Waited.TotalSeconds:0} s. Two would destroy each other's " +
-            "scripts. Next: if it is stuck, end it, then start again. Or give each run an installation of its own.");
+            $"The program waited {Waited.TotalSeconds:0} s for another process that runs Logto's CLI in {Folder}. Two would destroy " +
+            "each other's scripts. Next: if that process is stuck, end it, then start again. Or do not share this folder.");
 
     public sealed record PreflightFailed(IReadOnlyList<string> Problems)
         : Outcome("preflightFailed", ExitCode.PreflightFailed, "Logto's CLI would fail midway, so the program does not start it: " +
@@ -33,7 +33,7 @@ internal abstract partial record Outcome
                 ? $"The CLI reported {Applied} of {Counted.Of(Planned, "alteration")} as applied, but then the database did not answer. "
                 : $"{Applied} of {Counted.Are(Planned, "alteration")} applied, {Alteration} is not. ") +
             "Next: correct what the message names, and start again. " +
-            "Only the rest is deployed, because each applied alteration is complete.")
+            "What was applied is complete, and only the rest will be deployed.")
     {
         /// <summary>A sentence: how the CLI ended, and the cause that it reported.</summary>
         public static string Of(string what, string reason) => End(reason.Length == 0 ? what : $"{what}: {reason}");
@@ -43,7 +43,7 @@ internal abstract partial record Outcome
         : Outcome(
             "lockLost", ExitCode.DeployFailed,
             "The migration lock was lost, because its connection broke or this machine was suspended, so the program stopped. " +
-            "Next: start again. Only the rest is deployed, because each applied alteration is complete.");
+            "Next: start again. What was applied is complete, and only the rest will be deployed.");
 
     public sealed record DeployUnverified(int Reported, int Planned, string Reason, string Remedy)
         : Outcome(
@@ -65,8 +65,8 @@ internal abstract partial record Outcome
         : Outcome(
             "alterationsLeft", ExitCode.Unstartable,
             $"Logto's CLI has run, and {Counted.Are(Left, "alteration")} still pending (state {State}, Logto {Catalog.TargetVersion} " +
-            $"ends at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Next: read the CLI's output above, and use an " +
-            "unmodified image of Logto.");
+            $"ends at {Catalog.Last.FormattedTimestamp}). Logto would refuse to start. Next: use Logto's original " +
+            "image. If it is that, read the CLI's output above.");
 
     public sealed record DamagedByCli(string Database, string Reason)
         : Outcome(

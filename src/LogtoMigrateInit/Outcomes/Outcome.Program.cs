@@ -6,7 +6,7 @@ internal abstract partial record Outcome
         : Outcome(
             "unexpected", ExitCode.Unexpected,
             $"This is a bug in logto-migrate-init: {Error.GetType().Name}: {End(Error.Message)} The program stopped. " +
-            "Next: start again, and report the bug with the log above.");
+            "Next: start again, which is safe, and report the bug with the log above.");
 
     public sealed record WrongUsage(IReadOnlyList<string> Problems)
         : Outcome(

@@ -18,7 +18,7 @@ internal abstract partial record Outcome
             "repairIncomplete", Code,
             $"{RepairedSoFar(Count)}, and {Counted.Are(Left.Count, "problem")} left: " +
             $"{string.Join("; ", Left.Take(Few))}{(Left.Count > Few ? "; …" : "")}. " +
-            "Next: read the report on standard output, which has the reasons and the SQL; correct what it names, and run " +
+            "Next: read the report on standard output, run the SQL that it has for them or do what it says instead, then run " +
             "`logto-migrate-init repair` again.")
     {
         private const int Few = 3;

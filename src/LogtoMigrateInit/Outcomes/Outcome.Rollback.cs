@@ -50,6 +50,7 @@ internal abstract partial record Outcome
             $"{(Alteration is null ? "" : $", {Alteration} is not")}. " +
             (Reverted == Planned
                 ? $"The state is that of Logto {Version}. Next: fix what differs; `check --drift` in that image shows it."
-                : $"Next: correct what the message names, and run `logto-migrate-init rollback {Version}` again, which continues. " +
+                : $"Next: run `logto-migrate-init rollback {Version}` again, which continues. If it stops there " +
+                    "again, correct what it names. " +
                     "Until then do not start the newer Logto or its init container, because indexes may be missing."));
 }

@@ -51,7 +51,8 @@ internal sealed partial record PostgresPrograms(string Folder, string Version, i
         {
             throw new PostgresToolException(
                 $"the server runs PostgreSQL {serverVersion / 10000}, and the newest pg_dump found is {Version} in {Folder}. " +
-                $"Next: install PostgreSQL's client {serverVersion / 10000} or newer, or set LOGTO_INIT_PG_BIN to its folder");
+                $"Next: build the image with POSTGRES_CLIENT={serverVersion / 10000} or newer, or mount such a client and set " +
+                "LOGTO_INIT_PG_BIN to its folder");
         }
     }
 

@@ -90,6 +90,6 @@ internal sealed class RollbackChecks(LogtoDatabase database, WatchedInspection w
             ? " With pg_read_all_stats the program could tell workers of extensions from other sessions"
             : "";
         return $"{Counted.Are(sessions.Count, "other session")} connected ({some}), and a running Logto would not know the older schema. " +
-            $"Next: stop Logto, whatever restarts it, and waiting init containers, then start again.{hidden}";
+            $"Next: stop these, with Logto and what restarts it, then run the rollback again.{hidden}";
     }
 }

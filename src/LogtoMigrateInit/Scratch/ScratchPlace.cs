@@ -69,7 +69,8 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
     /// <summary>Returns a clause for the case that schemas cannot be compared, because the servers have different major versions.</summary>
     public static string OtherMajor(int scratch, int real) =>
         $"the scratch server runs PostgreSQL {scratch / 10000} and the real one {real / 10000}, " +
-        "and each prints definitions in its own way. Next: let LOGTO_INIT_SCRATCH_URL name a server of the same release";
+        "and they print definitions differently. " +
+        $"Next: let LOGTO_INIT_SCRATCH_URL name a server with PostgreSQL {real / 10000}";
 
     /// <summary>Checks the rights. The user must create roles too, because Logto's roles have the name of their database.</summary>
     /// <returns>Null when the user may create databases and roles; otherwise a clause for the operator.</returns>
@@ -85,6 +86,6 @@ internal sealed class ScratchPlace(ProgramSettings settings, ILogger logger)
             : ("databases and roles", "createdb createrole");
         return $"user '{rights.User}' may not create {objects}, which a scratch database needs. Next: " +
             $"run `alter role {SqlNames.Quote(rights.User)} {attributes}` as a superuser, " +
-            "or name a server where the user may in LOGTO_INIT_SCRATCH_URL";
+            "or set LOGTO_INIT_SCRATCH_URL to a server where the user may";
     }
 }
