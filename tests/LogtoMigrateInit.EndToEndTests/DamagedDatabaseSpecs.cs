@@ -21,7 +21,7 @@ public sealed class DamagedDatabaseSpecs(SharedServers servers)
         var result = await world.RunAsync("deploy", ("LOGTO_INIT_SEED", "create"));
         Assert.Equal(10, result.ExitCode);
         Assert.Contains(reason, FakeWorld.LastLine(result), StringComparison.Ordinal);
-        Assert.Contains("Next: check DB_URL", FakeWorld.LastLine(result), StringComparison.Ordinal);
+        Assert.Contains("Next: let DB_URL name Logto's database", FakeWorld.LastLine(result), StringComparison.Ordinal);
 
         Assert.Equal(10, (await world.CheckAsync()).ExitCode);
         await using var upToDate = await FakeCli.CreateAsync(FakeWorld.Alterations[..1], cancellationToken: FakeWorld.Token);

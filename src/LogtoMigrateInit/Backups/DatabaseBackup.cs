@@ -177,9 +177,9 @@ internal sealed class DatabaseBackup(
     private async Task<(DumpedFile Dumped, IReadOnlyList<TableContents> Tables)> DumpAsync(
         ExportedSnapshot snapshot, Dump dump, FileStream partial, CancellationToken whileLocked)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
-        var dumping = WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, settings.LockTimeout, partial, either.Token), dump);
-        var counting = snapshot.CountAsync(WithRestore, either.Token);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
+        var dumping = WatchAsync(dump.WriteAsync(snapshot.Id, sessionName, settings.LockTimeout, partial, ended.Token), dump);
+        var counting = snapshot.CountAsync(WithRestore, ended.Token);
         try
         {
             await (await Task.WhenAny(dumping, counting)); // a failure of one cancels the other
@@ -187,7 +187,7 @@ internal sealed class DatabaseBackup(
         }
         finally
         {
-            await either.CancelAsync();
+            await ended.CancelAsync();
             await Task.WhenAll(dumping, counting).ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }

@@ -24,7 +24,7 @@ internal sealed partial class DatabaseRestore(
     /// <summary>
     /// The number of looks for sessions. Together they take five seconds, as long as PostgreSQL waits for sessions in a rename.
     /// </summary>
-    private const int Looks = 10;
+    private const int Tries = 10;
 
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
 
@@ -196,7 +196,7 @@ internal sealed partial class DatabaseRestore(
                 return null;
             }
 
-            if (look == Looks)
+            if (look == Tries)
             {
                 return $"the database '{name}' is in use, and this user cannot end that ({string.Join("; ", unendable.Take(Few))}). " +
                     "Next: end it, then start again";

@@ -9,7 +9,7 @@ internal static class DriftText
     private const int Longest = 100;
 
     /// <summary>Returns the first three missing or different objects, for a sentence.</summary>
-    public static string Some(DriftReport drift)
+    public static string FirstOf(DriftReport drift)
     {
         var differences = drift.Differences.Where(difference => difference.What != Difference.Added).ToArray();
         var more = differences.Length > Few ? $" and {differences.Length - Few} more" : "";

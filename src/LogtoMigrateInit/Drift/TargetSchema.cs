@@ -34,8 +34,8 @@ internal sealed class TargetSchema(ScratchCli cli)
         var name = await scratch.CreateAsync("with template = template0 encoding = 'UTF8'", whileLocked);
         try
         {
-            var there = scratch.Target.Named(name, Home);
-            var run = await cli.RunAsync(there, CliJob.Seed([], inspection), folder, whileLocked);
+            var target = scratch.Target.Named(name, Home);
+            var run = await cli.RunAsync(target, CliJob.Seed([], inspection), folder, whileLocked);
             if (run.ExitCode != 0)
             {
                 throw new PostgresToolException(run.End == CliEnd.ByItself
@@ -45,7 +45,7 @@ internal sealed class TargetSchema(ScratchCli cli)
             }
 
             seeded?.Invoke();
-            await using var database = scratch.DatabaseAt(there);
+            await using var database = scratch.DatabaseAt(target);
             return await database.WithWorkConnectionAsync(
                 (connection, token) => SchemaObjects.ReadAsync(connection, Home, token), whileLocked);
         }

@@ -156,6 +156,6 @@ internal sealed class LockedWork(
     }
 
     private static async Task<Poll> LockHeldAsync(Wait wait, NpgsqlConnection connection, CancellationToken stop) => wait.NeedsHolder
-        ? new Poll.LockHeld(await LockQueries.FindHolderAsync(connection, stop), HasLooked: true)
-        : new Poll.LockHeld(null, HasLooked: false);
+        ? new Poll.LockHeld(await LockQueries.FindHolderAsync(connection, stop), HasSearched: true)
+        : new Poll.LockHeld(null, HasSearched: false);
 }

@@ -95,9 +95,9 @@ internal sealed class MigrationLock : IAsyncDisposable
     public async Task ConfirmAsync()
     {
         var question = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(_lost.Token, _released.Token);
-        await _questions.Writer.WriteAsync(question, over.Token);
-        await question.Task.WaitAsync(over.Token);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_lost.Token, _released.Token);
+        await _questions.Writer.WriteAsync(question, ended.Token);
+        await question.Task.WaitAsync(ended.Token);
     }
 
     /// <summary>Declares the lock lost, even if its connection still looks healthy.</summary>

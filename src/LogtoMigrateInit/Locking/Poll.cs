@@ -23,8 +23,8 @@ internal abstract record Poll
     /// <param name="Holder">
     /// Null when the poll did not look for it, or did not find it, for example because it just released the lock.
     /// </param>
-    /// <param name="HasLooked">Whether the poll looked for the holder.</param>
-    public sealed record LockHeld(ServerSession? Holder, bool HasLooked) : Poll;
+    /// <param name="HasSearched">Whether the poll looked for the holder.</param>
+    public sealed record LockHeld(ServerSession? Holder, bool HasSearched) : Poll;
 
     /// <summary>The work writes, but the server does not accept writes now.</summary>
     /// <param name="InRecovery">Whether the server is a standby; otherwise its transactions are read-only.</param>

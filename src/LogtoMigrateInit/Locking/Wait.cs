@@ -60,7 +60,7 @@ internal sealed class Wait(ProgramSettings settings, ILogger logger)
 
     private Outcome.LockTimedOut? OverForLock(Poll.LockHeld held, TimeSpan waited)
     {
-        if (!held.HasLooked)
+        if (!held.HasSearched)
         {
             return null; // the final message names the holder, so the wait ends only with a poll that searched for it
         }

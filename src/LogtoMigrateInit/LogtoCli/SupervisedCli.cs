@@ -61,7 +61,7 @@ internal sealed class SupervisedCli(
         using var halfOpen = new CancellationTokenSource();
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token, halfOpen.Token);
 
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var waited = TimeSpan.Zero;
         var answers = Channel.CreateUnbounded<bool>();
         var answering = Task.CompletedTask;
@@ -75,7 +75,7 @@ internal sealed class SupervisedCli(
             running, watch, migrationLock, output,
             () => !behindPooler && pid is { } id && CliConnections.AnyTo(id, database.Target.Port), halfOpen);
         var exitCode = await running;
-        await over.CancelAsync();
+        await ended.CancelAsync();
 
         var end = migrationLock.Lost.IsCancellationRequested ? CliEnd.LockLost
             : stop.IsCancellationRequested ? CliEnd.Stopped
@@ -96,8 +96,8 @@ internal sealed class SupervisedCli(
             {
                 var asked = Stopwatch.GetTimestamp();
                 timeout.CancelAfter(Timeout.InfiniteTimeSpan); // the limit does not include the wait for the turn
-                await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, over.Token));
-                if (over.IsCancellationRequested)
+                await Task.WhenAny(turn, Task.Delay(Timeout.Infinite, ended.Token));
+                if (ended.IsCancellationRequested)
                 {
                     return;
                 }

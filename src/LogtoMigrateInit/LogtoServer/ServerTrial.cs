@@ -96,7 +96,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         var ports = LoopbackRequest.FreePorts();
         var name = SessionNames.NewServer();
         var output = new ServerOutput(database.Password, ports, logger);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
         limit.CancelAfter(settings.StartTimeout);
         using var share = folder.Share();
@@ -114,7 +114,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
             Starting = share.Bequeath,
         };
         var began = Stopwatch.GetTimestamp();
-        var running = child.RunAsync(_ => share.Dispose(), CancellationToken.None, over.Token);
+        var running = child.RunAsync(_ => share.Dispose(), CancellationToken.None, ended.Token);
         var asking = AskAsync(ports, tenants, output, limit.Token);
         try
         {
@@ -140,7 +140,7 @@ internal sealed class ServerTrial(ProgramSettings settings, LogtoInstallation in
         }
         finally
         {
-            await over.CancelAsync();
+            await ended.CancelAsync();
             await limit.CancelAsync();
             await Task.WhenAll(running, asking).ContinueWith(_ => { }, TaskScheduler.Default);
         }

@@ -43,7 +43,7 @@ internal abstract partial record Outcome
             "rowSecurityOff", ExitCode.Unstartable,
             $"{Before(Pending)} Logto would refuse to start: {Tables.Count} {(Tables.Count == 1 ? "table has" : "tables have")} no " +
             $"row-level security{(Pending.Count > 0 ? ", and no pending alteration names them" : "")}: " +
-            $"{Some(Tables)}. Next: move tables that are not Logto's to another schema; for Logto's own {RepairAdvice.RunForTables}.",
+            $"{FirstOf(Tables)}. Next: move tables that are not Logto's to another schema; for Logto's own {RepairAdvice.RunForTables}.",
             State, Pending);
 
     public sealed record WouldFail(AlterationState State, IReadOnlyList<Alteration> Pending, IReadOnlyList<Fault> Faults)

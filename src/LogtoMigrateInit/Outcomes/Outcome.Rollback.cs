@@ -12,7 +12,7 @@ internal abstract partial record Outcome
             (Unchanging.Count == 0
                 ? ""
                 : $", {Unchanging.Count} without effect although Logto reports success: " +
-                    Some([.. Unchanging.Select(alteration => alteration.FileName)])) +
+                    FirstOf([.. Unchanging.Select(alteration => alteration.FileName)])) +
             $"). Next: start Logto {Version} with LOGTO_INIT_AHEAD={State}. It allows this state and older ones.");
 
     public sealed record AtLevel(string Version, AlterationState State, Alteration Level)

@@ -77,7 +77,7 @@ internal abstract partial record Outcome
     private static string Then(string reason, string next) =>
         reason.Contains("Next: ", StringComparison.Ordinal) ? End(reason) : $"{End(reason)} Next: {next}";
 
-    private static string Some(IReadOnlyList<string> names) =>
+    private static string FirstOf(IReadOnlyList<string> names) =>
         names.Count <= 10 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(10))} and {names.Count - 10} more";
 
     private static string Before(IReadOnlyList<Alteration> pending) => pending.Count == 0

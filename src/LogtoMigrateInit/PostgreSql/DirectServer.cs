@@ -24,7 +24,7 @@ internal sealed class DirectServer(ServerTarget target, ProgramSettings settings
     public bool IsLogtos(string database) => settings.Main.Database == database;
 
     /// <summary>Returns a database of the server with other settings. The caller disposes of it.</summary>
-    public LogtoDatabase DatabaseAt(ServerTarget there) => new(there, settings.ConnectTimeout, logger);
+    public LogtoDatabase DatabaseAt(ServerTarget target) => new(target, settings.ConnectTimeout, logger);
 
     /// <summary>Examines the server before a dump.</summary>
     /// <param name="logtos">The database through <c>DB_URL</c>.</param>

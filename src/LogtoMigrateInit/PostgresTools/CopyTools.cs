@@ -67,7 +67,7 @@ internal sealed class CopyTools(
     {
         using var sourceRoots = RootsFile.Create(source);
         using var targetRoots = RootsFile.Create(target);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var opened = new TaskCompletionSource<Stream>(TaskCreationOptions.RunContinuationsAsynchronously);
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (arguments, tolerated) = Archive.RestoreArguments(programs, database, serverVersion);
@@ -95,7 +95,7 @@ internal sealed class CopyTools(
             {
                 try
                 {
-                    var input = await opened.Task.WaitAsync(over.Token);
+                    var input = await opened.Task.WaitAsync(ended.Token);
                     await Task.Factory.StartNew(
                         () => Copy(output, input), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
                 }
@@ -105,7 +105,7 @@ internal sealed class CopyTools(
                 }
             },
             null,
-            over.Token);
+            ended.Token);
         await Task.WhenAny(dumping, restoring);
         if (dumping.IsCompleted)
         {
@@ -114,7 +114,7 @@ internal sealed class CopyTools(
 
         if (restoring.IsCompleted)
         {
-            await over.CancelAsync(); // it cannot finish before the dump, so it has failed
+            await ended.CancelAsync(); // it cannot finish before the dump, so it has failed
         }
 
         await Task.WhenAll(dumping, restoring).ContinueWith(_ => { }, TaskScheduler.Default);

@@ -67,28 +67,28 @@ internal sealed class AlterationRehearsal(
     // Over 40 lines: the steps of a rehearsal, in order.
     private async Task<RehearsalResult> RunAsync(RehearsalPlan plan, ScratchTools tools, FolderLock folder, CancellationToken whileLocked)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(whileLocked);
         var scriptsFree = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously); // starts the second CLI's turn
-        var expecting = ExpectOrCancelAsync();
+        var readingExpected = ExpectOrCancelAsync();
         string? name = null;
         try
         {
-            var source = await copies.ReadSourceAsync(plan.Job.Database.Schema!, either.Token);
+            var source = await copies.ReadSourceAsync(plan.Job.Database.Schema!, ended.Token);
             var started = Stopwatch.GetTimestamp();
-            var grants = await copies.MakeAsync(plan, tools, source, made => name = made, either.Token);
-            var there = tools.Server.Target.Named(name!, source.SearchPath);
+            var grants = await copies.MakeAsync(plan, tools, source, made => name = made, ended.Token);
+            var target = tools.Server.Target.Named(name!, source.SearchPath);
             // Before the trace, because this is not part of an alteration.
-            await cli.RemoveLeftOverIndexesAsync(there, plan.Job, either.Token);
-            await using var copy = tools.Server.DatabaseAt(there);
-            await DatabaseCopy.PrepareAsync(copy, settings.Main.Database, plan, grants, either.Token);
+            await cli.RemoveLeftOverIndexesAsync(target, plan.Job, ended.Token);
+            await using var copy = tools.Server.DatabaseAt(target);
+            await DatabaseCopy.PrepareAsync(copy, settings.Main.Database, plan, grants, ended.Token);
             var secondsToCopy = Stopwatch.GetElapsedTime(started).TotalSeconds;
 
             // Start the CLI before its turn. Reason: loading it in Node.js often takes longer than its work.
             var begun = Stopwatch.GetTimestamp();
             var job = plan.Job with { TimeLimit = Limit() };
             var run = await cli.RunAsync(
-                there, job, folder, either.Token,
-                turn: job.IsRollback ? null : Task.WhenAny(expecting, scriptsFree.Task)); // a rollback has no second CLI
+                target, job, folder, ended.Token,
+                turn: job.IsRollback ? null : Task.WhenAny(readingExpected, scriptsFree.Task)); // a rollback has no second CLI
             if (run is { End: CliEnd.ByItself, HasBegun: false, ExitCode: not 0, GuardsReason: null })
             {
                 return new RehearsalResult.Impossible(
@@ -98,20 +98,20 @@ internal sealed class AlterationRehearsal(
             var seconds = (SecondsToCopy: secondsToCopy, SecondsToRun: (Stopwatch.GetElapsedTime(begun) - run.Waited).TotalSeconds);
             var done = plan with { Job = job };
             var report = await findings.ReportAsync(
-                done, run, source, await expecting, copy, tools.Rights.ServerVersion, seconds, either.Token);
+                done, run, source, await readingExpected, copy, tools.Rights.ServerVersion, seconds, ended.Token);
             return new RehearsalResult.Done(report.Failure is null && plan.Start is { } start
-                ? report.With(await start(copy, folder, either.Token)) // the last step, because it changes the copy's roles
+                ? report.With(await start(copy, folder, ended.Token)) // the last step, because it changes the copy's roles
                 : report);
         }
-        catch (OperationCanceledException) when (either.IsCancellationRequested && !whileLocked.IsCancellationRequested)
+        catch (OperationCanceledException) when (ended.IsCancellationRequested && !whileLocked.IsCancellationRequested)
         {
-            await expecting; // throws the failure that canceled the rest
+            await readingExpected; // throws the failure that canceled the rest
             throw;
         }
         finally
         {
-            await either.CancelAsync();
-            await expecting.ContinueWith(_ => { }, TaskScheduler.Default);
+            await ended.CancelAsync();
+            await readingExpected.ContinueWith(_ => { }, TaskScheduler.Default);
             if (name is not null)
             {
                 await tools.Server.DropAsync(name, whileLocked);
@@ -123,11 +123,11 @@ internal sealed class AlterationRehearsal(
         {
             try
             {
-                return await afterwards.ReadAsync(plan, tools, folder, scriptsFree.SetResult, either.Token, whileLocked);
+                return await afterwards.ReadAsync(plan, tools, folder, scriptsFree.SetResult, ended.Token, whileLocked);
             }
             catch
             {
-                await either.CancelAsync();
+                await ended.CancelAsync();
                 throw;
             }
         }

@@ -37,14 +37,14 @@ internal sealed record ComparedRows(int Tables, long Rows, IReadOnlyList<Changed
         await using var before = await ExportedSnapshot.TakeAsync(real, cancellationToken);
         await using var after = await ExportedSnapshot.TakeAsync(copy, cancellationToken);
         var (tables, rows, changed) = (0, 0L, new List<ChangedTable>());
-        foreach (var (table, here, there) in Pair(schema, objects, names))
+        foreach (var (table, here, copied) in Pair(schema, objects, names))
         {
-            var (was, @is) = (await before.CountAsync(here, cancellationToken), await after.CountAsync(there, cancellationToken));
+            var (was, @is) = (await before.CountAsync(here, cancellationToken), await after.CountAsync(copied, cancellationToken));
             tables++;
             rows += was.Rows ?? 0;
             if ((was.Rows, was.Sum) != (@is.Rows, @is.Sum))
             {
-                var (old, now) = (before.HashAsync(here, cancellationToken), after.HashAsync(there, cancellationToken));
+                var (old, now) = (before.HashAsync(here, cancellationToken), after.HashAsync(copied, cancellationToken));
                 changed.Add(await CompareAsync(table, old, now));
             }
         }

@@ -86,7 +86,7 @@ internal sealed partial class RehearsalFindings(ProgramSettings settings, Altera
     private RehearsalFailure? WhyDifferent(DriftReport? drift, CliJob job) => drift is { LacksSomething: true } && !job.IsRollback
         ? new RehearsalFailure(
             null,
-            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.Some(drift)}")
+            $"afterwards the schema is not what Logto {catalog.TargetVersion} itself creates: {DriftText.FirstOf(drift)}")
         : null;
 
     private async Task<string> ExplainAsync(

@@ -44,7 +44,7 @@ internal sealed class DatabaseRollback(
         return RollbackPlan.Decide(_catalog, request.Version, state) switch
         {
             RollbackPlan.Refused refused => new Outcome.RollbackRefused(refused.Reason),
-            RollbackPlan.AlreadyThere there => new Outcome.AtLevel(request.Version, state, there.Level),
+            RollbackPlan.AlreadyThere reached => new Outcome.AtLevel(request.Version, state, reached.Level),
             RollbackPlan.Steps steps => await RunAsync(request, steps, state, survey, run),
             _ => throw new UnreachableException(),
         };

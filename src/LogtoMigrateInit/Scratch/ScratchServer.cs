@@ -82,7 +82,7 @@ internal sealed class ScratchServer : IAsyncDisposable
     public ServerTarget Target => _server.Target;
 
     /// <summary>Returns a database of the server. The caller disposes of it.</summary>
-    public LogtoDatabase DatabaseAt(ServerTarget there) => _server.DatabaseAt(there);
+    public LogtoDatabase DatabaseAt(ServerTarget target) => _server.DatabaseAt(target);
 
     /// <summary>Opens the scratch server, and waits while another run holds its lock.</summary>
     /// <param name="longest">The longest wait. Its start is logged.</param>

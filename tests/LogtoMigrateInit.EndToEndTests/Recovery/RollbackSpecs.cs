@@ -149,7 +149,7 @@ public sealed partial class RollbackSpecs(SharedServers servers)
 
         Expect.Ending(17, result);
         Expect.LogContains($"pid {logto.ProcessID} (logto, user {user}", result);
-        Expect.LogContains("stop Logto", result);
+        Expect.LogContains("Next: stop these, with Logto", result);
         Assert.Empty(world.Dumps);
         Assert.Equal(LogtoRelease.Newest.LastTimestamp, await world.StateAsync());
     }
