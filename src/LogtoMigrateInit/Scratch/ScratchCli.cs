@@ -26,15 +26,15 @@ internal sealed class ScratchCli(
     /// Removes left-over indexes from a copy, as a deploy does first. Reason: the copy also has an index that a killed run built, and its
     /// alteration would fail.
     /// </summary>
-    /// <param name="target">The copy.</param>
+    /// <param name="scratch">The copy.</param>
     /// <param name="job">The job that will run in the copy.</param>
     /// <exception cref="PostgresToolException">An index cannot be removed, or another session holds the copy's lock.</exception>
     /// <exception cref="DatabaseException">The copy was not reached.</exception>
-    public async Task RemoveLeftOverIndexesAsync(ServerTarget target, CliJob job, CancellationToken whileLocked)
+    public async Task RemoveLeftOverIndexesAsync(ServerTarget scratch, CliJob job, CancellationToken whileLocked)
     {
         if (job.Alterations is [var first, ..] && target.Catalog.IndexesOf(first, job.IsRollback) is [_, ..] indexes)
         {
-            await using var copy = new LogtoDatabase(target, settings.ConnectTimeout, logger);
+            await using var copy = new LogtoDatabase(scratch, settings.ConnectTimeout, logger);
             await using var migrationLock = await TakeLockAsync(copy, whileLocked);
 
             // No logger, because no index of the operator is dropped.
@@ -48,20 +48,21 @@ internal sealed class ScratchCli(
     }
 
     /// <summary>Runs the CLI, and tries again while the server is full.</summary>
-    /// <param name="target">The scratch database.</param>
+    /// <param name="scratch">The scratch database.</param>
     /// <param name="job">The job for the real database, or a seed.</param>
     /// <param name="folder">The folder's lock, which another CLI of this run may share.</param>
     /// <param name="whileLocked">Canceled when <paramref name="turn"/> fails, when the lock is lost, or by a signal.</param>
     /// <param name="turn">Completes when no other CLI uses the scripts; null: no other CLI runs.</param>
     /// <exception cref="PostgresToolException">The server stayed full, or another session holds the scratch database's lock.</exception>
     /// <exception cref="DatabaseException">The scratch database was not reached.</exception>
-    public async Task<CliRun> RunAsync(ServerTarget target, CliJob job, FolderLock folder, CancellationToken whileLocked, Task? turn = null)
+    public async Task<CliRun> RunAsync(
+        ServerTarget scratch, CliJob job, FolderLock folder, CancellationToken whileLocked, Task? turn = null)
     {
         var started = Stopwatch.GetTimestamp();
         var backoff = new Backoff();
         while (true)
         {
-            var run = await RunOnceAsync(target, job, folder, turn, whileLocked);
+            var run = await RunOnceAsync(scratch, job, folder, turn, whileLocked);
             if (!run.FoundNoConnection)
             {
                 return run;
@@ -84,9 +85,9 @@ internal sealed class ScratchCli(
         }
     }
 
-    private async Task<CliRun> RunOnceAsync(ServerTarget target, CliJob job, FolderLock folder, Task? turn, CancellationToken whileLocked)
+    private async Task<CliRun> RunOnceAsync(ServerTarget scratch, CliJob job, FolderLock folder, Task? turn, CancellationToken whileLocked)
     {
-        await using var database = new LogtoDatabase(target, settings.ConnectTimeout, logger);
+        await using var database = new LogtoDatabase(scratch, settings.ConnectTimeout, logger);
         var inspection = await database.WithConnectionAsync(
             (connection, token) => InspectionQuery.ReadAsync(connection, [], token), whileLocked);
         await using var migrationLock = await TakeLockAsync(database, whileLocked);
