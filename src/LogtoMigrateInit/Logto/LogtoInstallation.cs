@@ -58,8 +58,8 @@ internal sealed class LogtoInstallation
         {
             throw new UnusableTargetException(
                 $"No Logto found in {directory}: neither packages/cli with packages/schemas (Logto's image) " +
-                "nor node_modules/@logto/cli (npm) exists. Next: run this inside the image of the Logto release that is about to start, " +
-                "or set LOGTO_INIT_LOGTO_DIR to its folder.");
+                "nor node_modules/@logto/cli (npm) exists. Next: set LOGTO_INIT_LOGTO_DIR to Logto's folder, " +
+                "or run this in the image of the Logto release that shall start.");
         }
 
         var installation = new LogtoInstallation(directory, cli, schemas, ReadVersion(Path.Combine(directory, cli, "package.json")));

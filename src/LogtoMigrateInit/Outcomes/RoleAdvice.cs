@@ -17,8 +17,8 @@ internal static class RoleAdvice
             "make the pooler know these roles and their passwords (PgBouncer: auth_query, or auth_file with the rows of the table " +
             "'tenants'); if it knows them, run `logto-migrate-init repair`, which gives them the passwords of that table",
         LoginTrouble.Password =>
-            $"{RepairAdvice.Run}, which gives these roles the passwords of the table 'tenants'; if Logto in another database uses them " +
-            "too, first compare the passwords",
+            $"{RepairAdvice.Run}, which gives these roles the passwords of the table 'tenants'; if a second Logto on this server uses " +
+            "the same roles, first compare db_user_password in both tables 'tenants'",
         LoginTrouble.Right => $"{RepairAdvice.Run}; let pg_hba.conf admit these roles as it admits the user of DB_URL",
         LoginTrouble.SearchPath or LoginTrouble.TimeOut or LoginTrouble.ReadOnly =>
             $"{RepairAdvice.Run}, which corrects the settings of these roles",
